@@ -1,0 +1,60 @@
+# Every target works from a fresh clone: the first one run creates .venv and installs the project into it.
+PYTHON ?= python3
+PIP_ARGS ?=
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+WORKERS ?= 2
+PYTEST_ARGS ?=
+MINILM := fixtures/real/minilm
+
+# Two pytest workers share the cores; each keeps to one thread.
+ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-models check bench fixtures minilm mutants clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(STAMP)  ## create .venv and install the project with its test tools
+
+# torch goes first and alone, so that the constrained build is in place before anything asks for "torch".
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet $(PIP_ARGS) torch -c constraints.txt
+	$(PY) -m pip install --quiet $(PIP_ARGS) -e '.[torch,test,dev]' -c constraints.txt
+	touch $@
+
+demo: $(STAMP)  ## digits classifier: PyTorch -> ONNX -> PyTorch source, verified, with accuracies
+	$(PY) -m fixtures.digits.demo
+
+test: $(STAMP)  ## the test suite (small models)
+	$(ONE_THREAD) $(PY) -m pytest -n $(WORKERS) --dist loadfile -q -m "not models" $(PYTEST_ARGS)
+
+test-models: $(STAMP) minilm  ## real-sized models, minutes long
+	$(PY) -m pytest -q -m models $(PYTEST_ARGS)
+
+check: $(STAMP)  ## linter, types, house rules
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+	$(ONE_THREAD) $(PY) -m pytest -q tests/policy
+
+bench: $(STAMP)  ## time the command, conversions and memory
+	$(PY) -m benchmarks
+
+fixtures: $(STAMP)  ## rebuild the committed fixtures and write the ONNX samples to fixtures/out
+	$(PY) -m fixtures.digits.train
+	$(PY) -m fixtures.onnx.build fixtures/out/onnx
+
+minilm: $(MINILM)/.complete  ## fetch the real MiniLM weights (skipped with a message when unreachable)
+
+$(MINILM)/.complete: | $(STAMP)
+	$(PY) -m fixtures.zoo.minilm --download $(MINILM) || echo "MiniLM could not be fetched: its tests will be skipped"
+
+mutants: $(STAMP)  ## plant faults in the rules and list those the generated tests miss
+	$(ONE_THREAD) $(PY) -m tests.mutants
+
+clean:  ## remove caches and built files (keeps .venv)
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis fixtures/out out
+	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -print | xargs rm -rf
