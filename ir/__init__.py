@@ -1,0 +1,1 @@
+"""Isomorph's intermediate representation: graph, types, ops, evaluation, passes. Knows no framework."""

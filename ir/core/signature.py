@@ -1,0 +1,118 @@
+"""What the caller sees: nested inputs and outputs over the flat tensors of the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A tensor, by the flat name of the graph input or output that carries it."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A position that holds a plain Python value (None, a number, a string), fixed at conversion."""
+
+    value: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A container. `keys` are the dict keys or named-tuple fields; `cls` names a named tuple's or data class's type."""
+
+    kind: Literal["tuple", "list", "dict", "namedtuple"]
+    children: tuple[Tree, ...]
+    keys: tuple[str, ...] = ()
+    cls: str = ""
+
+
+Tree = Leaf | Constant | Branch
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One argument of the callable."""
+
+    name: str
+    tree: Tree
+    keyword_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """The callable's arguments and result. Leaves name graph inputs and outputs; the graph holds them in leaf order."""
+
+    parameters: tuple[Parameter, ...] = ()
+    result: Tree = field(default_factory=lambda: Leaf("output"))
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        return tuple(n for p in self.parameters for n in leaves(p.tree))
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        return tuple(leaves(self.result))
+
+
+def leaves(tree: Tree) -> Iterator[str]:
+    """Leaf names, depth first."""
+    if isinstance(tree, Leaf):
+        yield tree.name
+    elif isinstance(tree, Branch):
+        for child in tree.children:
+            yield from leaves(child)
+
+
+def tree_of(value: Any, name: str, is_leaf: Any) -> tuple[Tree, list[tuple[str, Any]]]:
+    """Describe a nested Python value: its tree, and `(flat name, leaf)` pairs. Names are `a.0`, `b.key`.
+
+    `is_leaf(value)` tells tensors apart. Raises TypeError for a container that has no place in a signature.
+    """
+    found: list[tuple[str, Any]] = []
+
+    def visit(item: Any, path: str) -> Tree:
+        if is_leaf(item):
+            found.append((path, item))
+            return Leaf(path)
+        if isinstance(item, Mapping):
+            keys = tuple(str(k) for k in item)
+            cls = "" if type(item) is dict else type(item).__name__
+            return Branch("dict", tuple(visit(item[k], _join(path, str(k))) for k in item), keys, cls)
+        if isinstance(item, tuple) and hasattr(item, "_fields"):
+            fields = tuple(item._fields)
+            return Branch("namedtuple", tuple(visit(getattr(item, f), _join(path, f)) for f in fields), fields, type(item).__name__)
+        if isinstance(item, (list, tuple)):
+            kind: Literal["list", "tuple"] = "list" if isinstance(item, list) else "tuple"
+            return Branch(kind, tuple(visit(v, _join(path, str(i))) for i, v in enumerate(item)))
+        if item is None or isinstance(item, (bool, int, float, str)):
+            return Constant(item)
+        raise TypeError(f"{path or 'value'}: a {type(item).__name__} has no place in a signature")
+
+    return visit(value, name), found
+
+
+def result_tree(value: Any, is_leaf: Any) -> tuple[Tree, list[tuple[str, Any]]]:
+    """`tree_of` with the naming rule of results: one tensor is `output`, a tuple `output.0`, a dict its keys."""
+    named = isinstance(value, Mapping) or (isinstance(value, tuple) and hasattr(value, "_fields"))
+    return tree_of(value, "" if named else "output", is_leaf)
+
+
+def unflatten(tree: Tree, values: Mapping[str, Any]) -> Any:
+    """The nested Python value with leaves read from `values` (named tuples come back as plain dicts' values in a tuple)."""
+    if isinstance(tree, Leaf):
+        return values[tree.name]
+    if isinstance(tree, Constant):
+        return tree.value
+    children = [unflatten(c, values) for c in tree.children]
+    if tree.kind == "dict":
+        return dict(zip(tree.keys, children, strict=True))
+    return children if tree.kind == "list" else tuple(children)
+
+
+def _join(path: str, key: str) -> str:
+    return f"{path}.{key}" if path else key

@@ -1,0 +1,147 @@
+"""Weights: named tensors whose bytes may lie in memory, in a mapped file, or behind a function."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from ir.types import DType, TensorType, type_of
+
+WeightKind = Literal["parameter", "buffer", "constant"]
+
+
+class Data:
+    """Bytes of a tensor. `type` is known without reading them; `numpy()` reads."""
+
+    type: TensorType
+
+    def numpy(self) -> np.ndarray:
+        """The tensor as a read-only array where possible."""
+        raise NotImplementedError
+
+    @property
+    def nbytes(self) -> int:
+        size = 1
+        for d in self.type.shape:
+            size *= int(d)
+        return (size * self.type.dtype.bits + 7) // 8
+
+    def permuted(self, perm: tuple[int, ...]) -> Data:
+        """Axes permuted, when read."""
+        if perm == tuple(range(len(perm))):
+            return self
+        shape = tuple(self.type.shape[p] for p in perm)
+        return Lazy(lambda: np.ascontiguousarray(self.numpy().transpose(perm)), self.type.with_shape(shape))
+
+    def reshaped(self, shape: tuple[int, ...]) -> Data:
+        """Reshaped, when read."""
+        return self if shape == self.type.shape else Lazy(lambda: self.numpy().reshape(shape), self.type.with_shape(shape))
+
+    def cast(self, dtype: DType) -> Data:
+        """Cast, when read."""
+        return self if dtype == self.type.dtype else Lazy(lambda: self.numpy().astype(dtype.numpy), self.type.with_dtype(dtype))
+
+    def mapped_by(self, fn: Callable[[np.ndarray], np.ndarray], type: TensorType) -> Data:
+        """Any other transformation, when read; `type` is the result's."""
+        return Lazy(lambda: fn(self.numpy()), type)
+
+    def digest(self) -> str:
+        """Hash of dtype, shape and bytes: equal digests are equal tensors."""
+        array = np.ascontiguousarray(self.numpy())
+        return hashlib.blake2b(str(self.type).encode() + array.tobytes(), digest_size=16).hexdigest()
+
+
+@dataclass(eq=False)
+class Array(Data):
+    """Bytes in memory."""
+
+    value: np.ndarray
+
+    def __post_init__(self) -> None:
+        self.type = type_of(self.value)
+
+    def numpy(self) -> np.ndarray:
+        return self.value
+
+
+@dataclass(eq=False)
+class Mapped(Data):
+    """Little-endian bytes in a file, mapped when read; the caller has checked that they lie inside the file."""
+
+    path: Path
+    offset: int
+    type: TensorType
+
+    def numpy(self) -> np.ndarray:
+        shape = tuple(int(d) for d in self.type.shape)
+        if 0 in shape:
+            return np.empty(shape, self.type.dtype.numpy)
+        raw = np.memmap(self.path, np.uint8, mode="r", offset=self.offset, shape=(int(np.prod(shape, dtype=np.int64)) * self.type.dtype.numpy.itemsize,))
+        return raw.view(self.type.dtype.numpy).reshape(shape)
+
+
+@dataclass(eq=False)
+class Lazy(Data):
+    """Bytes behind a function, called at every read (nothing is kept)."""
+
+    fn: Callable[[], np.ndarray]
+    type: TensorType
+
+    def numpy(self) -> np.ndarray:
+        return self.fn()
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """A named tensor of the model.
+
+    `parameter`: learned. `buffer`: part of the model's state but not learned (running statistics, position ids).
+    `constant`: no name in the source's own state. `trainable` is None where the source does not say.
+    `aliases` are further names of the same tensor in the source (tied weights); `persistent` is False for buffers that
+    the source keeps out of its checkpoints.
+    """
+
+    name: str
+    data: Data = field(repr=False)
+    kind: WeightKind = "parameter"
+    trainable: bool | None = None
+    aliases: tuple[str, ...] = ()
+    persistent: bool = True
+
+    @property
+    def type(self) -> TensorType:
+        return self.data.type
+
+    def with_data(self, data: Data) -> Weight:
+        """The same record with other bytes."""
+        return replace(self, data=data)
+
+
+def role_permutation(source: str, target: str, rank: int) -> tuple[int, ...]:
+    """Axes order that turns a weight laid out as role string `source` into `target`.
+
+    Role strings name axes: `O I S*` is out, in, then all spatial axes; `S* I O` is Keras' convolution kernel.
+    `role_permutation("S* I O", "O I S*", 4) == (3, 2, 0, 1)`.
+    """
+    have, want = _expand(source, rank), _expand(target, rank)
+    if sorted(have) != sorted(want):
+        raise ValueError(f"roles {source!r} and {target!r} do not name the same axes at rank {rank}")
+    return tuple(have.index(axis) for axis in want)
+
+
+def _expand(roles: str, rank: int) -> list[str]:
+    letters = roles.split()
+    spatial = rank - sum(1 for r in letters if not r.endswith("*"))
+    if spatial < 0:
+        raise ValueError(f"role string {roles!r} has more axes than rank {rank}")
+    out: list[str] = []
+    for letter in letters:
+        out += [f"{letter[0]}{i}" for i in range(spatial)] if letter.endswith("*") else [letter]
+    if len(out) != rank:
+        raise ValueError(f"role string {roles!r} does not fit rank {rank}")
+    return out

@@ -1,0 +1,189 @@
+"""Running a model in NumPy: `exact` in the declared dtypes, `reference` with floats widened to float64.
+
+Kernels see only dtypes NumPy computes in: half floats are widened to float32 before an op and, in exact mode, rounded
+to the declared dtype after it (one rounding per op, as accelerators do).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from ir.core.graph import Graph, Node, Value
+from ir.core.model import Model
+from ir.ops.define import OpDef
+from ir.types import DType, TensorType, dtypes, type_of
+from ir.types.dim import DimExpr, evaluate_dim
+from ir.eval.bind import bind_shape
+
+Mode = Literal["exact", "reference"]
+Observer = Callable[[Value, np.ndarray], None]
+
+
+class EvaluationError(RuntimeError):
+    """An op failed on concrete values; the message names the node and where it came from."""
+
+
+@dataclass
+class Evaluator:
+    """Settings of a run. `observe` is told every value as it is computed (bodies included)."""
+
+    mode: Mode = "reference"
+    training: bool = False
+    seed: int = 0
+    observe: Observer | None = None
+    replay: Callable[[Node, tuple[np.ndarray, ...]], tuple[np.ndarray, ...]] | None = None
+    draws: Mapping[str, np.ndarray] = field(default_factory=dict)
+    check: bool = True  # compare each result's shape with its declared type
+
+    def run(self, model: Model, inputs: Mapping[str, np.ndarray], weights: Mapping[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:
+        """Outputs by flat name. `inputs` holds every graph input by name; `weights` overrides weight values by name."""
+        return self.run_with_state(model, inputs, weights)[0]
+
+    def run_with_state(
+        self, model: Model, inputs: Mapping[str, np.ndarray], weights: Mapping[str, np.ndarray] | None = None
+    ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Outputs by flat name and next state by weight name. Raises EvaluationError."""
+        run = _Run(self, model, dict(weights or {}))
+        missing = [v.name for v in model.graph.inputs if v.name not in inputs]
+        if missing:
+            raise EvaluationError(f"no value for input {', '.join(missing)}")
+        outs = run.graph(model.graph, [np.asarray(inputs[v.name]) for v in model.graph.inputs])
+        state = {name: run.value(v) for name, v in model.state.items()}
+        return dict(zip(model.signature.output_names, outs, strict=True)), state
+
+    def storage(self, dtype: DType) -> DType:
+        """The dtype in which values declared as `dtype` are held between ops."""
+        if self.mode == "exact":
+            return dtype
+        return dtypes.float64 if dtype.is_float else dtypes.complex128 if dtype.is_complex else dtype
+
+    def compute(self, dtype: DType) -> DType:
+        """The dtype in which kernels see values declared as `dtype`."""
+        held = self.storage(dtype)
+        return dtypes.float32 if held.is_half else dtypes.int8 if held.name == "int4" else dtypes.uint8 if held.name == "uint4" else held
+
+
+class _Run:
+    """One execution: bound symbols, computed values, the random generator."""
+
+    def __init__(self, settings: Evaluator, model: Model, weights: dict[str, np.ndarray]) -> None:
+        self.s = settings
+        self.model = model
+        self.weights = weights
+        self.env: dict[str, int] = {}
+        self.values: dict[Value, np.ndarray] = {}
+        self.rng = np.random.default_rng(settings.seed)
+
+    def graph(self, graph: Graph, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        for value, array in zip(graph.inputs, inputs, strict=True):
+            self._check_input(value, array)
+            self._store(value, array)
+        for node in graph:
+            self.node(node)
+        return [self.value(v) for v in graph.outputs]
+
+    def _check_input(self, value: Value, array: np.ndarray) -> None:
+        held = self.s.storage(value.type.dtype)
+        if dtypes.dtype(array.dtype) not in (value.type.dtype, held):
+            raise EvaluationError(f"input {value.name} must be {value.type.dtype}, got {array.dtype}")
+        try:
+            bind_shape(value.type.shape, array.shape, self.env)
+        except ValueError as error:
+            raise EvaluationError(f"input {value.name} must be {value.type}, got shape {list(array.shape)}: {error}") from None
+
+    def value(self, value: Value) -> np.ndarray:
+        """A value as held between ops."""
+        if value not in self.values:
+            if not value.is_weight:
+                raise EvaluationError(f"value {value.name or value!r} is read before it is computed")
+            array = self.weights[value.name] if value.name in self.weights else self.model.weights[value.name].data.numpy()
+            self.values[value] = self._held(array, value.type.dtype)
+        return self.values[value]
+
+    def _held(self, array: np.ndarray, dtype: DType) -> np.ndarray:
+        held = self.s.storage(dtype).numpy
+        return array if array.dtype == held else array.astype(held)
+
+    def _store(self, value: Value, array: np.ndarray) -> None:
+        self.values[value] = self._held(array, value.type.dtype)
+        if self.s.observe is not None:
+            self.s.observe(value, self.values[value])
+
+    def _operand(self, value: Any) -> Any:
+        if value is None:
+            return None
+        if isinstance(value, tuple):
+            return tuple(self._operand(v) for v in value)
+        array = self.value(value)
+        wanted = self.s.compute(value.type.dtype).numpy
+        return array if array.dtype == wanted else array.astype(wanted)
+
+    def node(self, node: Node) -> None:
+        operands = {k: self._operand(v) for k, v in node.operands.items()}
+        bodies = {k: self._body(b) for k, b in node.bodies.items()}
+        try:
+            results = evaluate_op(self.s, node.op, operands, concrete_attrs(node.op, node.attrs, self.env, self.s), bodies, self.rng)
+        except (ValueError, IndexError, TypeError, KeyError, ZeroDivisionError, np.exceptions.AxisError) as error:
+            raise EvaluationError(f"{node.op.name} ({node.origin}): {type(error).__name__}: {error}") from error
+        if self.s.replay is not None:
+            results = self.s.replay(node, results)
+        for value, array in zip(node.outputs, results, strict=True):
+            if self.s.check:
+                self._check(node, value, array)
+            self._store(value, array)
+
+    def _check(self, node: Node, value: Value, array: np.ndarray) -> None:
+        try:
+            bind_shape(value.type.shape, array.shape, self.env)
+        except ValueError as error:
+            raise EvaluationError(f"{node.op.name} ({node.origin}) declared {value.type}, computed {list(array.shape)}: {error}") from None
+
+    def _body(self, body: Graph) -> Callable[..., tuple[np.ndarray, ...]]:
+        def call(*arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+            outer = dict(self.env)
+            try:
+                return tuple(self._operand_array(v, a) for v, a in zip(body.outputs, self.graph(body, arrays), strict=True))
+            finally:
+                self.env = outer
+
+        return call
+
+    def _operand_array(self, value: Value, array: np.ndarray) -> np.ndarray:
+        return array.astype(self.s.compute(value.type.dtype).numpy)
+
+
+def evaluate_op(settings: Evaluator, op: OpDef, operands: Mapping[str, Any], attrs: Mapping[str, Any], bodies: Mapping[str, Any], rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+    """Call an op's `evaluate` on concrete operands, as a tuple of arrays."""
+    extra: dict[str, Any] = {}
+    if op.modal:
+        extra["training"] = settings.training
+    if op.random:
+        extra["rng"] = rng
+    with np.errstate(all="ignore"):
+        result = op.evaluate(**operands, **attrs, **bodies, **extra)
+    return tuple(np.asarray(r) for r in (result if isinstance(result, tuple) else (result,)))
+
+
+def concrete_attrs(op: OpDef, attrs: Mapping[str, Any], env: Mapping[str, int], settings: Evaluator) -> dict[str, Any]:
+    """Attributes with sizes made integers and dtypes made those of the run."""
+
+    def visit(item: Any) -> Any:
+        if isinstance(item, DimExpr):
+            return evaluate_dim(item, env)
+        if isinstance(item, tuple):
+            return tuple(visit(x) for x in item)
+        if isinstance(item, DType):
+            return item if op.exact_dtypes else settings.compute(item)
+        return item
+
+    return {k: visit(v) for k, v in attrs.items()}
+
+
+def infer_concrete(op: OpDef, operands: Mapping[str, Any], attrs: Mapping[str, Any]) -> tuple[TensorType, ...]:
+    """Inferred output types for concrete arrays: what tests hold `evaluate` against."""
+    types = {k: tuple(type_of(x) for x in v) if isinstance(v, tuple) else type_of(v) for k, v in operands.items() if v is not None}
+    return op.infer_types(types, op.complete(attrs), {})

@@ -1,0 +1,71 @@
+"""Shapes: tuples of dims, with the broadcasting and axis rules every op shares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from ir.types.dim import Dim, DimExpr, evaluate_dim, require_same
+
+Shape = tuple[Dim, ...]
+
+
+def is_static(shape: Iterable[Dim]) -> bool:
+    """Whether every dim is an integer."""
+    return all(isinstance(d, int) for d in shape)
+
+
+def numel(shape: Iterable[Dim]) -> Dim:
+    """The number of elements."""
+    total: Dim = 1
+    for d in shape:
+        total = d * total
+    return total
+
+
+def broadcast_dims(a: Dim, b: Dim, why: str = "broadcast") -> Dim:
+    """The size that `a` and `b` broadcast to. A symbolic size against another size is assumed equal, and recorded."""
+    if a == b or b == 1:
+        return a
+    if a == 1:
+        return b
+    return require_same(a, b, why)
+
+
+def broadcast_shapes(*shapes: Sequence[Dim], why: str = "broadcast") -> Shape:
+    """NumPy broadcasting: aligned at the right, size 1 stretches; raises ValueError on a certain mismatch."""
+    rank = max((len(s) for s in shapes), default=0)
+    out: list[Dim] = [1] * rank
+    for shape in shapes:
+        for i, d in enumerate(shape, rank - len(shape)):
+            out[i] = broadcast_dims(out[i], d, why)
+    return tuple(out)
+
+
+def normalize_axis(axis: int, rank: int) -> int:
+    """A non-negative axis; raises ValueError when outside [-rank, rank)."""
+    if not -rank <= axis < rank:
+        raise ValueError(f"axis {axis} is out of range for rank {rank}")
+    return axis % rank if rank else 0
+
+
+def normalize_axes(axes: Iterable[int], rank: int) -> tuple[int, ...]:
+    """Non-negative axes in the given order; raises ValueError on a repeat or out-of-range one."""
+    out = tuple(normalize_axis(a, rank) for a in axes)
+    if len(set(out)) != len(out):
+        raise ValueError(f"axes {tuple(axes)} repeat for rank {rank}")
+    return out
+
+
+def evaluate_shape(shape: Iterable[Dim], env: Mapping[str, int]) -> tuple[int, ...]:
+    """The integer shape with symbols read from `env`."""
+    return tuple(evaluate_dim(d, env) for d in shape)
+
+
+def format_shape(shape: Iterable[Dim]) -> str:
+    """`[batch, 3, 224]`."""
+    return "[" + ", ".join(str(d) for d in shape) + "]"
+
+
+def has_symbols(shape: Iterable[Dim]) -> bool:
+    """Whether any dim is symbolic."""
+    return any(isinstance(d, DimExpr) for d in shape)
