@@ -116,3 +116,44 @@ def unflatten(tree: Tree, values: Mapping[str, Any]) -> Any:
 
 def _join(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
+
+
+# -- JSON -----------------------------------------------------------------------------------------------------------
+def to_json(signature: Signature) -> dict[str, Any]:
+    """The signature as plain JSON values; `from_json` restores it."""
+    parameters = [{"name": p.name, "tree": _tree_json(p.tree), "keyword_only": p.keyword_only} for p in signature.parameters]
+    return {"parameters": parameters, "result": _tree_json(signature.result)}
+
+
+def from_json(data: Mapping[str, Any]) -> Signature:
+    """The signature that `to_json` wrote; raises ValueError on anything else."""
+    try:
+        parameters = tuple(Parameter(p["name"], _json_tree(p["tree"]), bool(p["keyword_only"])) for p in data["parameters"])
+        return Signature(parameters, _json_tree(data["result"]))
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"not a signature: {error}") from None
+
+
+def _tree_json(tree: Tree) -> dict[str, Any]:
+    if isinstance(tree, Leaf):
+        return {"leaf": tree.name}
+    if isinstance(tree, Constant):
+        return {"constant": tree.value}
+    out: dict[str, Any] = {tree.kind: [_tree_json(c) for c in tree.children]}
+    if tree.keys:
+        out["keys"] = list(tree.keys)
+    if tree.cls:
+        out["class"] = tree.cls
+    return out
+
+
+def _json_tree(data: Mapping[str, Any]) -> Tree:
+    if "leaf" in data:
+        return Leaf(str(data["leaf"]))
+    if "constant" in data:
+        return Constant(data["constant"])
+    for kind in ("tuple", "list", "dict", "namedtuple"):
+        if kind in data:
+            children = tuple(_json_tree(c) for c in data[kind])
+            return Branch(kind, children, tuple(data.get("keys", ())), str(data.get("class", "")))  # type: ignore[arg-type]
+    raise ValueError(f"not a signature tree: {sorted(data)}")
