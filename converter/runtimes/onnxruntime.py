@@ -1,0 +1,95 @@
+"""Runs ONNX models in ONNX Runtime, with graph optimisation off unless asked: the runtime is an oracle here."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from converter.errors import EnvironmentMissing
+from converter.frameworks import require
+from converter.runtimes.base import RuntimeFailure, check_inputs
+from ir.types import TensorType, dtypes, symbol
+
+PROVIDERS = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+    "webgpu": "WebGpuExecutionProvider",
+}
+_ORT_TYPES = {
+    "tensor(float)": dtypes.float32, "tensor(double)": dtypes.float64, "tensor(float16)": dtypes.float16,
+    "tensor(bfloat16)": dtypes.bfloat16, "tensor(bool)": dtypes.bool_,
+    **{f"tensor({d.name})": d for d in dtypes.ALL if d.is_integer or d.name.startswith("float8")},
+}  # fmt: skip
+
+
+class OnnxRunner:
+    """An ONNX Runtime session over a file or serialised model. bfloat16 goes through OrtValue, which NumPy lacks."""
+
+    def __init__(self, model: Path | bytes, provider: str | None = None, optimise: bool = False) -> None:
+        ort = require("onnxruntime")
+        wanted = PROVIDERS.get(provider or "cpu", provider or "")
+        if wanted not in ort.get_available_providers():
+            have = ", ".join(ort.get_available_providers())
+            raise EnvironmentMissing(f"ONNX Runtime here has no provider {provider!r} (it has {have})")
+        options = ort.SessionOptions()
+        options.log_severity_level = 4
+        level = ort.GraphOptimizationLevel
+        options.graph_optimization_level = level.ORT_ENABLE_ALL if optimise else level.ORT_DISABLE_ALL
+        self.name = f"onnxruntime-{provider or 'cpu'}"
+        try:
+            self._session = ort.InferenceSession(model if isinstance(model, bytes) else str(model), options, providers=[wanted])
+        except Exception as error:  # noqa: BLE001 - the runtime's exception types are not exported
+            raise RuntimeFailure(f"ONNX Runtime cannot load the model: {_first_line(error)}") from None
+        self._ort = ort
+        self.input_types: Mapping[str, TensorType] = {i.name: _type(i) for i in self._session.get_inputs()}
+        self._outputs = [o.name for o in self._session.get_outputs()]
+
+    def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Outputs by name. Raises UsageError on misfitting inputs, RuntimeFailure when a kernel does."""
+        check_inputs(inputs, self.input_types)
+        try:
+            feeds = {name: self._value(array) for name, array in inputs.items()}
+            results = self._session.run_with_ort_values(self._outputs, feeds)
+        except Exception as error:  # noqa: BLE001 - the runtime's exception types are not exported
+            raise RuntimeFailure(f"ONNX Runtime failed: {_first_line(error)}") from None
+        return {name: self._array(value) for name, value in zip(self._outputs, results, strict=True)}
+
+    def _value(self, array: np.ndarray) -> Any:
+        array = np.ascontiguousarray(array) if array.ndim else array
+        if array.dtype.isbuiltin == 1:
+            return self._ort.OrtValue.ortvalue_from_numpy(array)
+        from onnx.helper import np_dtype_to_tensor_dtype
+
+        raw = array.view(f"u{array.dtype.itemsize}")
+        return self._ort.OrtValue.ortvalue_from_numpy_with_onnx_type(raw, np_dtype_to_tensor_dtype(array.dtype))
+
+    @staticmethod
+    def _array(value: Any) -> np.ndarray:
+        kind = _ORT_TYPES[value.data_type()]
+        if kind.numpy.isbuiltin == 1:
+            return value.numpy()
+        # NumPy has no such dtype, so ONNX Runtime refuses `numpy()`: read its CPU buffer instead.
+        size = value.tensor_size_in_bytes()
+        raw = np.frombuffer((ctypes.c_uint8 * size).from_address(value.data_ptr()), np.uint8).copy()
+        return raw.view(kind.numpy).reshape(tuple(value.shape()))
+
+    def close(self) -> None:
+        """Drop the session."""
+        del self._session
+
+
+def _type(info: Any) -> TensorType:
+    kind = _ORT_TYPES.get(info.type)
+    if kind is None:
+        raise RuntimeFailure(f"input {info.name} is {info.type}, which has no array form here")
+    shape = tuple(d if isinstance(d, int) else symbol(d or f"{info.name}_{i}") for i, d in enumerate(info.shape))
+    return TensorType(kind, shape)
+
+
+def _first_line(error: Exception) -> str:
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)[:500]

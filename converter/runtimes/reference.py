@@ -1,0 +1,31 @@
+"""Runs a model in the IR's own evaluator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from converter.runtimes.base import check_inputs
+from ir.core import Model
+from ir.eval import Evaluator
+from ir.eval.evaluator import Mode
+from ir.types import TensorType
+
+
+class ReferenceRunner:
+    """The IR evaluator: float64 by default, the declared dtypes with mode `exact`."""
+
+    def __init__(self, model: Model, mode: Mode = "reference") -> None:
+        self.name = f"ir-{mode}"
+        self.model = model
+        self.input_types: Mapping[str, TensorType] = model.input_types
+        self._evaluator = Evaluator(mode)
+
+    def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Outputs by flat name; floats are float64 in mode `reference`."""
+        check_inputs(inputs, self.input_types)
+        return self._evaluator.run(self.model, inputs)
+
+    def close(self) -> None:
+        """Nothing to free."""

@@ -1,0 +1,85 @@
+"""Runs an emitted package in a fresh process that cannot import this project."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from converter.errors import UsageError
+from converter.runtimes.arrays import load_arrays, save_arrays
+from converter.runtimes.base import RuntimeFailure, check_inputs
+from ir.types.parse import parse_type
+from ir.types import TensorType
+
+WORKERS = {"torch": Path(__file__).with_name("torch_worker.py")}
+
+
+class PackageRunner:
+    """A converted package behind a worker process; the process lives until `close`."""
+
+    def __init__(self, folder: Path, python: str | None = None) -> None:
+        metadata = read_metadata(folder)
+        framework = metadata["framework"]
+        if framework not in WORKERS:
+            raise UsageError(f"{folder}: packages of {framework!r} cannot be run by this version")
+        self.name = f"{framework}-package"
+        self.input_types: Mapping[str, TensorType] = {k: parse_type(v) for k, v in metadata["inputs"].items()}
+        self._outputs = list(metadata["outputs"])
+        self._dir = tempfile.TemporaryDirectory(prefix="isomorph-")
+        command = [python or sys.executable, "-I", str(WORKERS[framework]), str(folder)]
+        self._errors = (Path(self._dir.name) / "stderr").open("w+")
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True)
+        self._answer("cannot be loaded")
+
+    def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Outputs by flat name. Raises UsageError on misfitting inputs, RuntimeFailure with the model's own words."""
+        check_inputs(inputs, self.input_types)
+        sent, received = Path(self._dir.name) / "in.npz", Path(self._dir.name) / "out.npz"
+        save_arrays(sent, inputs)
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps({"inputs": str(sent), "outputs": str(received)}) + "\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            pass  # the answer tells why the process is gone
+        self._answer("failed")
+        arrays = load_arrays(received)
+        return {name: arrays[name] for name in self._outputs}
+
+    def _answer(self, what: str) -> None:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            self._errors.seek(0)
+            tail = self._errors.read().strip().splitlines()[-1:] or ["no message"]
+            raise RuntimeFailure(f"the converted package {what}: its process ended ({tail[0]})")
+        answer = json.loads(line)
+        if "error" in answer:
+            raise RuntimeFailure(f"the converted package {what}: {answer['error']}")
+
+    def close(self) -> None:
+        """End the process and remove its files."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._process.wait(timeout=30)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        self._errors.close()
+        self._dir.cleanup()
+
+
+def read_metadata(folder: Path) -> dict:
+    """A package's metadata.json; raises UsageError when it is missing or not ours."""
+    try:
+        metadata = json.loads((folder / "metadata.json").read_text())
+        if metadata["format"] != 1:
+            raise UsageError(f"{folder}: package format {metadata['format']} is newer than this version reads")
+        return metadata
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{folder}: not a converted package ({type(error).__name__}: {error})") from None
