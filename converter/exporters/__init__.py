@@ -1,0 +1,1 @@
+"""Exporters: one folder per target framework, over shared rules, outline and code document."""

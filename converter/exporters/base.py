@@ -1,0 +1,147 @@
+"""What every exporter shares: its options, its table of rules, and lowering a model to the ops that table can print.
+
+The ladder of an op: its rule; else its decomposition into smaller ops; else a typed refusal that names the file to
+extend. `lower` walks the ladder for a whole model and reports every refusal at once, before anything is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from converter.errors import ConversionError, Unsupported, merge
+from ir.core import Builder, Graph, Model, Node, copy_model
+
+Accepts = Callable[[Node], "str | None"]
+"""Says why a rule does not apply to a node; None when it does."""
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """Options of all exporters; each reads those that concern it.
+
+    `opset` is the ONNX opset (None: the exporter's default), `external_data` forces weights into a file of their own,
+    `name` overrides the model's name in what is written.
+    """
+
+    opset: int | None = None
+    external_data: bool = False
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How an IR op is written. `accepts` limits the nodes it is meant for; others fall through to the decomposition."""
+
+    op: str
+    write: Callable[..., Any]
+    accepts: Accepts | None = None
+
+    def reason(self, node: Node) -> str | None:
+        """Why the rule does not apply to `node`, or None."""
+        return self.accepts(node) if self.accepts is not None else None
+
+
+@dataclass
+class RuleTable:
+    """Rules of one target, keyed by the IR op's name. Two rules for one op are a mistake of ours and raise.
+
+    `folder` is where the rules of a family lie (`converter/exporters/torch/rules_{family}.py`): refusals name it.
+    """
+
+    framework: str
+    folder: str
+    rules: dict[str, Rule] = field(default_factory=dict)
+
+    def rule(self, *ops: str, accepts: Accepts | None = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Decorator: register a function as the rule of each of `ops`; raises ValueError on a second rule for an op."""
+
+        def register(write: Callable[..., Any]) -> Callable[..., Any]:
+            for op in ops:
+                if op in self.rules:
+                    raise ValueError(f"{self.framework}: op {op!r} has two rules, {self.rules[op].write} and {write}")
+                self.rules[op] = Rule(op, write, accepts)
+            return write
+
+        return register
+
+    def __getitem__(self, op: str) -> Rule:
+        return self.rules[op]
+
+    def __contains__(self, op: object) -> bool:
+        return op in self.rules
+
+    def refusal(self, node: Node) -> str | None:
+        """Why this table cannot write `node` as it is, or None when it can."""
+        rule = self.rules.get(node.op.name)
+        return f"no rule writes it for {self.framework}" if rule is None else rule.reason(node)
+
+    def file_of(self, node: Node) -> str:
+        """The file in which a rule for `node` belongs."""
+        return self.folder.format(family=node.op.family)
+
+
+def lower(model: Model, table: RuleTable) -> Model:
+    """A copy of `model` in which a rule applies to every node; raises ConversionError listing all without one."""
+    lowered = copy_model(model)
+    refused: list[Unsupported] = []
+    _lower_graph(lowered.graph, table, refused)
+    if refused:
+        kinds = merge(refused)
+        count = sum(u.count for u in kinds)
+        noun = "operation" if count == 1 else "operations"
+        raise ConversionError(f"{count} {noun} cannot be written for {table.framework}", kinds)
+    return lowered
+
+
+def unsupported(model: Model, table: RuleTable) -> tuple[Unsupported, ...]:
+    """Everything in `model` that neither a rule nor a decomposition can write; empty when all can be."""
+    try:
+        lower(model, table)
+    except ConversionError as error:
+        return error.unsupported
+    return ()
+
+
+def _lower_graph(graph: Graph, table: RuleTable, refused: list[Unsupported]) -> None:
+    for node in graph:
+        _lower_node(node, table, refused)
+
+
+def _lower_node(node: Node, table: RuleTable, refused: list[Unsupported]) -> None:
+    reason = table.refusal(node)
+    if reason is None:
+        for body in node.bodies.values():
+            _lower_graph(body, table, refused)
+    elif node.op.decompose is None:
+        refused.append(refusal(node, reason, table.file_of(node)))
+    else:
+        for made in decompose(node):
+            _lower_node(made, table, refused)
+
+
+def refusal(node: Node, reason: str, file: str = "") -> Unsupported:
+    """The typed refusal of a node, with the place it came from."""
+    return Unsupported(op=node.op.name, reason=reason, place=str(node.origin), file=file)
+
+
+def decompose(node: Node) -> list[Node]:
+    """Replace `node` by its op's decomposition, in place; returns the nodes made, in order.
+
+    Raises ValueError when the op has none.
+    """
+    if node.op.decompose is None or node.graph is None:
+        raise ValueError(f"{node.op.name} has no decomposition")
+    made: list[Node] = []
+    builder = Builder(node.graph, before=node, origin=node.origin.by("decompose"))
+    builder.on_node = made.append
+    result = node.op.decompose(builder, **node.operands, **node.attrs, **node.bodies)
+    results = result if isinstance(result, tuple) else (result,)
+    for old, new in zip(node.outputs, results, strict=True):
+        old.replace_all_uses(new)
+        new.name = new.name or old.name
+    node.graph.remove(node)
+    return made
+
+
