@@ -11,7 +11,8 @@ from ir.types import DType, TensorType, dtype, symbol
 _SPEC = re.compile(r"\s*(?P<dtype>\w+)\s*(?:\[(?P<dims>[^\]]*)\])?\s*")
 _SHORT = {
     "float": "float32", "double": "float64", "half": "float16", "long": "int64", "int": "int32",
-    "f16": "float16", "f32": "float32", "f64": "float64", "bf16": "bfloat16", "i8": "int8", "i16": "int16", "i32": "int32", "i64": "int64", "u8": "uint8",
+    "f16": "float16", "f32": "float32", "f64": "float64", "bf16": "bfloat16",
+    "i8": "int8", "i16": "int16", "i32": "int32", "i64": "int64", "u8": "uint8",
 }  # fmt: skip
 
 
