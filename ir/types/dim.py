@@ -376,7 +376,8 @@ def _exact_quotient(a: Dim, b: DimExpr) -> Dim | None:
 def _signed(mono: Monomial, coef: int, first: bool) -> str:
     factors = []
     for atom, power in mono:
-        text = f"({atom})" if isinstance(atom, Func) and atom.kind in ("floordiv", "mod") and (len(mono) > 1 or abs(coef) != 1) else str(atom)
+        quotient = isinstance(atom, Func) and atom.kind in ("floordiv", "mod")
+        text = f"({atom})" if quotient and (len(mono) > 1 or power > 1 or coef != 1) else str(atom)
         factors += [text] * power
     if abs(coef) != 1 or not mono:
         factors.insert(0, str(abs(coef)))
