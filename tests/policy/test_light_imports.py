@@ -42,7 +42,7 @@ def test_import_converter() -> None:
 @needs("converter")
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["convert", "--help"]])
 def test_help_is_light(arguments: list[str]) -> None:
-    if importlib.util.find_spec("converter.cli") is None:
+    if not (ROOT / "converter" / "cli" / "__init__.py").exists():
         pytest.skip("no command yet")
     code = (
         f"import sys\nsys.argv = ['isomorph', *{arguments!r}]\nfrom converter.cli import main\n"
