@@ -2,6 +2,7 @@
 
 from ir.ops import (  # noqa: F401 - registration
     activation,
+    arithmetic,
     attention,
     cast,
     comparison,

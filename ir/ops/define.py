@@ -13,10 +13,14 @@
 
 `inputs` entries are `name`, `name?` (optional) or `name*` (variadic), then the dtypes admitted: a domain (`float`,
 `integer`, `bool`, `real` = float or integer, `numeric` = real or complex, `index` = integers used as positions, `any`)
-or the name of an earlier operand whose dtype it must share. Annotated class attributes are the op's attributes.
+or the name of an earlier operand whose dtype it must share. Annotated class attributes are the op's attributes, except
+`ClassVar`s, which family mixins use for themselves.
 `infer` and `evaluate` get every operand and attribute by keyword; an absent optional operand is None, a variadic one
 a tuple. Flags: `modal` (evaluate takes `training: bool`), `random` (evaluate takes `rng`, used only where the op draws),
-`discontinuous` (a tiny input change may flip the result).
+`discontinuous` (a tiny input change may flip the result). `roles` names the axes of weight operands
+(`{"weight": "O I S*"}`), so that importers and exporters permute with `ir.data.role_permutation`. `decompose(b, ...)` takes values in place of
+types and returns the outputs made of smaller ops; it raises NotImplementedError, before it makes any node, where these
+operands and attributes have no such form.
 """
 
 from __future__ import annotations
@@ -43,7 +47,7 @@ DOMAINS: dict[str, Callable[[DType], bool]] = {
     "bits": lambda d: d.is_integer or d.is_bool,
 }
 MISSING: Any = object()
-_RESERVED = {"inputs", "outputs", "bodies", "modal", "random", "discontinuous", "exact_dtypes", "mutating"}
+_RESERVED = {"inputs", "outputs", "bodies", "modal", "random", "discontinuous", "exact_dtypes", "mutating", "roles"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,7 @@ class OpDef:
     modal: bool = False
     random: bool = False
     discontinuous: bool = False
+    roles: Mapping[str, str] = field(default_factory=dict)  # axes of weight operands, for `ir.data.role_permutation`
     exact_dtypes: bool = False  # dtype attributes keep their declared width in the reference evaluator (quantisation)
     cls: type = field(default=object, repr=False)
 
@@ -168,7 +173,8 @@ def define(cls: type) -> OpDef:
     hints = {}
     for base in reversed(cls.__mro__[:-1]):
         hints.update(typing.get_type_hints(base))
-    attributes = tuple(AttrSpec(k, h, getattr(cls, k, MISSING)) for k, h in hints.items() if k not in _RESERVED)
+    own = {k: h for k, h in hints.items() if k not in _RESERVED and typing.get_origin(h) is not typing.ClassVar}
+    attributes = tuple(AttrSpec(k, h, getattr(cls, k, MISSING)) for k, h in own.items())
     operands: list[OperandSpec] = []
     for text in getattr(cls, "inputs", ()):
         operands.append(_parse_operand(text, [s.name for s in operands]))
@@ -191,6 +197,7 @@ def define(cls: type) -> OpDef:
         modal=getattr(cls, "modal", False),
         random=getattr(cls, "random", False),
         discontinuous=getattr(cls, "discontinuous", False),
+        roles=dict(getattr(cls, "roles", {})),
         exact_dtypes=getattr(cls, "exact_dtypes", False),
         cls=cls,
     )

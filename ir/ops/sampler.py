@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from ir.types import DType, dtype, dtypes
 
+Array = np.ndarray
 Shape = tuple[int, ...]
 
 
@@ -19,6 +20,8 @@ class Sample:
 
     `training` runs modal ops in training mode. `dynamic` lists (operand, axis) pairs that importers and exporters must
     also take as symbolic. `error` is the exception type that `infer` or `evaluate` must raise instead of a result.
+    `bodies` holds each body of a control-flow op as a function that makes a new `Graph` at every call (a graph belongs
+    to one node). `rtol` replaces the tolerance of comparisons where an op amplifies rounding.
     """
 
     operands: tuple[Any, ...]
@@ -28,6 +31,7 @@ class Sample:
     dynamic: tuple[tuple[int, int], ...] = ()
     error: type[Exception] | None = None
     rtol: float | None = None
+    bodies: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
 
 
 @dataclass
@@ -46,15 +50,28 @@ class Sampler:
         kind = dtype or self.float_dtype
         out = self.rng.uniform(low, high, shape)
         if edge and out.size:
-            special = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, float(kind.max), 1e-30, -2.5, 2.5, 0.5, -0.5, 1.0])
+            special = self.float_edges(kind)
             where = self.rng.permutation(out.size)[: min(len(special), max(1, out.size // 2))]
             out.reshape(-1)[where] = special[: len(where)]
         with np.errstate(over="ignore"):
             return out.astype(kind.numpy)
 
+    def float_edges(self, kind: DType | None = None) -> np.ndarray:
+        """Zeros, infinities, NaN, huge and tiny values, ties of rounding, in the float type under test."""
+        kind = kind or self.float_dtype
+        return np.array([0.0, -0.0, np.inf, -np.inf, np.nan, float(kind.max), 1e-30, -2.5, 2.5, 0.5, -0.5, 1.0]).astype(kind.numpy)
+
     def ints(self, *shape: int, low: int = -5, high: int = 6, dtype: DType | str = dtypes.int64) -> np.ndarray:
         """Uniform integers in [low, high)."""
         return self.rng.integers(low, high, shape).astype(_numpy(dtype))
+
+    @staticmethod
+    def int_edges(kind: DType | str, zero: bool = True) -> np.ndarray:
+        """The extremes of an integer type and small values of both signs (those it has), with or without zero."""
+        kind = dtypes.dtype(kind)
+        low, high = int(kind.min), int(kind.max)
+        values = [low, low + 1, -7, -2, -1, *([0] if zero else []), 1, 2, 3, 8, high - 1, high]
+        return np.array([v for v in values if low <= v <= high and (zero or v)], kind.numpy)
 
     def bools(self, *shape: int) -> np.ndarray:
         """Fair coin flips."""
@@ -76,10 +93,11 @@ class Sampler:
         dynamic: tuple[tuple[int, int], ...] = (),
         error: type[Exception] | None = None,
         rtol: float | None = None,
+        bodies: Mapping[str, Callable[[], Any]] | None = None,
         **attrs: Any,
     ) -> Sample:
         """A sample of the op: operands in declaration order, attributes by name."""
-        return Sample(operands, attrs, name, training, dynamic, error, rtol)
+        return Sample(operands, attrs, name, training, dynamic, error, rtol, dict(bodies or {}))
 
 
 def _numpy(kind: DType | str) -> np.dtype:
