@@ -117,7 +117,12 @@ def _lower_node(node: Node, table: RuleTable, refused: list[Unsupported]) -> Non
     elif node.op.decompose is None:
         refused.append(refusal(node, reason, table.file_of(node)))
     else:
-        for made in decompose(node):
+        try:
+            nodes = decompose(node)
+        except NotImplementedError as error:  # this application has no decomposition, though others of the op have
+            refused.append(refusal(node, f"{reason}; {error}", table.file_of(node)))
+            return
+        for made in nodes:
             _lower_node(made, table, refused)
 
 
@@ -129,7 +134,7 @@ def refusal(node: Node, reason: str, file: str = "") -> Unsupported:
 def decompose(node: Node) -> list[Node]:
     """Replace `node` by its op's decomposition, in place; returns the nodes made, in order.
 
-    Raises ValueError when the op has none.
+    Raises ValueError when the op has none, NotImplementedError (and changes nothing) where this application has none.
     """
     if node.op.decompose is None or node.graph is None:
         raise ValueError(f"{node.op.name} has no decomposition")
