@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -83,3 +85,19 @@ def read_metadata(folder: Path) -> dict:
         return metadata
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{folder}: not a converted package ({type(error).__name__}: {error})") from None
+
+
+def load_package(folder: Path) -> Any:
+    """The live model of a converted package, by running its model.py in this process.
+
+    A package is code the user chose to load, like a module they import; nothing else about it is executed.
+    """
+    read_metadata(folder)
+    name = f"isomorph_package_{abs(hash(str(folder.resolve()))):x}"
+    spec = importlib.util.spec_from_file_location(name, folder / "model.py")
+    if spec is None or spec.loader is None or not (folder / "model.py").is_file():
+        raise UsageError(f"{folder}: the package has no model.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module.load_model()

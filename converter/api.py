@@ -1,0 +1,183 @@
+"""The public functions: load, convert, run, verify."""
+
+from __future__ import annotations
+
+import importlib
+import tempfile
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+
+from converter import frameworks
+from converter.errors import UsageError, VerificationError
+from converter.exporters.base import ExportOptions
+from converter.importers.base import ImportOptions
+from converter.output import check_target, publish, staging
+from converter.prepare import op_counts, prepare
+from converter.runtimes import open_runner
+from converter.sources import Source, open_source
+from converter.steps import Progress, Steps
+from converter.verification import Verification, VerificationReport, verify_models
+from converter.verification.inputs import input_arrays
+from converter.verification.record import record
+from ir.core import Model, copy_model
+
+DEFAULT_NAMES = {"onnx": "model.onnx"}
+
+
+@dataclass
+class Report:
+    """What a conversion did: user-facing notes, op counts before and after, seconds per step, passes that changed the
+    model, and the verification (None when it was skipped)."""
+
+    source: str
+    target: str
+    notes: list[str] = field(default_factory=list)
+    ops: dict[str, int] = field(default_factory=dict)
+    timings: dict[str, float] = field(default_factory=dict)
+    passes: list[str] = field(default_factory=list)
+    verification: VerificationReport | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            "source": self.source, "target": self.target, "notes": self.notes, "ops": self.ops, "timings": self.timings,
+            "passes": self.passes, "verification": self.verification.to_dict() if self.verification else None,
+        }  # fmt: skip
+
+
+@dataclass
+class Conversion:
+    """A finished conversion. `path` is the written package folder or file."""
+
+    path: Path
+    target: str
+    report: Report
+    model: Model = field(repr=False)
+    _keep: Any = field(default=None, repr=False)  # the temporary folder behind `path`, when no output was named
+
+    def load(self) -> Any:
+        """The live native object: an `nn.Module` in eval mode, a `ModelProto`."""
+        return importlib.import_module(f"converter.exporters.{self.target}").load(self.path)
+
+
+def load(source: Any, inputs: Any = None, *, framework: str | None = None, **options: Any) -> Model:
+    """Read a model into the IR.
+
+    `source` is a path or live object of any framework that can be read; `inputs` are example arrays, framework tensors
+    or specs (`"float32[batch,3,224,224]"`) as tuple, list or dict; `options` are the fields of `ImportOptions`.
+    Raises ConversionError naming everything unsupported at once, UsageError for a bad file.
+    """
+    return open_source(source, framework, ImportOptions(**options)).load(inputs)
+
+
+def convert(
+    source: Any,
+    to: str,
+    output: str | Path | None = None,
+    inputs: Any = None,
+    *,
+    overwrite: bool = False,
+    verify: bool = True,
+    opset: int | None = None,
+    seed: int = 0,
+    rtol: Any = None,
+    atol: Any = None,
+    framework: str | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Conversion:
+    """Convert `source` to framework `to`, verify the result against the float64 reference, and write it.
+
+    The result appears at `output` whole or not at all (a temporary place when None, kept while the Conversion lives).
+    Raises ConversionError (with `.unsupported`), UsageError, or VerificationError when the written model does not
+    agree: it is then at `OUTPUT.unverified` with its report, and `output` is untouched.
+    """
+    if to not in frameworks.TARGETS:
+        raise UsageError(f"{to!r} is no target; targets: {', '.join(frameworks.TARGETS)}")
+    keep, path = _output_path(output, to)
+    check_target(path, overwrite)
+    steps = Steps(progress)
+    opened = open_source(source, framework, ImportOptions(**options))
+    with steps("import"):
+        model = opened.load(inputs)
+    imported = copy_model(model)  # the reference is the model as read, so that a wrong pass shows
+    report = Report(opened.framework, to, ops=op_counts(model), notes=list(model.notes))
+    with steps("optimise"):
+        report.passes = prepare(model)
+    exporter = importlib.import_module(f"converter.exporters.{to}")
+    with staging(path) as folder:
+        written = folder / path.name
+        with steps("export"):
+            exporter.write(model, written, ExportOptions(opset=opset))
+        report.notes = list(model.notes)
+        if verify:
+            with steps("verify"):
+                verification = _verify_written(opened, imported, written, inputs, seed, rtol, atol)
+            report.verification = verification.report
+            record(written, verification)
+        report.timings = steps.seconds
+        if report.verification is not None and report.verification.verdict == "mismatch":
+            _reject(written, path, report)
+        publish(written, path)
+    return Conversion(path, to, report, model, keep)
+
+
+def run(model: Any, inputs: Any, provider: str | None = None, *, framework: str | None = None, **options: Any) -> dict[str, np.ndarray]:
+    """Run any model on NumPy inputs: a path, a live object, a converted package or an `ir.Model`.
+
+    `inputs` is a dict by flat name (or nested as the signature), or a tuple or list in signature order. `provider`
+    chooses the device (`cpu`, `cuda`, `webgpu`, ...). Returns outputs by flat name, in signature order. Raises
+    UsageError when the inputs do not fit and RuntimeFailure when the model itself fails.
+    """
+    with closing(open_runner(model, inputs, provider, framework, ImportOptions(**options))) as runner:
+        return runner(input_arrays(inputs, runner.input_types))
+
+
+def verify(
+    source: Any,
+    converted: Any,
+    inputs: Any = None,
+    *,
+    seed: int = 0,
+    rtol: Any = None,
+    atol: Any = None,
+    framework: str | None = None,
+    **options: Any,
+) -> VerificationReport:
+    """Compare a converted model with its source, both against the float64 reference of the source.
+
+    `converted` is whatever `run` takes; `inputs` as for `load` (example arrays become the first compared inputs).
+    `rtol` and `atol` (a number, or a dict by output name) replace the measured noise floor. Raises UsageError and
+    ConversionError; a disagreement is the report's verdict, not an exception.
+    """
+    opened = open_source(source, framework, ImportOptions(**options))
+    model = opened.load(inputs)
+    with closing(open_runner(converted, inputs)) as other:
+        return verify_models(opened, model, other, inputs, seed=seed, rtol=rtol, atol=atol).report
+
+
+def _verify_written(
+    opened: Source, model: Model, written: Path, inputs: Any, seed: int, rtol: Any, atol: Any
+) -> Verification:
+    with closing(open_runner(written)) as other:
+        return verify_models(opened, model, other, inputs, seed=seed, rtol=rtol, atol=atol)
+
+
+def _output_path(output: str | Path | None, to: str) -> tuple[Any, Path]:
+    if output is not None:
+        return None, Path(output)
+    keep = tempfile.TemporaryDirectory(prefix="isomorph-")
+    return keep, Path(keep.name) / DEFAULT_NAMES.get(to, "model")
+
+
+def _reject(written: Path, path: Path, report: Report) -> NoReturn:
+    """Put a model that failed verification beside the wanted place, and raise."""
+    rejected = path.with_name(path.name + ".unverified")
+    publish(written, rejected)
+    assert report.verification is not None
+    summary = report.verification.summary()
+    raise VerificationError(f"the converted model does not agree with its source ({summary}); it is at {rejected}", report.verification)

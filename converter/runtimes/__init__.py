@@ -1,0 +1,58 @@
+"""Running any model from NumPy to NumPy: sources, converted packages, ONNX files and the IR itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from converter import frameworks
+from converter.errors import UsageError
+from converter.runtimes.base import Runner, RuntimeFailure
+from ir.core import Model
+
+if TYPE_CHECKING:
+    from converter.importers.base import ImportOptions
+    from converter.sources import Source
+
+__all__ = ["Runner", "RuntimeFailure", "open_runner", "source_runner"]
+
+
+def open_runner(
+    target: Any,
+    inputs: Any = None,
+    provider: str | None = None,
+    framework: str | None = None,
+    options: ImportOptions | None = None,
+) -> Runner:
+    """A runner for a path, a live object, a converted package or an `ir.Model`.
+
+    A live PyTorch module needs `inputs` (arrays or specs) to learn its signature. Raises UsageError or EnvironmentMissing.
+    """
+    if isinstance(target, Model):
+        from converter.runtimes.reference import ReferenceRunner
+
+        return ReferenceRunner(target, "exact")
+    found = framework or frameworks.detect(target)
+    if found.startswith("package:"):
+        from converter.runtimes.packages import PackageRunner
+
+        return PackageRunner(Path(target))
+    from converter.sources import open_source
+
+    source = open_source(target, found, options)
+    model = None if found == "onnx" else source.load(inputs)
+    return source_runner(source, model, provider)
+
+
+def source_runner(source: Source, model: Model | None, provider: str | None = None) -> Runner:
+    """The source's own framework, running the source. `model` gives the signature where the source carries none."""
+    if source.framework == "onnx":
+        from converter.runtimes.onnxruntime import OnnxRunner
+
+        native = source.native
+        return OnnxRunner(native if isinstance(native, (bytes, Path)) else native.SerializeToString(), provider)
+    if source.framework == "torch" and model is not None:
+        from converter.runtimes.live_torch import LiveTorchRunner
+
+        return LiveTorchRunner(source.native, model)
+    raise UsageError(f"models of {source.framework} cannot be run by this version")

@@ -1,0 +1,185 @@
+"""Inputs to compare on: the user's own first, then seeded ones that fit the model's types, sizes and index ranges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from converter.errors import UsageError
+from ir.core import Model, Value
+from ir.core.signature import tree_of
+from ir.eval import EvaluationError, Evaluator, bind_shape
+from ir.types import TensorType, symbols
+from ir.types.shape import evaluate_shape
+
+Case = dict[str, np.ndarray]
+
+SIZES = (2, 3, 5, 1, 7)
+"""Sizes tried for a dynamic dim that nothing constrains, one a case."""
+
+LARGE_SIZES = (8, 16, 32, 64, 128, 224)
+"""Tried in turn when a model is too small-minded for SIZES: strides and pools need room."""
+
+
+def as_array(value: Any) -> np.ndarray | None:
+    """A leaf as an array: NumPy arrays and scalars, framework tensors, Python numbers; None for anything else."""
+    if isinstance(value, np.ndarray):
+        return value
+    if hasattr(value, "detach") and hasattr(value, "cpu"):
+        import torch
+
+        from converter.runtimes.live_torch import to_array
+
+        return to_array(torch, value)
+    if isinstance(value, (bool, int, float, np.generic)) or hasattr(value, "__array__"):
+        return np.asarray(value)
+    return None
+
+
+def input_arrays(inputs: Any, types: Mapping[str, TensorType]) -> Case:
+    """The user's inputs by flat name.
+
+    A dict is keyed by flat or parameter name (nested values allowed); a tuple, list or single array is in signature
+    order. Python numbers take the dtype the model declares. Raises UsageError when the leaves do not fit the names.
+    """
+    if isinstance(inputs, Mapping):
+        pairs = [pair for key, value in inputs.items() for pair in _leaves(value, str(key))]
+        flat = dict(pairs)
+    else:
+        values = [v for _, v in _leaves(tuple(inputs) if isinstance(inputs, (list, tuple)) else (inputs,), "")]
+        if len(values) != len(types):
+            raise UsageError(f"{len(values)} inputs given, the model takes {len(types)}: {', '.join(types) or 'none'}")
+        flat = dict(zip(types, values, strict=True))
+    arrays = {}
+    for name, value in flat.items():
+        array = as_array(value)
+        if array is None:
+            raise UsageError(f"input {name}: a {type(value).__name__} is no array")
+        if not hasattr(value, "dtype") and name in types:
+            array = array.astype(types[name].dtype.numpy)
+        arrays[name] = array
+    return {**{n: arrays[n] for n in types if n in arrays}, **{n: a for n, a in arrays.items() if n not in types}}
+
+
+def _leaves(value: Any, name: str) -> list[tuple[str, Any]]:
+    def is_leaf(item: Any) -> bool:
+        return not isinstance(item, (Mapping, list, tuple)) and item is not None
+
+    return [(n.lstrip("."), v) for n, v in tree_of(value, name, is_leaf)[1]]
+
+
+def example_case(inputs: Any, model: Model) -> Case | None:
+    """The user's example inputs as a case; None when they gave specs (or nothing) instead of values."""
+    if inputs is None:
+        return None
+    try:
+        leaves = _leaves(inputs, "") if not isinstance(inputs, Mapping) else [p for k, v in inputs.items() for p in _leaves(v, str(k))]
+        if any(isinstance(v, str) or as_array(v) is None for _, v in leaves):
+            return None
+        return input_arrays(inputs, model.input_types)
+    except TypeError:
+        return None
+
+
+def make_cases(model: Model, inputs: Any = None, seed: int = 0, count: int = 5) -> list[Case]:
+    """`count` cases: the example if values were given, then seeded ones. Dynamic sizes differ from case to case.
+
+    Raises UsageError when no seeded input fits (the model rejects each of the sizes tried): the user must give values.
+    """
+    example = example_case(inputs, model)
+    cases = [example] if example is not None else []
+    env = _example_sizes(model, example)
+    highs = {v.name: index_bound(v) for v in model.graph.inputs}
+    failures: list[str] = []
+    for k in range(count - len(cases)):
+        rng = np.random.default_rng((seed, k))
+        case = _first_that_runs(model, _size_choices(model, env, k), example, highs, rng, failures)
+        if case is not None:
+            cases.append(case)
+    if not cases:
+        raise UsageError(f"no seeded input fits the model; give example inputs (last failure: {failures[-1] if failures else 'none'})")
+    return cases
+
+
+def _example_sizes(model: Model, example: Case | None) -> dict[str, int]:
+    env: dict[str, int] = {}
+    if example is not None:
+        for value in model.graph.inputs:
+            bind_shape(value.type.shape, example[value.name].shape, env)
+    return env
+
+
+def _size_choices(model: Model, env: Mapping[str, int], k: int) -> Iterable[dict[str, int]]:
+    """Sizes to try for case `k`: varied first, the example's last."""
+    names = list(dict.fromkeys(s.name for v in model.graph.inputs for d in v.type.shape for s in symbols(d)))
+    if not names:
+        return [{}]
+    near = [{n: max(1, env[n] + SIZES[(k + i) % 5] - 3) for i, n in enumerate(names)}] if env else []
+    small = [{n: SIZES[(k + i) % len(SIZES)] for i, n in enumerate(names)}]
+    large = [{n: (SIZES[(k + i) % len(SIZES)] if i == 0 else size) for i, n in enumerate(names)} for size in LARGE_SIZES]
+    return [*near, *([dict(env)] if env else []), *small, *large]
+
+
+def _first_that_runs(
+    model: Model, choices: Iterable[dict[str, int]], example: Case | None, highs: Mapping[str, int | None], rng: np.random.Generator, failures: list[str]
+) -> Case | None:
+    for env in choices:
+        for cap in (None, 2, 1):
+            case = {v.name: _draw(v, env, example, highs[v.name], cap, rng) for v in model.graph.inputs}
+            try:
+                Evaluator("exact").run(model, case)
+                return case
+            except EvaluationError as error:
+                failures.append(str(error))
+    return None
+
+
+def _draw(value: Value, env: Mapping[str, int], example: Case | None, high: int | None, cap: int | None, rng: np.random.Generator) -> np.ndarray:
+    shape, kind = evaluate_shape(value.type.shape, env), value.type.dtype
+    like = example.get(value.name) if example is not None else None
+    if kind.is_bool:
+        return rng.integers(0, 2, shape).astype(np.bool_)
+    if kind.is_integer:
+        low, top = (int(like.min()), int(like.max()) + 1) if like is not None and like.size else (0, high or 2)
+        return rng.integers(low, max(low + 1, min(top, cap) if cap else top), shape).astype(kind.numpy)
+    mean, std = _moments(like)
+    out = rng.standard_normal(shape) * std + mean
+    return (out + 1j * rng.standard_normal(shape) if kind.is_complex else out).astype(kind.numpy)
+
+
+def _moments(like: np.ndarray | None) -> tuple[float, float]:
+    if like is None or not like.size or like.dtype.kind == "c":
+        return 0.0, 1.0
+    finite = like.astype(np.float64)
+    finite = finite[np.isfinite(finite)]
+    std = float(finite.std()) if finite.size else 1.0
+    return (float(finite.mean()) if finite.size else 0.0), (std if std > 0 else 1.0)
+
+
+_PASSING = {"cast", "reshape", "transpose", "expand", "unsqueeze", "squeeze", "slice", "flatten", "concat", "clip", "identity", "select"}
+_INDEXED = {"embedding": ("indices", "weight"), "gather": ("indices", "data"), "gather_elements": ("indices", "data"), "one_hot": ("indices", None)}
+
+
+def index_bound(value: Value) -> int | None:
+    """The smallest axis that integers from this input index, found by following it through shape-only ops; None if none."""
+    found: list[int] = []
+    seen: set[Value] = set()
+    stack = [value]
+    while stack:
+        current = stack.pop()
+        if current in seen:
+            continue
+        seen.add(current)
+        for node in current.users:
+            operand, data = _INDEXED.get(node.op.name, (None, None))
+            if operand is not None and node.operands.get(operand) is current:
+                size = node.attrs.get("depth") if data is None else node.operand(data).type.shape[int(node.attrs.get("axis", 0))]
+                found += [size] if isinstance(size, int) else []
+            elif node.op.name in _PASSING:
+                stack.extend(node.outputs)
+    return min(found, default=None)
+
+
+

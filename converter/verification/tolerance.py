@@ -1,0 +1,40 @@
+"""When an error is noise: the floor is measured on the source framework, never chosen to fit.
+
+See docs/decisions.md for how the constants were measured.
+"""
+
+from __future__ import annotations
+
+from ir.types import DType
+
+FLOOR_ULPS = {"half": 4.0, "single": 32.0}
+"""The floor is at least this many eps(dtype) * scale."""
+
+MARGIN = 4.0
+"""A converted model may be this many floors away: source and target round in different orders."""
+
+IMPORT_MARGIN = 16.0
+"""The source may be this many times further from the reference than the evaluator in the declared dtypes is; beyond
+that the import is wrong, not the rounding."""
+
+INCONCLUSIVE = {"half": 0.10, "single": 0.01}
+"""A floor above this share of the scale proves nothing."""
+
+
+def floor_of(dtype: DType, source_error: float, scale: float) -> float:
+    """The noise floor of an output: absolute, from the largest source error and `scale` = max |reference|."""
+    return max(source_error, _ulps(dtype) * dtype.eps * scale)
+
+
+def import_bound(dtype: DType, exact_error: float, scale: float) -> float:
+    """How far the source may be from the reference before its import must be wrong."""
+    return IMPORT_MARGIN * max(exact_error, _ulps(dtype) * dtype.eps * scale)
+
+
+def inconclusive_share(dtype: DType) -> float:
+    """The share of the scale above which a floor proves nothing."""
+    return INCONCLUSIVE["half" if dtype.is_half else "single"]
+
+
+def _ulps(dtype: DType) -> float:
+    return FLOOR_ULPS["half" if dtype.is_half else "single"]
