@@ -16,6 +16,7 @@ from ir.ops import (  # noqa: F401 - registration
     linalg,
     logic,
     norm,
+    ordering,
     pool,
     recurrent,
     reduction,

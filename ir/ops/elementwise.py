@@ -6,7 +6,7 @@ Functions are the C library's and `scipy.special`'s; domain errors give NaN, pol
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -325,7 +325,7 @@ class Abs(UnaryNumeric):
     """|x|, real for complex numbers; the lowest signed integer is its own absolute value."""
 
     @staticmethod
-    def infer(x: TensorType) -> TensorType:
+    def infer(x: TensorType, **attrs: Any) -> TensorType:
         return x.with_dtype(x.dtype.real)
 
     @staticmethod

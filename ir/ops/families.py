@@ -102,7 +102,8 @@ class Binary:
         yield from cls.integer_samples(s) if cls.integers else ()
         if cls.complexes:
             yield s.case(s.complexes(2, 3), s.complexes(3), name="complex")
-        yield s.case(s.ints(2, 3), s.ints(2, 2, low=1), name="shapes differ", error=(ValueError if cls.integers else TypeError))
+        refusal = ValueError if cls.integers else TypeError
+        yield s.case(s.ints(2, 3), s.ints(2, 2, low=1), name="sizes differ", error=refusal)
 
     @classmethod
     def integer_samples(cls, s: Sampler) -> Iterator[Sample]:

@@ -143,15 +143,16 @@ class _Shift(Binary):
     @classmethod
     def integer_samples(cls, s: Sampler) -> Iterator[Sample]:
         for kind in INTEGERS:
-            yield s.case(s.int_edges(kind)[:, None], s.ints(8, low=0, high=kind.bits, dtype=kind), name="within the width")
-            yield s.case(s.int_edges(kind)[:, None], s.int_edges(kind), name="any amount")
+            edges = s.int_edges(kind)[:, None]
+            yield s.case(edges, s.ints(8, low=0, high=kind.bits, dtype=kind), name="within the width")
+            yield s.case(edges, s.int_edges(kind), name="any amount")
         for left, right in PAIRS[1:]:
             yield s.case(s.ints(*left), s.ints(*right, low=0, high=4))
 
 
 @op
 class ShiftLeft(_Shift):
-    """x * 2**y, wrapping. An amount outside [0, width) shifts everything out, as NumPy and PyTorch do; C leaves it open."""
+    """x * 2**y, wrapping. An amount outside [0, width) shifts everything out (NumPy, PyTorch)."""
 
     @staticmethod
     def evaluate(x: Array, y: Array) -> Array:

@@ -45,7 +45,9 @@ class Sampler:
     def __post_init__(self) -> None:
         self.rng = np.random.default_rng(self.seed)
 
-    def floats(self, *shape: int, low: float = -3.0, high: float = 3.0, edge: bool = False, dtype: DType | None = None) -> np.ndarray:
+    def floats(
+        self, *shape: int, low: float = -3.0, high: float = 3.0, edge: bool = False, dtype: DType | None = None
+    ) -> np.ndarray:
         """Uniform floats in [low, high); `edge` plants zeros, infinities, NaN and huge and tiny values among them."""
         kind = dtype or self.float_dtype
         out = self.rng.uniform(low, high, shape)
@@ -59,7 +61,8 @@ class Sampler:
     def float_edges(self, kind: DType | None = None) -> np.ndarray:
         """Zeros, infinities, NaN, huge and tiny values, ties of rounding, in the float type under test."""
         kind = kind or self.float_dtype
-        return np.array([0.0, -0.0, np.inf, -np.inf, np.nan, float(kind.max), 1e-30, -2.5, 2.5, 0.5, -0.5, 1.0]).astype(kind.numpy)
+        values = [0.0, -0.0, np.inf, -np.inf, np.nan, float(kind.max), 1e-30, -2.5, 2.5, 0.5, -0.5, 1.0]
+        return np.array(values).astype(kind.numpy)
 
     def ints(self, *shape: int, low: int = -5, high: int = 6, dtype: DType | str = dtypes.int64) -> np.ndarray:
         """Uniform integers in [low, high)."""
