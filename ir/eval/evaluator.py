@@ -14,10 +14,10 @@ import numpy as np
 
 from ir.core.graph import Graph, Node, Value
 from ir.core.model import Model
+from ir.eval.bind import bind_shape
 from ir.ops.define import OpDef
 from ir.types import DType, TensorType, dtypes, type_of
 from ir.types.dim import DimExpr, evaluate_dim
-from ir.eval.bind import bind_shape
 
 Mode = Literal["exact", "reference"]
 Observer = Callable[[Value, np.ndarray], None]
@@ -39,7 +39,9 @@ class Evaluator:
     draws: Mapping[str, np.ndarray] = field(default_factory=dict)
     check: bool = True  # compare each result's shape with its declared type
 
-    def run(self, model: Model, inputs: Mapping[str, np.ndarray], weights: Mapping[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:
+    def run(
+        self, model: Model, inputs: Mapping[str, np.ndarray], weights: Mapping[str, np.ndarray] | None = None
+    ) -> dict[str, np.ndarray]:
         """Outputs by flat name. `inputs` holds every graph input by name; `weights` overrides weight values by name."""
         return self.run_with_state(model, inputs, weights)[0]
 
@@ -64,7 +66,15 @@ class Evaluator:
     def compute(self, dtype: DType) -> DType:
         """The dtype in which kernels see values declared as `dtype`."""
         held = self.storage(dtype)
-        return dtypes.float32 if held.is_half else dtypes.int8 if held.name == "int4" else dtypes.uint8 if held.name == "uint4" else held
+        return (
+            dtypes.float32
+            if held.is_half
+            else dtypes.int8
+            if held.name == "int4"
+            else dtypes.uint8
+            if held.name == "uint4"
+            else held
+        )
 
 
 class _Run:
@@ -93,14 +103,18 @@ class _Run:
         try:
             bind_shape(value.type.shape, array.shape, self.env)
         except ValueError as error:
-            raise EvaluationError(f"input {value.name} must be {value.type}, got shape {list(array.shape)}: {error}") from None
+            raise EvaluationError(
+                f"input {value.name} must be {value.type}, got shape {list(array.shape)}: {error}"
+            ) from None
 
     def value(self, value: Value) -> np.ndarray:
         """A value as held between ops."""
         if value not in self.values:
             if not value.is_weight:
                 raise EvaluationError(f"value {value.name or value!r} is read before it is computed")
-            array = self.weights[value.name] if value.name in self.weights else self.model.weights[value.name].data.numpy()
+            array = (
+                self.weights[value.name] if value.name in self.weights else self.model.weights[value.name].data.numpy()
+            )
             self.values[value] = self._held(array, value.type.dtype)
         return self.values[value]
 
@@ -126,11 +140,15 @@ class _Run:
         operands = {k: self._operand(v) for k, v in node.operands.items()}
         bodies = {k: self._body(b) for k, b in node.bodies.items()}
         try:
-            results = evaluate_op(self.s, node.op, operands, concrete_attrs(node.op, node.attrs, self.env, self.s), bodies, self.rng)
+            results = evaluate_op(
+                self.s, node.op, operands, concrete_attrs(node.op, node.attrs, self.env, self.s), bodies, self.rng
+            )
         except (ValueError, IndexError, TypeError, KeyError, ZeroDivisionError, np.exceptions.AxisError) as error:
             raise EvaluationError(f"{node.op.name} ({node.origin}): {type(error).__name__}: {error}") from error
         if self.s.replay is not None:
             results = self.s.replay(node, results)
+        if node.op.binds_symbol:
+            self.env[node.attrs["symbol"]] = int(results[0])
         for value, array in zip(node.outputs, results, strict=True):
             if self.s.check:
                 self._check(node, value, array)
@@ -140,13 +158,17 @@ class _Run:
         try:
             bind_shape(value.type.shape, array.shape, self.env)
         except ValueError as error:
-            raise EvaluationError(f"{node.op.name} ({node.origin}) declared {value.type}, computed {list(array.shape)}: {error}") from None
+            raise EvaluationError(
+                f"{node.op.name} ({node.origin}) declared {value.type}, computed {list(array.shape)}: {error}"
+            ) from None
 
     def _body(self, body: Graph) -> Callable[..., tuple[np.ndarray, ...]]:
         def call(*arrays: np.ndarray) -> tuple[np.ndarray, ...]:
             outer = dict(self.env)
             try:
-                return tuple(self._operand_array(v, a) for v, a in zip(body.outputs, self.graph(body, arrays), strict=True))
+                return tuple(
+                    self._operand_array(v, a) for v, a in zip(body.outputs, self.graph(body, arrays), strict=True)
+                )
             finally:
                 self.env = outer
 
@@ -156,7 +178,14 @@ class _Run:
         return array.astype(self.s.compute(value.type.dtype).numpy)
 
 
-def evaluate_op(settings: Evaluator, op: OpDef, operands: Mapping[str, Any], attrs: Mapping[str, Any], bodies: Mapping[str, Any], rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+def evaluate_op(
+    settings: Evaluator,
+    op: OpDef,
+    operands: Mapping[str, Any],
+    attrs: Mapping[str, Any],
+    bodies: Mapping[str, Any],
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, ...]:
     """Call an op's `evaluate` on concrete operands, as a tuple of arrays."""
     extra: dict[str, Any] = {}
     if op.modal:
@@ -185,5 +214,9 @@ def concrete_attrs(op: OpDef, attrs: Mapping[str, Any], env: Mapping[str, int], 
 
 def infer_concrete(op: OpDef, operands: Mapping[str, Any], attrs: Mapping[str, Any]) -> tuple[TensorType, ...]:
     """Inferred output types for concrete arrays: what tests hold `evaluate` against."""
-    types = {k: tuple(type_of(x) for x in v) if isinstance(v, tuple) else type_of(v) for k, v in operands.items() if v is not None}
+    types = {
+        k: tuple(type_of(x) for x in v) if isinstance(v, tuple) else type_of(v)
+        for k, v in operands.items()
+        if v is not None
+    }
     return op.infer_types(types, op.complete(attrs), {})

@@ -1,1 +1,116 @@
-"""Ops of the family: cast."""
+"""Changing the element type: by value (`cast`) or by bits (`bitcast`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ir.ops.registry import op
+from ir.ops.sampler import Array, Sample, Sampler
+from ir.types import DType, TensorType, dtypes
+
+
+def float_to_int(x: Array, to: DType) -> Array:
+    """Truncate towards zero. What no `to` can hold, NaN included, becomes what x86 conversion instructions make of it,
+    which PyTorch, NumPy and ONNX Runtime show there: the lowest integer of the 32 (int32 and narrower) or 64 bit
+    intermediate, of which narrow types keep the low bits."""
+    whole = np.trunc(x.astype(np.float64))
+    bits = 32 if to.bits <= 16 or to == dtypes.int32 else 64
+    bound = 2.0 ** (bits - 1)
+    fits = (whole >= -bound) & (whole < bound)
+    low = np.where(fits, whole, -bound).astype(np.int64).astype(to.numpy)
+    if to != dtypes.uint64:
+        return low
+    high = (whole >= bound) & (whole < 2 * bound)
+    return np.where(high, np.where(high, whole, 0).astype(np.uint64), low)
+
+
+@op
+class Cast:
+    """The same values in another element type.
+
+    Floats round to nearest even; floats to integers truncate (out of range: see `float_to_int`); integers wrap; to
+    bool is `!= 0`; from bool 0 and 1. Complex numbers do not become real ones.
+    """
+
+    inputs = ("x: any",)
+    discontinuous = True  # where the result is an integer or a bool
+    to: DType
+
+    @staticmethod
+    def infer(x: TensorType, to: DType) -> TensorType:
+        if x.dtype.is_complex and not to.is_complex:
+            raise TypeError(f"cast: {x.dtype} does not become {to}; take the real or imaginary part")
+        return x.with_dtype(to)
+
+    @staticmethod
+    def evaluate(x: Array, to: DType) -> Array:
+        if to.is_bool:
+            return np.not_equal(x, 0)
+        if to.is_integer and dtypes.dtype(x.dtype).is_float:
+            return float_to_int(x, to)
+        return x.astype(to.numpy)
+
+    @staticmethod
+    def samples(s: Sampler) -> Iterator[Sample]:
+        kinds = ("bool", "int8", "uint8", "int16", "int32", "int64", "uint32", "uint64")
+        floats = ("float16", "bfloat16", "float32", "float64")
+        for to in (*kinds, *floats):
+            yield s.case(s.floats(2, 3), to=to)
+        for to in ("bool", "int8", "uint8", "int32", "int64", "uint64", *floats):
+            yield s.case(s.floats(5, 6, edge=True), to=to, name="edges")
+        for source in ("int8", "uint8", "int64", "uint64"):
+            for to in ("bool", "int8", "uint8", "int32", "int64", "float32", "float16"):
+                yield s.case(s.int_edges(source), to=to, name="integers")
+        for to in ("bool", "uint8", "int64", *floats):
+            yield s.case(s.bools(2, 3), to=to, name="booleans")
+        yield s.case(s.floats(), to="int32", name="0-d")
+        yield s.case(s.floats(0, 2), to="int32", name="empty")
+        for operand in (s.floats(3, dtype=dtypes.float32), s.ints(3), s.bools(3), s.complexes(3)):
+            yield s.case(operand, to="complex64")
+        yield s.case(s.complexes(3), to="complex128")
+        yield s.case(s.complexes(3), to="float32", name="complex to real", error=TypeError)
+
+
+@op
+class Bitcast:
+    """The same bits read as another element type of the same width. Defined for 8 to 64 bits, source 16-bit floats
+    excepted (evaluation widens them)."""
+
+    inputs = ("x: any",)
+    exact_dtypes = True
+    discontinuous = True
+    to: DType
+
+    @staticmethod
+    def infer(x: TensorType, to: DType) -> TensorType:
+        for kind in (x.dtype, to):
+            if kind.is_bool or kind.is_complex or kind.bits < 8:
+                raise TypeError(f"bitcast is not defined for {kind}")
+        if x.dtype.is_half:
+            raise TypeError(f"bitcast is not defined from {x.dtype}")
+        if x.dtype.bits != to.bits:
+            raise TypeError(f"bitcast: {x.dtype} and {to} differ in width")
+        return x.with_dtype(to)
+
+    @staticmethod
+    def evaluate(x: Array, to: DType) -> Array:
+        if x.dtype.kind == "f":  # the reference evaluator widens float32
+            x = x.astype(np.float32 if to.bits == 32 else np.float64)
+        return np.ascontiguousarray(x).view(to.numpy).reshape(x.shape)
+
+    @staticmethod
+    def samples(s: Sampler) -> Iterator[Sample]:
+        for source, to in ((dtypes.float32, "int32"), (dtypes.float32, "uint32"), (dtypes.float64, "int64")):
+            yield s.case(s.floats(3, 4, edge=True, dtype=source), to=to)
+        for kind, to in (("int8", "uint8"), ("uint64", "int64"), ("int32", "uint32")):
+            yield s.case(s.int_edges(kind), to=to)
+        yield s.case(s.ints(2, 3, low=0, high=2**30, dtype="int32"), to="float32")
+        yield s.case(s.ints(2, 3, low=0, high=2**14, dtype="int16"), to="float16")
+        yield s.case(s.ints(2, 3, low=0, high=2**14, dtype="uint16"), to="bfloat16")
+        yield s.case(s.ints(dtype="int32"), to="uint32", name="0-d")
+        yield s.case(s.ints(0, 2, dtype="int32"), to="uint32", name="empty")
+        yield s.case(s.ints(2), to="int32", name="widths differ", error=TypeError)
+        yield s.case(s.bools(2), to="uint8", name="boolean", error=TypeError)
+        yield s.case(s.floats(2, dtype=dtypes.float16), to="int16", name="16-bit float", error=TypeError)

@@ -31,8 +31,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ir.types import DType, TensorType
+from ir.types import DimExpr, DType, TensorType
 from ir.types.attrs import coerce
+from ir.types.errors import DTypeError
 
 DOMAINS: dict[str, Callable[[DType], bool]] = {
     "any": lambda d: True,
@@ -47,7 +48,7 @@ DOMAINS: dict[str, Callable[[DType], bool]] = {
     "bits": lambda d: d.is_integer or d.is_bool,
 }
 MISSING: Any = object()
-_RESERVED = {"inputs", "outputs", "bodies", "modal", "random", "discontinuous", "exact_dtypes", "mutating", "roles"}
+_RESERVED = {"inputs", "outputs", "bodies", "modal", "random", "discontinuous", "exact_dtypes", "mutating", "roles", "binds_symbol"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,7 @@ class OpDef:
     discontinuous: bool = False
     roles: Mapping[str, str] = field(default_factory=dict)  # axes of weight operands, for `ir.data.role_permutation`
     exact_dtypes: bool = False  # dtype attributes keep their declared width in the reference evaluator (quantisation)
+    binds_symbol: bool = False  # the value of output 0 is the size that the attribute `symbol` names
     cls: type = field(default=object, repr=False)
 
     def operand(self, name: str) -> OperandSpec:
@@ -135,11 +137,15 @@ class OpDef:
             other = types.get(spec.like)
             other = other[0] if isinstance(other, tuple) and other else other
             if isinstance(other, TensorType) and other.dtype != t.dtype:
-                raise TypeError(f"{self.name}: {spec.name} is {t.dtype} but {spec.like} is {other.dtype}; dtypes must match")
+                raise DTypeError(
+                    f"{self.name}: {spec.name} is {t.dtype} but {spec.like} is {other.dtype}; dtypes must match"
+                )
         elif not DOMAINS[spec.domain](t.dtype):
-            raise TypeError(f"{self.name}: {spec.name} must be {spec.domain}, got {t.dtype}")
+            raise DTypeError(f"{self.name}: {spec.name} must be {spec.domain}, got {t.dtype}")
 
-    def infer_types(self, operands: Mapping[str, Any], attrs: Mapping[str, Any], bodies: Mapping[str, Any]) -> tuple[TensorType, ...]:
+    def infer_types(
+        self, operands: Mapping[str, Any], attrs: Mapping[str, Any], bodies: Mapping[str, Any]
+    ) -> tuple[TensorType, ...]:
         """Output types from operand types; raises TypeError or ValueError when the op does not apply."""
         self.check_operands(operands)
         given = {s.name: operands.get(s.name, () if s.mode == "variadic" else None) for s in self.operands}
@@ -172,7 +178,7 @@ def define(cls: type) -> OpDef:
     """The record of an op class; raises TypeError when the class is not a complete definition."""
     hints = {}
     for base in reversed(cls.__mro__[:-1]):
-        hints.update(typing.get_type_hints(base))
+        hints.update(typing.get_type_hints(base, localns={"DimExpr": DimExpr}))
     own = {k: h for k, h in hints.items() if k not in _RESERVED and typing.get_origin(h) is not typing.ClassVar}
     attributes = tuple(AttrSpec(k, h, getattr(cls, k, MISSING)) for k, h in own.items())
     operands: list[OperandSpec] = []
@@ -199,5 +205,6 @@ def define(cls: type) -> OpDef:
         discontinuous=getattr(cls, "discontinuous", False),
         roles=dict(getattr(cls, "roles", {})),
         exact_dtypes=getattr(cls, "exact_dtypes", False),
+        binds_symbol=getattr(cls, "binds_symbol", False),
         cls=cls,
     )
