@@ -21,7 +21,7 @@ from converter.runtimes import open_runner
 from converter.sources import Source, open_source
 from converter.steps import Progress, Steps
 from converter.verification import Verification, VerificationReport, verify_models
-from converter.verification.inputs import input_arrays
+from converter.verification.inputs import has_values, input_arrays, make_cases
 from converter.verification.record import record
 from ir.core import Model, copy_model
 
@@ -38,7 +38,7 @@ class Report:
     notes: list[str] = field(default_factory=list)
     ops: dict[str, int] = field(default_factory=dict)
     timings: dict[str, float] = field(default_factory=dict)
-    passes: list[str] = field(default_factory=list)
+    passes: dict[str, int] = field(default_factory=dict)
     verification: VerificationReport | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -107,7 +107,7 @@ def convert(
     imported = copy_model(model)  # the reference is the model as read, so that a wrong pass shows
     report = Report(opened.framework, to, ops=op_counts(model), notes=list(model.notes))
     with steps("optimise"):
-        report.passes = prepare(model)
+        report.passes = prepare(model).counts()
     exporter = importlib.import_module(f"converter.exporters.{to}")
     with staging(path) as folder:
         written = folder / path.name
@@ -126,15 +126,21 @@ def convert(
     return Conversion(path, to, report, model, keep)
 
 
-def run(model: Any, inputs: Any, provider: str | None = None, *, framework: str | None = None, **options: Any) -> dict[str, np.ndarray]:
+def run(
+    model: Any, inputs: Any, provider: str | None = None, *, seed: int = 0, framework: str | None = None, **options: Any
+) -> dict[str, np.ndarray]:
     """Run any model on NumPy inputs: a path, a live object, a converted package or an `ir.Model`.
 
-    `inputs` is a dict by flat name (or nested as the signature), or a tuple or list in signature order. `provider`
-    chooses the device (`cpu`, `cuda`, `webgpu`, ...). Returns outputs by flat name, in signature order. Raises
-    UsageError when the inputs do not fit and RuntimeFailure when the model itself fails.
+    `inputs` is a dict by flat name (or nested as the signature), or a tuple or list in signature order; specs (or None)
+    draw seeded values. `provider` chooses the device (`cpu`, `cuda`, `webgpu`, ...). Returns outputs by flat name, in
+    signature order. Raises UsageError when the inputs do not fit and RuntimeFailure when the model itself fails.
     """
-    with closing(open_runner(model, inputs, provider, framework, ImportOptions(**options))) as runner:
-        return runner(input_arrays(inputs, runner.input_types))
+    chosen = ImportOptions(**options)
+    with closing(open_runner(model, inputs, provider, framework, chosen)) as runner:
+        if has_values(inputs):
+            return runner(input_arrays(inputs, runner.input_types))
+        read = model if isinstance(model, Model) else open_source(model, framework, chosen).load(inputs)
+        return runner(make_cases(read, inputs, seed, 1)[0])
 
 
 def verify(
@@ -180,4 +186,6 @@ def _reject(written: Path, path: Path, report: Report) -> NoReturn:
     publish(written, rejected)
     assert report.verification is not None
     summary = report.verification.summary()
-    raise VerificationError(f"the converted model does not agree with its source ({summary}); it is at {rejected}", report.verification)
+    raise VerificationError(
+        f"the converted model does not agree with its source ({summary}); it is at {rejected}", report.verification
+    )

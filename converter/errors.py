@@ -75,5 +75,9 @@ def merge(items: Iterable[Unsupported]) -> tuple[Unsupported, ...]:
     for item in items:
         key = (item.op, item.reason)
         old = merged.get(key)
-        merged[key] = item if old is None else Unsupported(old.op, old.reason, old.place, old.count + item.count, old.advice, old.file)
+        merged[key] = (
+            item
+            if old is None
+            else Unsupported(old.op, old.reason, old.place, old.count + item.count, old.advice, old.file)
+        )
     return tuple(merged.values())

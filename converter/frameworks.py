@@ -56,7 +56,9 @@ def detect(source: Any) -> str:
             return found
         if cls.__module__.startswith("onnx.") and cls.__name__ == "ModelProto":
             return "onnx"
-    raise UsageError(f"a {type(source).__module__}.{type(source).__qualname__} is no model that can be read; see `isomorph doctor` for what can")
+    raise UsageError(
+        f"a {type(source).__module__}.{type(source).__qualname__} is no model that can be read; see `isomorph doctor` for what can"
+    )
 
 
 def _detect_path(text: str) -> str:

@@ -25,7 +25,9 @@ class Source:
     def load(self, inputs: Any = None) -> Model:
         """The model in the IR. Raises ConversionError naming everything unsupported at once."""
         model = self._importer().load(self.native, inputs, options=self.options)
-        model.metadata.setdefault("source", str(self.given) if isinstance(self.given, (str, Path)) else type(self.given).__name__)
+        model.metadata.setdefault(
+            "source", str(self.given) if isinstance(self.given, (str, Path)) else type(self.given).__name__
+        )
         return model
 
     def _importer(self) -> Any:

@@ -63,5 +63,7 @@ def flatten_result(result: Any, is_leaf: Any, names: tuple[str, ...]) -> dict[st
     _, pairs = result_tree(result, is_leaf)
     found = dict(pairs)
     if set(found) != set(names):
-        raise RuntimeFailure(f"the model returned {', '.join(found) or 'nothing'}, its signature says {', '.join(names)}")
+        raise RuntimeFailure(
+            f"the model returned {', '.join(found) or 'nothing'}, its signature says {', '.join(names)}"
+        )
     return {name: found[name] for name in names}

@@ -42,7 +42,9 @@ class OnnxRunner:
         options.graph_optimization_level = level.ORT_ENABLE_ALL if optimise else level.ORT_DISABLE_ALL
         self.name = f"onnxruntime-{provider or 'cpu'}"
         try:
-            self._session = ort.InferenceSession(model if isinstance(model, bytes) else str(model), options, providers=[wanted])
+            self._session = ort.InferenceSession(
+                model if isinstance(model, bytes) else str(model), options, providers=[wanted]
+            )
         except Exception as error:  # noqa: BLE001 - the runtime's exception types are not exported
             raise RuntimeFailure(f"ONNX Runtime cannot load the model: {_first_line(error)}") from None
         self._ort = ort

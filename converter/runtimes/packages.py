@@ -16,8 +16,8 @@ import numpy as np
 from converter.errors import UsageError
 from converter.runtimes.arrays import load_arrays, save_arrays
 from converter.runtimes.base import RuntimeFailure, check_inputs
-from ir.types.parse import parse_type
 from ir.types import TensorType
+from ir.types.parse import parse_type
 
 WORKERS = {"torch": Path(__file__).with_name("torch_worker.py")}
 
@@ -36,7 +36,9 @@ class PackageRunner:
         self._dir = tempfile.TemporaryDirectory(prefix="isomorph-")
         command = [python or sys.executable, "-I", str(WORKERS[framework]), str(folder)]
         self._errors = (Path(self._dir.name) / "stderr").open("w+")
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True)
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True
+        )
         self._answer("cannot be loaded")
 
     def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

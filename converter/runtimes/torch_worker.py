@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 DTYPES_KEY = "__dtypes__"
 
@@ -16,12 +17,14 @@ DTYPES_KEY = "__dtypes__"
 def block_own_packages() -> None:
     """Make our own packages unimportable."""
     for name in ("ir", "converter", "isomorph"):
-        sys.modules[name] = None
+        sys.modules[name] = None  # type: ignore[assignment]
 
 
-def load_package(folder: Path) -> object:
+def load_package(folder: Path) -> Any:
     """The package's `load_model()` result."""
     spec = importlib.util.spec_from_file_location("model", folder / "model.py")
+    if spec is None or spec.loader is None:
+        raise FileNotFoundError(f"{folder}: no model.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules["model"] = module
     sys.path.insert(0, str(folder))
@@ -62,10 +65,10 @@ def write(path: str, tensors: dict) -> None:
             kinds[name] = kind
             tensor = tensor.view(torch.int16 if tensor.element_size() == 2 else torch.int8)
         arrays[name] = tensor.numpy()
-    np.savez(path, **arrays, **{DTYPES_KEY: np.array(json.dumps(kinds))})
+    np.savez(path, **{**arrays, DTYPES_KEY: np.array(json.dumps(kinds))})
 
 
-def build(tree: dict, leaves: dict) -> object:
+def build(tree: dict, leaves: dict) -> Any:
     """A nested value from a signature tree."""
     if "leaf" in tree:
         return leaves[tree["leaf"]]
@@ -78,14 +81,13 @@ def build(tree: dict, leaves: dict) -> object:
     return children if kind == "list" else tuple(children)
 
 
-def flatten(value: object, tree: dict, found: dict) -> None:
+def flatten(value: Any, tree: dict, found: dict) -> None:
     """Collect the leaves of a result along its signature tree; raises ValueError where the structure differs."""
     if "leaf" in tree:
         found[tree["leaf"]] = value
     elif "constant" not in tree:
         kind = next(k for k in ("tuple", "list", "dict", "namedtuple") if k in tree)
-        keys = tree.get("keys")
-        items = [value[k] for k in keys] if kind == "dict" else list(value)
+        items = [value[k] for k in tree["keys"]] if kind == "dict" else list(value)
         if len(items) != len(tree[kind]):
             raise ValueError(f"the result has {len(items)} entries, the signature {len(tree[kind])}")
         for item, child in zip(items, tree[kind]):
@@ -113,7 +115,7 @@ def serve(folder: Path) -> None:
             kwargs = {p["name"]: build(p["tree"], leaves) for p in signature["parameters"] if p["keyword_only"]}
             with torch.no_grad():
                 result = model(*args, **kwargs)
-            found: dict = {}
+            found: dict[str, Any] = {}
             flatten(result, signature["result"], found)
             write(request["outputs"], found)
             answers.write(json.dumps({"ok": True}) + "\n")

@@ -28,10 +28,14 @@ class Difference:
 def difference(actual: np.ndarray, expected: np.ndarray, scale: float | None = None) -> Difference:
     """Compare element by element in float64 (complex128 for complex). `scale` replaces max |expected|."""
     if actual.shape != expected.shape:
-        return Difference(np.inf, np.inf, problem=f"shape {list(actual.shape)} instead of {list(expected.shape)}", size=expected.size)
+        return Difference(
+            np.inf, np.inf, problem=f"shape {list(actual.shape)} instead of {list(expected.shape)}", size=expected.size
+        )
     kinds = {_kind(actual), _kind(expected)}
     if len(kinds) > 1:
-        return Difference(np.inf, np.inf, problem=f"dtype {actual.dtype} instead of {expected.dtype}", size=expected.size)
+        return Difference(
+            np.inf, np.inf, problem=f"dtype {actual.dtype} instead of {expected.dtype}", size=expected.size
+        )
     if expected.size == 0:
         return Difference()
     if kinds == {"exact"}:

@@ -70,17 +70,18 @@ def _leaves(value: Any, name: str) -> list[tuple[str, Any]]:
     return [(n.lstrip("."), v) for n, v in tree_of(value, name, is_leaf)[1]]
 
 
+def has_values(inputs: Any) -> bool:
+    """Whether the user gave values for every input, rather than specs or nothing."""
+    try:
+        leaves = _leaves(inputs, "")
+    except TypeError:
+        return False
+    return bool(leaves) and all(not isinstance(v, str) and as_array(v) is not None for _, v in leaves)
+
+
 def example_case(inputs: Any, model: Model) -> Case | None:
     """The user's example inputs as a case; None when they gave specs (or nothing) instead of values."""
-    if inputs is None:
-        return None
-    try:
-        leaves = _leaves(inputs, "") if not isinstance(inputs, Mapping) else [p for k, v in inputs.items() for p in _leaves(v, str(k))]
-        if any(isinstance(v, str) or as_array(v) is None for _, v in leaves):
-            return None
-        return input_arrays(inputs, model.input_types)
-    except TypeError:
-        return None
+    return input_arrays(inputs, model.input_types) if has_values(inputs) else None
 
 
 def make_cases(model: Model, inputs: Any = None, seed: int = 0, count: int = 5) -> list[Case]:
@@ -99,7 +100,9 @@ def make_cases(model: Model, inputs: Any = None, seed: int = 0, count: int = 5) 
         if case is not None:
             cases.append(case)
     if not cases:
-        raise UsageError(f"no seeded input fits the model; give example inputs (last failure: {failures[-1] if failures else 'none'})")
+        raise UsageError(
+            f"no seeded input fits the model; give example inputs (last failure: {failures[-1] if failures else 'none'})"
+        )
     return cases
 
 
@@ -118,12 +121,19 @@ def _size_choices(model: Model, env: Mapping[str, int], k: int) -> Iterable[dict
         return [{}]
     near = [{n: max(1, env[n] + SIZES[(k + i) % 5] - 3) for i, n in enumerate(names)}] if env else []
     small = [{n: SIZES[(k + i) % len(SIZES)] for i, n in enumerate(names)}]
-    large = [{n: (SIZES[(k + i) % len(SIZES)] if i == 0 else size) for i, n in enumerate(names)} for size in LARGE_SIZES]
+    large = [
+        {n: (SIZES[(k + i) % len(SIZES)] if i == 0 else size) for i, n in enumerate(names)} for size in LARGE_SIZES
+    ]
     return [*near, *([dict(env)] if env else []), *small, *large]
 
 
 def _first_that_runs(
-    model: Model, choices: Iterable[dict[str, int]], example: Case | None, highs: Mapping[str, int | None], rng: np.random.Generator, failures: list[str]
+    model: Model,
+    choices: Iterable[dict[str, int]],
+    example: Case | None,
+    highs: Mapping[str, int | None],
+    rng: np.random.Generator,
+    failures: list[str],
 ) -> Case | None:
     for env in choices:
         for cap in (None, 2, 1):
@@ -136,7 +146,14 @@ def _first_that_runs(
     return None
 
 
-def _draw(value: Value, env: Mapping[str, int], example: Case | None, high: int | None, cap: int | None, rng: np.random.Generator) -> np.ndarray:
+def _draw(
+    value: Value,
+    env: Mapping[str, int],
+    example: Case | None,
+    high: int | None,
+    cap: int | None,
+    rng: np.random.Generator,
+) -> np.ndarray:
     shape, kind = evaluate_shape(value.type.shape, env), value.type.dtype
     like = example.get(value.name) if example is not None else None
     if kind.is_bool:
@@ -158,8 +175,26 @@ def _moments(like: np.ndarray | None) -> tuple[float, float]:
     return (float(finite.mean()) if finite.size else 0.0), (std if std > 0 else 1.0)
 
 
-_PASSING = {"cast", "reshape", "transpose", "expand", "unsqueeze", "squeeze", "slice", "flatten", "concat", "clip", "identity", "select"}
-_INDEXED = {"embedding": ("indices", "weight"), "gather": ("indices", "data"), "gather_elements": ("indices", "data"), "one_hot": ("indices", None)}
+_PASSING = {
+    "cast",
+    "reshape",
+    "transpose",
+    "expand",
+    "unsqueeze",
+    "squeeze",
+    "slice",
+    "flatten",
+    "concat",
+    "clip",
+    "identity",
+    "select",
+}
+_INDEXED = {
+    "embedding": ("indices", "weight"),
+    "gather": ("indices", "data"),
+    "gather_elements": ("indices", "data"),
+    "one_hot": ("indices", None),
+}
 
 
 def index_bound(value: Value) -> int | None:
@@ -175,11 +210,12 @@ def index_bound(value: Value) -> int | None:
         for node in current.users:
             operand, data = _INDEXED.get(node.op.name, (None, None))
             if operand is not None and node.operands.get(operand) is current:
-                size = node.attrs.get("depth") if data is None else node.operand(data).type.shape[int(node.attrs.get("axis", 0))]
+                size = (
+                    node.attrs.get("depth")
+                    if data is None
+                    else node.operand(data).type.shape[int(node.attrs.get("axis", 0))]
+                )
                 found += [size] if isinstance(size, int) else []
             elif node.op.name in _PASSING:
                 stack.extend(node.outputs)
     return min(found, default=None)
-
-
-

@@ -67,10 +67,14 @@ class VerificationReport:
         """One line: the verdict and the outputs behind it."""
         bad = [o for o in self.outputs if o.verdict != "equal"]
         if bad:
-            return "; ".join(f"{o.name}: {o.reason}" for o in bad[:3]) + (f"; and {len(bad) - 3} more" if len(bad) > 3 else "")
+            return "; ".join(f"{o.name}: {o.reason}" for o in bad[:3]) + (
+                f"; and {len(bad) - 3} more" if len(bad) > 3 else ""
+            )
         if self.not_compared:
             return f"not compared: {', '.join(self.not_compared)}"
-        return f"{len(self.outputs)} outputs equal over {len(self.cases)} inputs, largest error {self.max_abs_error:.2g}"
+        return (
+            f"{len(self.outputs)} outputs equal over {len(self.cases)} inputs, largest error {self.max_abs_error:.2g}"
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values; infinities and NaN as strings, so that the result is strict JSON."""
@@ -92,13 +96,17 @@ class VerificationReport:
         suite = ElementTree.Element("testsuite", name="isomorph verify", tests=str(len(self.outputs) + len(self.not_compared)),
                                     failures=str(counts["failures"]), errors="0", skipped=str(skipped))  # fmt: skip
         for o in self.outputs:
-            case = ElementTree.SubElement(suite, "testcase", name=o.name, classname=f"{self.source} -> {self.converted}")
+            case = ElementTree.SubElement(
+                suite, "testcase", name=o.name, classname=f"{self.source} -> {self.converted}"
+            )
             if o.verdict == "mismatch":
                 ElementTree.SubElement(case, "failure", message=o.reason).text = json.dumps(_strict(asdict(o)))
             elif o.verdict == "inconclusive":
                 ElementTree.SubElement(case, "skipped", message=o.reason)
         for name in self.not_compared:
-            ElementTree.SubElement(ElementTree.SubElement(suite, "testcase", name=name), "skipped", message="not compared")
+            ElementTree.SubElement(
+                ElementTree.SubElement(suite, "testcase", name=name), "skipped", message="not compared"
+            )
         return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True)
 
 

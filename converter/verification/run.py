@@ -43,7 +43,15 @@ class Verification:
 
 
 def verify_models(
-    source: Source, model: Model, converted: Runner, inputs: Any = None, *, seed: int = 0, rtol: Any = None, atol: Any = None, cases: int = CASES
+    source: Source,
+    model: Model,
+    converted: Runner,
+    inputs: Any = None,
+    *,
+    seed: int = 0,
+    rtol: Any = None,
+    atol: Any = None,
+    cases: int = CASES,
 ) -> Verification:
     """Compare `converted` with `source` on seeded inputs, both against the float64 evaluation of `model`.
 
@@ -64,9 +72,13 @@ def verify_models(
             try:
                 got = converted(case)
             except RuntimeFailure as error:
-                report.outputs = [OutputResult(n, str(model.output_types[n].dtype), "mismatch", reason=error.message) for n in names]
+                report.outputs = [
+                    OutputResult(n, str(model.output_types[n].dtype), "mismatch", reason=error.message) for n in names
+                ]
                 return verification
-            verification.samples.append(Sample(case, Evaluator().run(model, case), Evaluator("exact").run(model, case), native(case), got))
+            verification.samples.append(
+                Sample(case, Evaluator().run(model, case), Evaluator("exact").run(model, case), native(case), got)
+            )
     finally:
         native.close()
     random = random_outputs(model)
@@ -74,11 +86,15 @@ def verify_models(
         if name in random:
             report.not_compared.append(name)
         else:
-            report.outputs.append(judge(name, model.output_types[name].dtype, verification.samples, _pick(rtol, name), _pick(atol, name)))
+            report.outputs.append(
+                judge(name, model.output_types[name].dtype, verification.samples, _pick(rtol, name), _pick(atol, name))
+            )
     return verification
 
 
-def judge(name: str, dtype: DType, samples: list[Sample], rtol: float | None = None, atol: float | None = None) -> OutputResult:
+def judge(
+    name: str, dtype: DType, samples: list[Sample], rtol: float | None = None, atol: float | None = None
+) -> OutputResult:
     """The verdict on one output over all samples."""
     result = OutputResult(name, str(dtype))
     scale = max((difference(s.reference[name], s.reference[name]).scale for s in samples), default=0.0)
@@ -86,7 +102,9 @@ def judge(name: str, dtype: DType, samples: list[Sample], rtol: float | None = N
     sourced = [difference(s.source[name], s.reference[name]) for s in samples]
     exact = [difference(s.exact[name], s.reference[name]) for s in samples]
     result.scale, result.elements = scale, sum(s.reference[name].size for s in samples)
-    result.error, result.source_error, result.exact_error = (max((d.max_abs for d in ds), default=0.0) for ds in (converted, sourced, exact))
+    result.error, result.source_error, result.exact_error = (
+        max((d.max_abs for d in ds), default=0.0) for ds in (converted, sourced, exact)
+    )
     if rtol is not None or atol is not None:
         return _judge_by_tolerance(result, converted, (atol or 0.0) + (rtol or 0.0) * scale)
     if not (dtype.is_float or dtype.is_complex):
@@ -94,22 +112,34 @@ def judge(name: str, dtype: DType, samples: list[Sample], rtol: float | None = N
     return _judge_by_noise(result, dtype, converted, sourced, scale)
 
 
-def _judge_by_noise(result: OutputResult, dtype: DType, converted: list[Difference], sourced: list[Difference], scale: float) -> OutputResult:
+def _judge_by_noise(
+    result: OutputResult, dtype: DType, converted: list[Difference], sourced: list[Difference], scale: float
+) -> OutputResult:
     real = dtype.real
     bound = tolerance.import_bound(real, result.exact_error, scale)
     floor = tolerance.floor_of(real, result.source_error, scale)
     result.tolerance = tolerance.MARGIN * floor
     if result.source_error > bound:
-        _mismatch(result, sourced, f"the source itself is {result.source_error:.3g} from the reference (rounding explains {bound:.3g}): the import is wrong")
+        _mismatch(
+            result,
+            sourced,
+            f"the source itself is {result.source_error:.3g} from the reference (rounding explains {bound:.3g}): the import is wrong",
+        )
     elif result.error > result.tolerance:
         _mismatch(result, converted, f"largest error {result.error:.3g} where noise explains {result.tolerance:.3g}")
     elif floor > tolerance.inconclusive_share(real) * scale and scale > 0:
-        result.verdict, result.reason = "inconclusive", f"noise {floor:.3g} is too large against the scale {scale:.3g} to prove anything"
+        result.verdict, result.reason = (
+            "inconclusive",
+            f"noise {floor:.3g} is too large against the scale {scale:.3g} to prove anything",
+        )
     return result
 
 
 def _judge_exact(result: OutputResult, converted: list[Difference], sourced: list[Difference]) -> OutputResult:
-    for what, differences in (("the source differs from its import", sourced), ("the converted model differs", converted)):
+    for what, differences in (
+        ("the source differs from its import", sourced),
+        ("the converted model differs", converted),
+    ):
         count = sum(d.mismatched for d in differences)
         if count or any(d.problem for d in differences):
             return _mismatch(result, differences, f"{what} in {count} of {result.elements} elements")
@@ -137,9 +167,15 @@ def random_outputs(model: Model) -> set[str]:
     tainted: set[Any] = set()
     for node in model.graph:
         draws = node.op.random and not node.op.modal
-        if draws or any(v in tainted for v in node.inputs) or any(n.op.random and not n.op.modal for b in node.bodies.values() for n in b):
+        if (
+            draws
+            or any(v in tainted for v in node.inputs)
+            or any(n.op.random and not n.op.modal for b in node.bodies.values() for n in b)
+        ):
             tainted.update(node.outputs)
-    return {name for name, value in zip(model.signature.output_names, model.graph.outputs, strict=True) if value in tainted}
+    return {
+        name for name, value in zip(model.signature.output_names, model.graph.outputs, strict=True) if value in tainted
+    }
 
 
 def _signature_problem(converted: Runner, model: Model) -> str:

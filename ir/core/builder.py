@@ -52,15 +52,30 @@ class Builder:
     def op(self, record: OpDef, *args: Any, **kwargs: Any) -> Outputs:
         """Make a node and return its output or outputs; raises TypeError or ValueError when the op does not apply."""
         node = self.node(record, *args, **kwargs)
-        return node.outputs[0] if len(record.outputs) == 1 and len(node.outputs) == 1 and not record.bodies else node.outputs
+        return (
+            node.outputs[0]
+            if len(record.outputs) == 1 and len(node.outputs) == 1 and not record.bodies
+            else node.outputs
+        )
 
     def node(self, record: OpDef, *args: Any, **kwargs: Any) -> Node:
         """Make a node."""
         operands, attrs, bodies = self._sort_arguments(record, args, kwargs)
         attrs = record.complete(attrs)
-        types = {k: tuple(v.type for v in x) if isinstance(x, tuple) else x.type for k, x in operands.items() if x is not None}
+        types = {
+            k: tuple(v.type for v in x) if isinstance(x, tuple) else x.type
+            for k, x in operands.items()
+            if x is not None
+        }
         outs = record.infer_types(types, attrs, bodies)
-        node = Node(record, {s.name: operands.get(s.name, () if s.mode == "variadic" else None) for s in record.operands}, attrs, outs, bodies, self.origin)
+        node = Node(
+            record,
+            {s.name: operands.get(s.name, () if s.mode == "variadic" else None) for s in record.operands},
+            attrs,
+            outs,
+            bodies,
+            self.origin,
+        )
         self._insert(node)
         return node
 
@@ -77,7 +92,9 @@ class Builder:
         if self.on_node is not None:
             self.on_node(node)
 
-    def _sort_arguments(self, record: OpDef, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Graph]]:
+    def _sort_arguments(
+        self, record: OpDef, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Graph]]:
         names = [s.name for s in record.operands]
         given: dict[str, Any] = {}
         if len(names) == 1 and record.operands[0].mode == "variadic" and args and isinstance(args[0], Value):

@@ -58,7 +58,9 @@ class Model:
         """Give a weight another name, in place in the order."""
         if new in self.weights:
             raise ValueError(f"a weight named {new!r} exists already")
-        self.weights = {(new if k == old else k): (replace(w, name=new) if k == old else w) for k, w in self.weights.items()}
+        self.weights = {
+            (new if k == old else k): (replace(w, name=new) if k == old else w) for k, w in self.weights.items()
+        }
         self._values[new] = self._values.pop(old)
         self._values[new].name = new
         if old in self.state:

@@ -46,7 +46,12 @@ class Origin:
         return self if self.history[-1:] == (pass_name,) else replace(self, history=(*self.history, pass_name))
 
     def __str__(self) -> str:
-        parts = [self.op, f"'{self.name}'" if self.name else "", f"in {self.scope}" if self.path else "", f"at {self.line}" if self.line else ""]
+        parts = [
+            self.op,
+            f"'{self.name}'" if self.name else "",
+            f"in {self.scope}" if self.path else "",
+            f"at {self.line}" if self.line else "",
+        ]
         return " ".join(p for p in parts if p) or "unknown origin"
 
 

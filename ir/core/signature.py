@@ -85,7 +85,12 @@ def tree_of(value: Any, name: str, is_leaf: Any) -> tuple[Tree, list[tuple[str, 
             return Branch("dict", tuple(visit(item[k], _join(path, str(k))) for k in item), keys, cls)
         if isinstance(item, tuple) and hasattr(item, "_fields"):
             fields = tuple(item._fields)
-            return Branch("namedtuple", tuple(visit(getattr(item, f), _join(path, f)) for f in fields), fields, type(item).__name__)
+            return Branch(
+                "namedtuple",
+                tuple(visit(getattr(item, f), _join(path, f)) for f in fields),
+                fields,
+                type(item).__name__,
+            )
         if isinstance(item, (list, tuple)):
             kind: Literal["list", "tuple"] = "list" if isinstance(item, list) else "tuple"
             return Branch(kind, tuple(visit(v, _join(path, str(i))) for i, v in enumerate(item)))
@@ -121,14 +126,18 @@ def _join(path: str, key: str) -> str:
 # -- JSON -----------------------------------------------------------------------------------------------------------
 def to_json(signature: Signature) -> dict[str, Any]:
     """The signature as plain JSON values; `from_json` restores it."""
-    parameters = [{"name": p.name, "tree": _tree_json(p.tree), "keyword_only": p.keyword_only} for p in signature.parameters]
+    parameters = [
+        {"name": p.name, "tree": _tree_json(p.tree), "keyword_only": p.keyword_only} for p in signature.parameters
+    ]
     return {"parameters": parameters, "result": _tree_json(signature.result)}
 
 
 def from_json(data: Mapping[str, Any]) -> Signature:
     """The signature that `to_json` wrote; raises ValueError on anything else."""
     try:
-        parameters = tuple(Parameter(p["name"], _json_tree(p["tree"]), bool(p["keyword_only"])) for p in data["parameters"])
+        parameters = tuple(
+            Parameter(p["name"], _json_tree(p["tree"]), bool(p["keyword_only"])) for p in data["parameters"]
+        )
         return Signature(parameters, _json_tree(data["result"]))
     except (KeyError, TypeError) as error:
         raise ValueError(f"not a signature: {error}") from None

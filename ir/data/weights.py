@@ -40,11 +40,17 @@ class Data:
 
     def reshaped(self, shape: tuple[int, ...]) -> Data:
         """Reshaped, when read."""
-        return self if shape == self.type.shape else Lazy(lambda: self.numpy().reshape(shape), self.type.with_shape(shape))
+        return (
+            self if shape == self.type.shape else Lazy(lambda: self.numpy().reshape(shape), self.type.with_shape(shape))
+        )
 
     def cast(self, dtype: DType) -> Data:
         """Cast, when read."""
-        return self if dtype == self.type.dtype else Lazy(lambda: self.numpy().astype(dtype.numpy), self.type.with_dtype(dtype))
+        return (
+            self
+            if dtype == self.type.dtype
+            else Lazy(lambda: self.numpy().astype(dtype.numpy), self.type.with_dtype(dtype))
+        )
 
     def mapped_by(self, fn: Callable[[np.ndarray], np.ndarray], type: TensorType) -> Data:
         """Any other transformation, when read; `type` is the result's."""
@@ -81,7 +87,13 @@ class Mapped(Data):
         shape = tuple(int(d) for d in self.type.shape)
         if 0 in shape:
             return np.empty(shape, self.type.dtype.numpy)
-        raw = np.memmap(self.path, np.uint8, mode="r", offset=self.offset, shape=(int(np.prod(shape, dtype=np.int64)) * self.type.dtype.numpy.itemsize,))
+        raw = np.memmap(
+            self.path,
+            np.uint8,
+            mode="r",
+            offset=self.offset,
+            shape=(int(np.prod(shape, dtype=np.int64)) * self.type.dtype.numpy.itemsize,),
+        )
         return raw.view(self.type.dtype.numpy).reshape(shape)
 
 

@@ -82,9 +82,13 @@ def _coerce_scalar(value: Any, ann: Any) -> tuple[bool, Any]:
             return True, dt.dtype(value)
         return False, None
     if ann is ArrayAttr:
-        return isinstance(value, (ArrayAttr, np.ndarray)), value if isinstance(value, ArrayAttr) else ArrayAttr(np.asarray(value))
+        return isinstance(value, (ArrayAttr, np.ndarray)), value if isinstance(value, ArrayAttr) else ArrayAttr(
+            np.asarray(value)
+        )
     if ann is float:
-        return isinstance(value, (int, float)) and not isinstance(value, bool), float(value) if isinstance(value, (int, float)) else None
+        return isinstance(value, (int, float)) and not isinstance(value, bool), float(value) if isinstance(
+            value, (int, float)
+        ) else None
     if ann is int:
         return isinstance(value, int) and not isinstance(value, bool), value
     return isinstance(value, ann), value

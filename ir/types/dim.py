@@ -10,9 +10,8 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Union
 
-Dim = Union[int, "DimExpr"]  # noqa: UP007 - evaluated at run time, DimExpr is defined below
+from ir.types.errors import ShapeError
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +122,9 @@ class DimExpr:
         return " ".join(_signed(mono, coef, i == 0) for i, (mono, coef) in enumerate(self.terms))
 
     __repr__ = __str__
+
+
+Dim = int | DimExpr
 
 
 # -- construction -------------------------------------------------------------------------------------------------
@@ -316,10 +318,10 @@ def recording_assumptions() -> Iterator[list[Assumption]]:
 
 
 def require_same(a: Dim, b: Dim, why: str) -> Dim:
-    """`a`, once it is certain or assumed that both sizes are equal; raises ValueError where they cannot be."""
+    """`a`, once it is certain or assumed that both sizes are equal; raises ShapeError (a ValueError) where they cannot be."""
     verdict = same(a, b)
     if verdict is False:
-        raise ValueError(f"{why}: sizes {a} and {b} differ")
+        raise ShapeError(f"{why}: sizes {a} and {b} differ")
     if verdict is None:
         log = _LOG.get()
         if log is not None:

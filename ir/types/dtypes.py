@@ -77,7 +77,9 @@ class DType:
     @property
     def complex(self) -> DType:
         """The complex dtype with this float as its parts; raises KeyError where there is none."""
-        return {"float32": complex64, "float64": complex128, "complex64": complex64, "complex128": complex128}[self.name]
+        return {"float32": complex64, "float64": complex128, "complex64": complex64, "complex128": complex128}[
+            self.name
+        ]
 
 
 def _bound(dtype: DType, which: str) -> int | float | bool:

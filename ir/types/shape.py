@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from ir.types.dim import Dim, DimExpr, evaluate_dim, require_same
+from ir.types.errors import AxisError
 
 Shape = tuple[Dim, ...]
 
@@ -42,17 +43,17 @@ def broadcast_shapes(*shapes: Sequence[Dim], why: str = "broadcast") -> Shape:
 
 
 def normalize_axis(axis: int, rank: int) -> int:
-    """A non-negative axis; raises ValueError when outside [-rank, rank)."""
+    """A non-negative axis; raises AxisError (a ValueError) when outside [-rank, rank)."""
     if not -rank <= axis < rank:
-        raise ValueError(f"axis {axis} is out of range for rank {rank}")
+        raise AxisError(f"axis {axis} is out of range for rank {rank}")
     return axis % rank if rank else 0
 
 
 def normalize_axes(axes: Iterable[int], rank: int) -> tuple[int, ...]:
-    """Non-negative axes in the given order; raises ValueError on a repeat or out-of-range one."""
+    """Non-negative axes in the given order; raises AxisError (a ValueError) on a repeat or out-of-range one."""
     out = tuple(normalize_axis(a, rank) for a in axes)
     if len(set(out)) != len(out):
-        raise ValueError(f"axes {tuple(axes)} repeat for rank {rank}")
+        raise AxisError(f"axes {tuple(axes)} repeat for rank {rank}")
     return out
 
 
