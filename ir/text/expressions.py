@@ -12,6 +12,7 @@ from ir.types.attrs import ArrayAttr
 
 _WORDS: dict[str, Any] = {"True": True, "False": False, "None": None, "nan": float("nan"), "inf": float("inf")}
 _DTYPES = {d.name: d for d in dtypes.ALL}
+_OPERATORS: dict[str, Callable[[Dim, Dim], Dim]] = {"*": lambda a, b: a * b, "//": floordiv, "%": mod}
 
 
 class Expressions:
@@ -111,7 +112,7 @@ class Expressions:
             left, right = self._as_dim(value, token), self._as_dim(self.unary(), token)
             if operator.text != "*" and right == 0:
                 self.fail("a size divided by zero", operator)
-            value = left * right if operator.text == "*" else floordiv(left, right) if operator.text == "//" else mod(left, right)
+            value = _OPERATORS[operator.text](left, right)
         return value
 
     def unary(self) -> Any:

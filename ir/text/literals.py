@@ -11,7 +11,9 @@ from ir.text.lexer import quote, quote_name
 from ir.types import Dim, DimExpr, DType, Symbol, TensorType, dtypes
 from ir.types.attrs import ArrayAttr
 
-RESERVED = frozenset({d.name for d in dtypes.ALL} | {"True", "False", "None", "nan", "inf", "min", "max", "tensor", "return"})
+RESERVED = frozenset(
+    {d.name for d in dtypes.ALL} | {"True", "False", "None", "nan", "inf", "min", "max", "tensor", "return"}
+)
 """Names that mean something else in an expression: quoted when a value, weight or size is called so."""
 INLINE = 32  # elements; longer tensors are written as base64
 

@@ -316,7 +316,8 @@ class _Parser(Expressions):
             token = self.advance()
             self.expect("=")
             if token.text not in order[given:]:
-                self.fail(f"no operand {token.text!r} here; expected one of {', '.join(order[given:]) or 'none'}", token)
+                known = ", ".join(order[given:]) or "none"
+                self.fail(f"no operand {token.text!r} here; expected one of {known}", token)
             return token.text
         if given >= len(order):
             self.fail(f"too many operands: there are {len(order)}")
@@ -336,8 +337,10 @@ class _Parser(Expressions):
         found: dict[str, Any] = {}
         while not self.at(")"):
             token = self.kind("name", "an attribute")
-            if token.text not in known or token.text in found:
-                self.fail(f"{record.name} has no attribute {token.text!r}" if token.text not in known else f"attribute {token.text!r} is given twice", token)
+            if token.text not in known:
+                self.fail(f"{record.name} has no attribute {token.text!r}", token)
+            if token.text in found:
+                self.fail(f"attribute {token.text!r} is given twice", token)
             self.expect("=")
             found[token.text] = self.sum()
             if not self.take(","):
@@ -349,7 +352,8 @@ class _Parser(Expressions):
         while len(found) < len(record.bodies):
             token = self.kind("name", f"the body {record.bodies[len(found)]} of {record.name}")
             if token.text not in record.bodies or token.text in found:
-                self.fail(f"{record.name} has no body {token.text!r} here; its bodies are {', '.join(record.bodies)}", token)
+                known = ", ".join(record.bodies)
+                self.fail(f"{record.name} has no body {token.text!r} here; its bodies are {known}", token)
             body = found[token.text] = Graph(token.text)
             self.graph(body)
         return found

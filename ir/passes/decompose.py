@@ -1,0 +1,77 @@
+"""Replaces ops that a target lacks by smaller ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from ir.core.builder import Builder
+from ir.core.graph import Node, Value
+from ir.core.model import Model
+from ir.core.walk import walk
+from ir.passes.base import Pass, Rewriter, home
+
+_REFUSALS = (TypeError, ValueError, NotImplementedError)
+Wanted = Callable[[Node], bool]
+
+
+@dataclass(frozen=True)
+class Decompose(Pass):
+    """Replaces every node that `supported` refuses by its op's decomposition, and the new nodes likewise.
+
+    A node without a decomposition stays; `missing(model)` names those. New nodes keep the origin of the old.
+    """
+
+    supported: Wanted = field(compare=False)
+    name: ClassVar[str] = "decompose"
+    after: ClassVar[tuple[str, ...]] = ("simplify",)
+
+    def run(self, model: Model) -> bool:
+        rewriter = Rewriter(model, self.name)
+        for node in walk(model.graph):
+            if node.graph is not None:
+                self._replace(node, rewriter, ())
+        return rewriter.changed
+
+    def missing(self, model: Model) -> Iterator[Node]:
+        """The nodes that the target lacks, as the model stands."""
+        return (n for n in walk(model.graph) if not self.supported(n))
+
+    def _replace(self, node: Node, rewriter: Rewriter, inside: tuple[str, ...]) -> None:
+        if self.supported(node):
+            return
+        name = node.op.name
+        if node.op.decompose is None:
+            return rewriter.miss(node, name, "it has no decomposition")
+        if name in inside:
+            raise ValueError(f"the decomposition of {name} leads back to it: {' -> '.join((*inside, name))}")
+        made: list[Node] = []
+        try:
+            values = decompose_node(node, rewriter.builder(node), made)
+        except _REFUSALS as error:
+            return rewriter.miss(node, name, f"its decomposition does not apply: {error}")
+        rewriter.replace(node, values, name, "the target lacks it")
+        for new in [n for m in made for n in (m, *(x for body in m.bodies.values() for x in walk(body)))]:
+            if new.graph is not None:
+                self._replace(new, rewriter, (*inside, name))
+
+
+def decompose_node(node: Node, b: Builder, made: list[Node] | None = None) -> tuple[Value, ...]:
+    """Build the op's decomposition of `node` with `b` and return the values that replace its outputs.
+
+    `made` collects the new nodes. Raises what the decomposition raises (TypeError, ValueError, NotImplementedError)
+    and ValueError where the op has none; what had been built by then is removed again.
+    """
+    if node.op.decompose is None:
+        raise ValueError(f"{node.op.name} has no decomposition")
+    new: list[Node] = [] if made is None else made
+    b.on_node = new.append
+    try:
+        result = node.op.decompose(b, **node.operands, **node.attrs, **node.bodies)
+    except _REFUSALS:
+        for item in reversed(new):
+            home(item).remove(item)
+        new.clear()
+        raise
+    return result if isinstance(result, tuple) else (result,)
