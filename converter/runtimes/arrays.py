@@ -19,7 +19,7 @@ def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     for name, array in arrays.items():
         if array.dtype.kind == "V" or array.dtype.isbuiltin != 1:
             kinds[name] = dtype(array.dtype).name
-            array = np.ascontiguousarray(array).view(f"u{array.dtype.itemsize}")
+            array = np.asarray(array, order="C").view(f"u{array.dtype.itemsize}")
         encoded[name] = array
     np.savez(path, **encoded, **{DTYPES_KEY: np.array(json.dumps(kinds))})  # type: ignore[arg-type]
 

@@ -62,7 +62,7 @@ class OnnxRunner:
         return {name: self._array(value) for name, value in zip(self._outputs, results, strict=True)}
 
     def _value(self, array: np.ndarray) -> Any:
-        array = np.ascontiguousarray(array) if array.ndim else array
+        array = np.asarray(array, order="C")
         if array.dtype.isbuiltin == 1:
             return self._ort.OrtValue.ortvalue_from_numpy(array)
         from onnx.helper import np_dtype_to_tensor_dtype
