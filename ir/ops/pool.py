@@ -271,7 +271,7 @@ def _infer_adaptive(name: str, x: TensorType, output_size: tuple[int | None, ...
     return x.with_shape(spatial_shape(x.shape[0], x.shape[channels_of(layout, x.rank)], sizes, layout))
 
 
-def _adaptive(
+def adaptive_pool(
     x: np.ndarray, output_size: tuple[int | None, ...], layout: Layout, reduce: Callable[..., np.ndarray]
 ) -> np.ndarray:
     """Output i along an axis pools x[floor(i * in / out) : ceil((i + 1) * in / out)]; the axes are independent."""
@@ -310,7 +310,7 @@ class AdaptiveAvgPool:
 
     @staticmethod
     def evaluate(x: np.ndarray, output_size: tuple[int | None, ...], layout: Layout) -> np.ndarray:
-        return _adaptive(x, output_size, layout, np.mean)
+        return adaptive_pool(x, output_size, layout, np.mean)
 
     @staticmethod
     def decompose(b: Any, x: Any, output_size: tuple[int | None, ...], layout: Layout) -> Any:
@@ -333,7 +333,7 @@ class AdaptiveMaxPool:
 
     @staticmethod
     def evaluate(x: np.ndarray, output_size: tuple[int | None, ...], layout: Layout) -> np.ndarray:
-        return _adaptive(x, output_size, layout, np.max)
+        return adaptive_pool(x, output_size, layout, np.max)
 
     @staticmethod
     def decompose(b: Any, x: Any, output_size: tuple[int | None, ...], layout: Layout) -> Any:

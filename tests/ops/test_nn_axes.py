@@ -62,7 +62,7 @@ def test_inferred_types_are_those_computed(name: str) -> None:
         assert tuple(type_of(x) for x in case.run()) == case.infer(), case
 
 
-@pytest.mark.parametrize("name", OPS)
+@pytest.mark.parametrize("name", [name for name in OPS if name != "einsum"])  # its operands are one variadic
 def test_symbolic_sizes_evaluate_to_the_computed_ones(name: str) -> None:
     symbolic = 0
     for case in cases(name):

@@ -1,0 +1,101 @@
+"""Resizing against PyTorch in float64 and against ONNX Runtime, which has every coordinate system."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ir.ops.axes import to_channels_first
+from ir.ops.resize import output_sizes, source_coordinates
+from ir.types import symbol
+from tests.ops.nn_ort import run_op
+from tests.ops.nn_samples import Case, cases, close
+
+
+def _first(case: Case) -> np.ndarray:
+    return np.ascontiguousarray(to_channels_first(case.operands["x"], case.attrs["layout"]))
+
+
+def _torch_mode(case: Case) -> dict[str, Any] | None:
+    """The arguments of `interpolate` that mean the same, or None."""
+    a, spatial = case.attrs, case.operands["x"].ndim - 2
+    if a["mode"] == "area":
+        return {"mode": "area"}
+    if a["mode"] == "nearest":
+        names = {("asymmetric", "floor"): "nearest", ("half_pixel", "round_prefer_ceil"): "nearest-exact", ("tf_half_pixel_for_nn", "floor"): "nearest-exact"}
+        name = names.get((a["coordinates"], a["nearest"]))
+        return None if name is None else {"mode": name}
+    corners = {"half_pixel": False, "align_corners": True}.get(a["coordinates"])
+    if corners is None or a["exclude_outside"] or (a["mode"] == "cubic" and (spatial != 2 or a["cubic_a"] != (-0.5 if a["antialias"] else -0.75))):
+        return None
+    name = "bicubic" if a["mode"] == "cubic" else {1: "linear", 2: "bilinear", 3: "trilinear"}[spatial]
+    return {"mode": name, "align_corners": corners, "antialias": a["antialias"]}
+
+
+def test_against_torch() -> None:
+    torch = pytest.importorskip("torch")
+    seen = set()
+    for case in cases("resize"):
+        a, x, how = case.attrs, _first(case), _torch_mode(case)
+        if how is None or not x.size or x.dtype == np.int64:
+            continue
+        if a["sizes"] is not None and a["scales"] is not None:
+            continue  # PyTorch takes one or the other
+        scaled = {"size": a["sizes"]} if a["sizes"] is not None else {"scale_factor": a["scales"]}
+        expected = torch.nn.functional.interpolate(torch.from_numpy(x), **scaled, **how)
+        close(to_channels_first(case.run()[0], a["layout"]), expected.numpy(), where=case)
+        seen.add((how["mode"], how.get("antialias", False), a["scales"] is None))
+    assert {mode for mode, _, _ in seen} == {"area", "nearest", "nearest-exact", "linear", "bilinear", "bicubic", "trilinear"}
+    assert {("bilinear", True, True), ("bicubic", True, True), ("bilinear", True, False)} <= seen
+
+
+def test_nearest_of_every_size_is_that_of_torch() -> None:
+    torch = pytest.importorskip("torch")
+    for size in range(1, 24):
+        x = torch.arange(size, dtype=torch.float64)[None, None]
+        for out in range(1, 40):
+            for mode, system in (("nearest", "asymmetric"), ("nearest-exact", "tf_half_pixel_for_nn")):
+                at = np.minimum(np.floor(source_coordinates(size, out, None, system)), size - 1)  # type: ignore[arg-type]
+                assert torch.nn.functional.interpolate(x, size=out, mode=mode)[0, 0].tolist() == at.tolist(), (size, out, mode)
+
+
+ORT_MODES = {"nearest": "nearest", "linear": "linear", "cubic": "cubic"}
+
+
+def test_against_onnxruntime() -> None:
+    seen = set()
+    for case in cases("resize"):
+        a, x = case.attrs, _first(case)
+        if a["mode"] == "area" or not x.size or x.dtype == np.int64 or (a["sizes"] and a["scales"]):
+            continue
+        data = x if x.dtype == np.uint8 else x.astype(np.float32)
+        spec: dict[str, np.ndarray | None] = {"x": data, "roi": None}
+        if a["sizes"] is not None:
+            spec |= {"scales": None, "sizes": np.array([*x.shape[:2], *a["sizes"]], np.int64)}
+        else:
+            spec |= {"scales": np.array([1, 1, *a["scales"]], np.float32)}
+        attrs = {
+            "mode": a["mode"], "coordinate_transformation_mode": a["coordinates"], "cubic_coeff_a": a["cubic_a"],
+            "exclude_outside": int(a["exclude_outside"]), "antialias": int(a["antialias"]),
+        }  # fmt: skip
+        if a["mode"] == "nearest":
+            attrs["nearest_mode"] = a["nearest"]
+        try:
+            (expected,) = run_op("Resize", spec, attrs, opset=19)
+        except RuntimeError:
+            assert x.ndim == 5 or a["mode"] == "cubic" or a["antialias"], case
+            continue
+        close(to_channels_first(case.run()[0], a["layout"]).astype(np.float64), expected.astype(np.float64), 1e-4, 1e-5, case)
+        seen.add((a["mode"], a["coordinates"], a["nearest"] if a["mode"] == "nearest" else "", a["antialias"], a["exclude_outside"]))
+    assert len([s for s in seen if s[0] == "nearest"]) >= 24
+    assert len(seen) > 40
+
+
+def test_size_of_a_symbolic_axis_is_exact_or_refused() -> None:
+    h = symbol("h")
+    assert str(output_sizes((h,), None, (1.5,))[0]) == "(3 * h) // 2"
+    assert output_sizes((h,), None, (2.0,)) == (2 * h,)
+    with pytest.raises(ValueError, match="depends on rounding"):
+        output_sizes((h,), None, (0.7,))
