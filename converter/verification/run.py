@@ -11,27 +11,15 @@ import numpy as np
 from converter.runtimes import Runner, source_runner
 from converter.runtimes.base import RuntimeFailure
 from converter.sources import Source
-from converter.verification import tolerance
-from converter.verification.compare import Difference, difference
 from converter.verification.inputs import Case, make_cases
+from converter.verification.judge import Sample, judge
 from converter.verification.report import OutputResult, VerificationReport
+from converter.verification.sensitivity import has_decisions, undecided
 from ir.core import Model
 from ir.eval import Evaluator
-from ir.types import DType
 
 CASES = 5
 """One run is no floor: the source's error varies by a factor of eight between inputs."""
-
-
-@dataclass
-class Sample:
-    """One case with what every party made of it."""
-
-    inputs: Case
-    reference: dict[str, np.ndarray]
-    exact: dict[str, np.ndarray]
-    source: dict[str, np.ndarray]
-    converted: dict[str, np.ndarray]
 
 
 @dataclass
@@ -76,9 +64,7 @@ def verify_models(
                     OutputResult(n, str(model.output_types[n].dtype), "mismatch", reason=error.message) for n in names
                 ]
                 return verification
-            verification.samples.append(
-                Sample(case, Evaluator().run(model, case), Evaluator("exact").run(model, case), native(case), got)
-            )
+            verification.samples.append(_sample(model, case, native(case), got, seed))
     finally:
         native.close()
     random = random_outputs(model)
@@ -92,74 +78,27 @@ def verify_models(
     return verification
 
 
-def judge(
-    name: str, dtype: DType, samples: list[Sample], rtol: float | None = None, atol: float | None = None
-) -> OutputResult:
-    """The verdict on one output over all samples."""
-    result = OutputResult(name, str(dtype))
-    scale = max((difference(s.reference[name], s.reference[name]).scale for s in samples), default=0.0)
-    converted = [difference(s.converted[name], s.reference[name]) for s in samples]
-    sourced = [difference(s.source[name], s.reference[name]) for s in samples]
-    exact = [difference(s.exact[name], s.reference[name]) for s in samples]
-    result.scale, result.elements = scale, sum(s.reference[name].size for s in samples)
-    result.error, result.source_error, result.exact_error = (
-        max((d.max_abs for d in ds), default=0.0) for ds in (converted, sourced, exact)
-    )
-    if rtol is not None or atol is not None:
-        return _judge_by_tolerance(result, converted, (atol or 0.0) + (rtol or 0.0) * scale)
-    if not (dtype.is_float or dtype.is_complex):
-        return _judge_exact(result, converted, sourced)
-    return _judge_by_noise(result, dtype, converted, sourced, scale)
+def _overflowed(reference: np.ndarray, exact: np.ndarray) -> np.ndarray:
+    """The reference, with the infinities and NaN that the declared dtypes produce where float64 does not overflow."""
+    if reference.dtype.kind not in "fc":
+        return reference
+    wide = exact.astype(reference.dtype)
+    return np.where(np.isfinite(wide), reference, wide)
 
 
-def _judge_by_noise(
-    result: OutputResult, dtype: DType, converted: list[Difference], sourced: list[Difference], scale: float
-) -> OutputResult:
-    real = dtype.real
-    bound = tolerance.import_bound(real, result.exact_error, scale)
-    floor = tolerance.floor_of(real, result.source_error, scale)
-    result.tolerance = tolerance.MARGIN * floor
-    if result.source_error > bound:
-        _mismatch(
-            result,
-            sourced,
-            f"the source itself is {result.source_error:.3g} from the reference (rounding explains {bound:.3g}): the import is wrong",
-        )
-    elif result.error > result.tolerance:
-        _mismatch(result, converted, f"largest error {result.error:.3g} where noise explains {result.tolerance:.3g}")
-    elif floor > tolerance.inconclusive_share(real) * scale and scale > 0:
-        result.verdict, result.reason = (
-            "inconclusive",
-            f"noise {floor:.3g} is too large against the scale {scale:.3g} to prove anything",
-        )
-    return result
+def _sample(model: Model, case: Case, source: Case, converted: Case, seed: int) -> Sample:
+    exact = Evaluator("exact").run(model, case)
+    reference = {n: _overflowed(a, exact[n]) for n, a in Evaluator().run(model, case).items()}
+    masks = undecided(model, case, reference, exact, seed) if has_decisions(model) else {}
+    return Sample(case, reference, exact, source, converted, masks)
 
 
-def _judge_exact(result: OutputResult, converted: list[Difference], sourced: list[Difference]) -> OutputResult:
-    for what, differences in (
-        ("the source differs from its import", sourced),
-        ("the converted model differs", converted),
-    ):
-        count = sum(d.mismatched for d in differences)
-        if count or any(d.problem for d in differences):
-            return _mismatch(result, differences, f"{what} in {count} of {result.elements} elements")
-    return result
-
-
-def _judge_by_tolerance(result: OutputResult, converted: list[Difference], allowed: float) -> OutputResult:
-    result.tolerance = allowed
-    if result.error > allowed:
-        _mismatch(result, converted, f"largest error {result.error:.3g}, allowed {allowed:.3g}")
-    return result
-
-
-def _mismatch(result: OutputResult, differences: list[Difference], reason: str) -> OutputResult:
-    worst = max(range(len(differences)), key=lambda i: (bool(differences[i].problem), differences[i].max_abs))
-    found = differences[worst]
-    result.verdict = "mismatch"
-    result.reason = found.problem or reason
-    result.worst = f"input {worst}" + (f", element {list(found.index)}" if found.index else "")
-    return result
+def _overflowed(reference: np.ndarray, exact: np.ndarray) -> np.ndarray:
+    """The reference, with the infinities and NaN that the declared dtypes produce where float64 does not overflow."""
+    if reference.dtype.kind not in "fc":
+        return reference
+    wide = exact.astype(reference.dtype)
+    return np.where(np.isfinite(wide), reference, wide)
 
 
 def random_outputs(model: Model) -> set[str]:

@@ -1,0 +1,115 @@
+"""The verdict on one output, from what source, reference and converted model made of the same inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from converter.verification import tolerance
+from converter.verification.compare import Difference, difference
+from converter.verification.inputs import Case
+from converter.verification.report import OutputResult
+from converter.verification.sensitivity import MOST
+from ir.types import DType
+
+
+@dataclass
+class Sample:
+    """One case with what every party made of it."""
+
+    inputs: Case
+    reference: dict[str, np.ndarray]
+    exact: dict[str, np.ndarray]
+    source: dict[str, np.ndarray]
+    converted: dict[str, np.ndarray]
+    undecided: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def compare(self, name: str, values: Mapping[str, np.ndarray]) -> Difference:
+        """How far one output is from the reference, outside the elements that rounding decides."""
+        actual, expected = values[name], self.reference[name]
+        mask = self.undecided.get(name)
+        if mask is not None and mask.any() and actual.shape == expected.shape:
+            actual = np.where(mask, expected.astype(actual.dtype), actual)
+        return difference(actual, expected)
+
+
+def judge(
+    name: str, dtype: DType, samples: list[Sample], rtol: float | None = None, atol: float | None = None
+) -> OutputResult:
+    """The verdict on one output over all samples."""
+    result = OutputResult(name, str(dtype))
+    scale = max((difference(s.reference[name], s.reference[name]).scale for s in samples), default=0.0)
+    converted = [s.compare(name, s.converted) for s in samples]
+    sourced = [s.compare(name, s.source) for s in samples]
+    exact = [s.compare(name, s.exact) for s in samples]
+    result.scale, result.elements = scale, sum(s.reference[name].size for s in samples)
+    result.error, result.source_error, result.exact_error = (
+        max((d.max_abs for d in ds), default=0.0) for ds in (converted, sourced, exact)
+    )
+    wrong = sorted({str(s.converted[name].dtype) for s in samples if s.converted[name].dtype != dtype.numpy})
+    if wrong:
+        result.verdict, result.reason = "mismatch", f"dtype {', '.join(wrong)} instead of {dtype}"
+        return result
+    result.undecided = sum(int(s.undecided[name].sum()) for s in samples if name in s.undecided)
+    if rtol is not None or atol is not None:
+        _judge_by_tolerance(result, converted, (atol or 0.0) + (rtol or 0.0) * scale)
+    elif dtype.is_float or dtype.is_complex:
+        _judge_by_noise(result, dtype, converted, sourced, scale)
+    else:
+        _judge_exact(result, converted, sourced)
+    if result.verdict == "equal" and result.undecided > MOST * result.elements:
+        result.verdict = "inconclusive"
+        result.reason = f"rounding alone decides {result.undecided} of {result.elements} elements"
+    return result
+
+
+def _judge_by_noise(
+    result: OutputResult, dtype: DType, converted: list[Difference], sourced: list[Difference], scale: float
+) -> OutputResult:
+    real = dtype.real
+    bound = tolerance.import_bound(real, result.exact_error, scale)
+    floor = tolerance.floor_of(real, result.source_error, scale)
+    result.tolerance = tolerance.MARGIN * floor
+    if result.source_error > bound:
+        _mismatch(
+            result,
+            sourced,
+            f"the source itself is {result.source_error:.3g} from the reference (rounding explains {bound:.3g}): the import is wrong",
+        )
+    elif result.error > result.tolerance:
+        _mismatch(result, converted, f"largest error {result.error:.3g} where noise explains {result.tolerance:.3g}")
+    elif floor > tolerance.inconclusive_share(real) * scale and scale > 0:
+        result.verdict, result.reason = (
+            "inconclusive",
+            f"noise {floor:.3g} is too large against the scale {scale:.3g} to prove anything",
+        )
+    return result
+
+
+def _judge_exact(result: OutputResult, converted: list[Difference], sourced: list[Difference]) -> OutputResult:
+    for what, differences in (
+        ("the source differs from its import", sourced),
+        ("the converted model differs", converted),
+    ):
+        count = sum(d.mismatched for d in differences)
+        if count or any(d.problem for d in differences):
+            return _mismatch(result, differences, f"{what} in {count} of {result.elements} elements")
+    return result
+
+
+def _judge_by_tolerance(result: OutputResult, converted: list[Difference], allowed: float) -> OutputResult:
+    result.tolerance = allowed
+    if result.error > allowed:
+        _mismatch(result, converted, f"largest error {result.error:.3g}, allowed {allowed:.3g}")
+    return result
+
+
+def _mismatch(result: OutputResult, differences: list[Difference], reason: str) -> OutputResult:
+    worst = max(range(len(differences)), key=lambda i: (bool(differences[i].problem), differences[i].max_abs))
+    found = differences[worst]
+    result.verdict = "mismatch"
+    result.reason = found.problem or reason
+    result.worst = f"input {worst}" + (f", element {list(found.index)}" if found.index else "")
+    return result

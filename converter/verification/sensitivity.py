@@ -1,0 +1,65 @@
+"""Elements that rounding alone decides: behind an argmax, a comparison, a sort or a rounding, a tie may fall either way.
+
+A model without discontinuous ops on floats has none. For the others, the reference is evaluated again with every input
+and weight moved by a few units of rounding; elements that jump are undecided. They are counted, left out of the
+comparison, and too many of them make the result inconclusive.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from converter.verification.inputs import Case
+from ir.core import Model
+from ir.eval import Evaluator
+from ir.types import DType, dtypes
+
+RUNS = 3
+JITTER_ULPS = 8.0
+"""Inputs and weights move by up to this many eps: about what a deep model's own rounding amounts to at its decisions."""
+
+JUMP = 64.0
+"""An element jumps when it moves this many times more than nine in ten of its output's elements do."""
+
+MOST = 0.01
+"""A larger share of undecided elements proves nothing."""
+
+
+def has_decisions(model: Model) -> bool:
+    """Whether any discontinuous op reads floats."""
+    return any(node.op.discontinuous and any(v.type.dtype.is_float for v in node.inputs) for node in model.nodes())
+
+
+def undecided(model: Model, case: Case, reference: Case, exact: Case, seed: int = 0) -> dict[str, np.ndarray]:
+    """Per output, a mask of the elements that rounding decides."""
+    runs = [exact]
+    for k in range(RUNS):
+        rng = np.random.default_rng((seed, 7919, k))
+        inputs = {n: _jitter(a, model.input_types[n].dtype, rng) for n, a in case.items()}
+        weights = {n: _jitter(w.data.numpy(), w.type.dtype, rng) for n, w in model.weights.items()}
+        runs.append(Evaluator().run(model, inputs, weights))
+    return {name: _jumps([run[name] for run in runs], values) for name, values in reference.items()}
+
+
+def _jitter(array: np.ndarray, dtype: DType, rng: np.random.Generator) -> np.ndarray:
+    if not dtype.is_float:
+        return array
+    eps = max(dtype.eps, dtypes.float32.eps) if not dtype.is_half else dtype.eps
+    wide = array.astype(np.float64)
+    return wide * (1.0 + JITTER_ULPS * eps * rng.uniform(-1.0, 1.0, wide.shape))
+
+
+def _jumps(runs: list[np.ndarray], reference: np.ndarray) -> np.ndarray:
+    if reference.dtype.kind in "biu":
+        return np.logical_or.reduce([run != reference for run in runs])
+    moved = np.zeros(reference.shape)
+    with np.errstate(invalid="ignore"):
+        for run in runs:
+            gap = np.abs(run.astype(reference.dtype) - reference)
+            same = (run == reference) | (np.isnan(run) & np.isnan(reference))
+            moved = np.maximum(moved, np.where(same, 0.0, np.where(np.isnan(gap), np.inf, gap)))
+    if not moved.size:
+        return moved.astype(bool)
+    finite = np.abs(reference[np.isfinite(reference)])
+    least = dtypes.float32.eps * float(finite.max(initial=0.0))
+    return moved > JUMP * max(float(np.quantile(moved, 0.9)), least)
