@@ -261,7 +261,7 @@ class Gelu(Unary):
         if approximate == "tanh":
             inner = x.dtype.type(math.sqrt(2 / math.pi)) * (x + x.dtype.type(0.044715) * x * x * x)
             return half * x * (1 + np.tanh(inner))
-        return half * x * (1 + special.erf(x * x.dtype.type(math.sqrt(0.5))))
+        return half * x * special.erfc(x * x.dtype.type(-math.sqrt(0.5)))  # 1 + erf loses the left tail
 
     @staticmethod
     def decompose(b: Builder, x: Value, approximate: str) -> Value:
@@ -354,7 +354,7 @@ class SoftShrink(Unary):
 
     @staticmethod
     def decompose(b: Builder, x: Value, lambd: float) -> Value:
-        return b.sub(x, b.clip(x, -lambd, lambd)) if lambd else b.identity(x)
+        return b.sub(x, b.clip(x, -lambd, lambd))
 
     @classmethod
     def samples(cls, s: Sampler) -> Iterator[Sample]:

@@ -41,7 +41,7 @@ def all_samples(float_dtype: DType = dtypes.float32, errors: bool = False) -> li
     return [case for op in ir.ops.all_ops() for case in cases_of(op, float_dtype, errors)]
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def cases_of(op: OpDef, float_dtype: DType = dtypes.float32, errors: bool = False) -> tuple[Case, ...]:
     """The cases of one op, as `all_samples` lists them."""
     found = []
@@ -158,26 +158,36 @@ def tolerance(dtype: DType) -> float:
 
 def assert_close(actual: np.ndarray, expected: np.ndarray, dtype: DType, rtol: float | None = None) -> None:
     """Assert that `actual`, declared as `dtype`, is `expected`: integers and booleans exactly, floats within `rtol` of
-    the element and of the typical size. NaN equals NaN; an expected value that overflows `dtype` is infinite."""
+    the element and of the typical size. NaN equals NaN; either side may be wider than `dtype`, and is infinite where it
+    overflows it."""
     assert actual.shape == expected.shape, f"shape {list(actual.shape)}, expected {list(expected.shape)}"
     if not (dtype.is_float or dtype.is_complex):
         np.testing.assert_array_equal(actual, expected)
         return
     rtol = tolerance(dtype) if rtol is None else rtol
-    if dtype.is_complex:
-        actual, expected = (np.stack([a.real, a.imag]) for a in (np.asarray(actual), np.asarray(expected)))
-    kind = dtype.real.numpy
-    with np.errstate(all="ignore"):
-        want = np.asarray(expected).astype(kind).astype(np.float64)
-        have = np.asarray(actual).astype(np.float64)
-    finite = np.isfinite(want)
-    np.testing.assert_array_equal(np.isnan(have), np.isnan(want), "NaN in other places")
-    np.testing.assert_array_equal(np.where(finite, 0, have), np.where(finite, 0, want), "infinities in other places")
-    exact = np.asarray(expected).astype(np.float64)[finite]
-    scale = np.max(np.abs(exact), initial=0.0, where=np.abs(exact) < 1e4)  # beyond: planted extremes, not the scale
-    allowed = rtol * (np.abs(exact) + scale) + 4 * float(ml_dtypes.finfo(kind).smallest_subnormal)
-    error = np.abs(have[finite] - exact)
+    have, want = (_real_parts(a) for a in (actual, expected))
+    finite = _same_specials(have, want, dtype.real)
+    have, want = have[finite], want[finite]
+    scale = np.max(np.abs(want), initial=0.0, where=np.abs(want) < 1e4)  # beyond: planted extremes, not the scale
+    allowed = rtol * (np.abs(want) + scale) + 4 * float(ml_dtypes.finfo(dtype.real.numpy).smallest_subnormal)
+    error = np.abs(have - want)
     worst = int(np.argmax(error - allowed)) if error.size else 0
     assert not error.size or error[worst] <= allowed[worst], (
-        f"{have[finite][worst]!r}, expected {exact[worst]!r}: error {error[worst]:.3g} over {allowed[worst]:.3g}"
+        f"{have[worst]}, expected {want[worst]}: error {error[worst]:.3g} over {allowed[worst]:.3g}"
     )
+
+
+def _real_parts(array: np.ndarray) -> np.ndarray:
+    array = np.asarray(array)
+    return (np.stack([array.real, array.imag]) if array.dtype.kind == "c" else array).astype(np.float64)
+
+
+def _same_specials(have: np.ndarray, want: np.ndarray, dtype: DType) -> np.ndarray:
+    """Assert that NaN and infinities, as `dtype` sees the values, lie in the same places; returns where it is finite."""
+    with np.errstate(all="ignore"):
+        a, b = (x.astype(dtype.numpy).astype(np.float64) for x in (have, want))
+    finite = np.isfinite(b)
+    np.testing.assert_array_equal(np.isnan(a), np.isnan(b), "NaN in other places")
+    np.testing.assert_array_equal(np.isfinite(a), finite, "infinities in other places")
+    np.testing.assert_array_equal(a[~finite], b[~finite], "infinities of other signs")
+    return finite
