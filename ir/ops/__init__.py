@@ -18,6 +18,7 @@ from ir.ops import (  # noqa: F401 - registration
     norm,
     ordering,
     pool,
+    rearrange,
     recurrent,
     reduction,
     resize,
