@@ -90,10 +90,9 @@ class BatchNorm:
             var = np.square(x - per_channel(mean, axis, x.ndim)).mean(axis=others)
             next_mean = (1 - momentum) * next_mean + momentum * mean
             next_var = (1 - momentum) * next_var + momentum * var * (count / (count - 1) if unbiased else 1)
-        factor = 1 / np.sqrt(var + eps)
-        factor = factor if scale is None else factor * scale
-        shift = -mean * factor if bias is None else bias - mean * factor
-        out = x * per_channel(factor, axis, x.ndim) + per_channel(shift, axis, x.ndim)
+        factor = (1 if scale is None else scale) / np.sqrt(var + eps)
+        out = (x - per_channel(mean, axis, x.ndim)) * per_channel(factor, axis, x.ndim)
+        out = out if bias is None else out + per_channel(bias, axis, x.ndim)
         return out.astype(x.dtype), next_mean.astype(x.dtype), next_var.astype(x.dtype)
 
     @staticmethod

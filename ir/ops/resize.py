@@ -38,7 +38,7 @@ class Resize:
     `scales` when given, else output size / input size). `nearest` takes one element, `linear` two, `cubic` four with
     Keys' kernel of parameter `cubic_a`; elements beyond the edge repeat it, or with `exclude_outside` count nothing.
     `area` averages adaptive windows and uses no coordinates. `antialias` widens the linear or cubic kernel by the
-    factor when shrinking and leaves out what lies outside (Pillow's rule). Without `sizes` the output has
+    factor when shrinking (with `exclude_outside` it is Pillow's and PyTorch's). Without `sizes` the output has
     floor(size * scale) elements. Linear on 2 or 3 axes is bilinear or trilinear.
     """
 
@@ -76,8 +76,8 @@ class Resize:
             raise TypeError(f"resize: {mode} interpolation needs floats, got {x.dtype}")
         if antialias and (mode not in ("linear", "cubic") or coordinates != "half_pixel"):
             raise ValueError("resize: antialias is defined for linear and cubic modes with half_pixel coordinates")
-        if exclude_outside and mode != "cubic":
-            raise ValueError("resize: exclude_outside is defined for the cubic mode")
+        if exclude_outside and mode != "cubic" and not antialias:
+            raise ValueError("resize: exclude_outside is defined for the cubic mode and with antialias")
         shape = list(x.shape)
         for axis, size in zip(
             spatial_axes(layout, x.rank), output_sizes(spatial_sizes(x.shape, layout), sizes, scales)
@@ -108,7 +108,7 @@ class Resize:
             size, n = x.shape[axis], int(n)  # type: ignore[arg-type]
             moved = np.moveaxis(x, axis, 0)
             if antialias:
-                result = _antialiased(moved, n, scale, mode, cubic_a)
+                result = _antialiased(moved, n, scale, mode, cubic_a, exclude_outside)
             else:
                 at = source_coordinates(size, n, scale, coordinates)
                 result = _interpolated(moved, at, mode, nearest, cubic_a, exclude_outside)
@@ -156,11 +156,14 @@ class Resize:
         )
         yield s.case(s.floats(1, 2, 5, 5), sizes=(3, 8), scales=(0.7, 1.7), mode="linear")
         for mode, sizes in itertools.product(("linear", "cubic"), ((3, 4), (12, 5), (7, 16), (1, 1))):
-            yield s.case(s.floats(1, 2, 7, 9), sizes=sizes, mode=mode, antialias=True, cubic_a=-0.5)
+            for outside in (False, True):
+                yield s.case(
+                    s.floats(1, 2, 7, 9), sizes=sizes, mode=mode, antialias=True, exclude_outside=outside, cubic_a=-0.5
+                )
             yield s.case(
                 s.floats(1, 7, 9, 2), sizes=sizes, mode=mode, layout="channels_last", coordinates="pytorch_half_pixel"
             )
-        yield s.case(s.floats(1, 2, 8, 8), scales=(0.4, 0.3), mode="linear", antialias=True)
+        yield s.case(s.floats(1, 2, 8, 8), scales=(0.4, 0.3), mode="linear", antialias=True, exclude_outside=True)
         for sizes in ((3, 2), (7, 5), (10, 1)):
             yield s.case(s.floats(1, 2, 7, 5), sizes=sizes, mode="area")
         yield s.case(s.floats(2, 3, 6), sizes=(9,), mode="linear")
@@ -254,7 +257,9 @@ def _interpolated(
     return out
 
 
-def _antialiased(x: np.ndarray, out: int, scale: float | None, mode: Mode, cubic_a: float) -> np.ndarray:
+def _antialiased(
+    x: np.ndarray, out: int, scale: float | None, mode: Mode, cubic_a: float, exclude_outside: bool
+) -> np.ndarray:
     """`x` along axis 0 by a kernel stretched over the input elements that one output element covers."""
     size = x.shape[0]
     ratio = size / out if scale is None else 1 / scale
@@ -263,8 +268,12 @@ def _antialiased(x: np.ndarray, out: int, scale: float | None, mode: Mode, cubic
     rows = []
     for i in range(out):
         centre = (i + 0.5) * ratio
-        first, stop = max(math.floor(centre - support + 0.5), 0), min(math.floor(centre + support + 0.5), size)
-        distance = (np.arange(first, stop) + 0.5 - centre) / stretch
+        taps = np.arange(math.floor(centre - support + 0.5), math.floor(centre + support + 0.5))
+        distance = (taps + 0.5 - centre) / stretch
         weights = np.maximum(1 - np.abs(distance), 0) if mode == "linear" else cubic_kernel(distance, cubic_a)
-        rows.append(np.tensordot((weights / weights.sum()).astype(x.dtype), x[first:stop], axes=1))
+        if exclude_outside:
+            inside = (taps >= 0) & (taps < size)
+            taps, weights = taps[inside], weights[inside]
+        weights = (weights / weights.sum()).astype(x.dtype)
+        rows.append(np.tensordot(weights, x[np.clip(taps, 0, size - 1)], axes=1))
     return np.stack(rows) if rows else x[:0]

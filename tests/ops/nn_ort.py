@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 from onnx import helper
+from onnxruntime.capi import onnxruntime_pybind11_state as errors
 
 _QUIET = onnxruntime.SessionOptions()
 _QUIET.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
@@ -14,7 +15,12 @@ _QUIET.log_severity_level = 4
 
 
 def run_op(
-    name: str, inputs: dict[str, np.ndarray | None], attrs: dict[str, Any], opset: int, outputs: tuple[str, ...] = ("y",), kind: Any = None
+    name: str,
+    inputs: dict[str, np.ndarray | None],
+    attrs: dict[str, Any],
+    opset: int,
+    outputs: tuple[str, ...] = ("y",),
+    kind: Any = None,
 ) -> list[np.ndarray]:
     """The outputs of one node; absent inputs are None. Raises RuntimeError where the runtime refuses it."""
     given = {k: v for k, v in inputs.items() if v is not None}
@@ -29,7 +35,7 @@ def run_op(
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
     model.ir_version = 9
     try:
-        return onnxruntime.InferenceSession(model.SerializeToString(), _QUIET, providers=["CPUExecutionProvider"]).run(None, given)
-    except (onnxruntime.capi.onnxruntime_pybind11_state.Fail, onnxruntime.capi.onnxruntime_pybind11_state.NotImplemented,
-            onnxruntime.capi.onnxruntime_pybind11_state.RuntimeException, onnxruntime.capi.onnxruntime_pybind11_state.InvalidArgument) as error:  # fmt: skip
+        session = onnxruntime.InferenceSession(model.SerializeToString(), _QUIET, providers=["CPUExecutionProvider"])
+        return session.run(None, given)
+    except (errors.Fail, errors.NotImplemented, errors.RuntimeException, errors.InvalidArgument) as error:
         raise RuntimeError(str(error)) from error

@@ -30,7 +30,11 @@ def test_batch_norm() -> None:
             dims = [d for d in range(x.ndim) if d != 1]
             var = var * (1 - a["momentum"]) + a["momentum"] * x.var(dims, correction=0)
             mean = mean * (1 - a["momentum"]) + a["momentum"] * x.mean(dims)
-            expected = x if x.numel() == x.shape[1] else F.batch_norm(x, None, None, _t(o["scale"]), _t(o["bias"]), True, 0, a["eps"])
+            expected = (
+                x
+                if x.numel() == x.shape[1]
+                else F.batch_norm(x, None, None, _t(o["scale"]), _t(o["bias"]), True, 0, a["eps"])
+            )
             if x.numel() == x.shape[1]:  # one value is its own mean; PyTorch refuses it
                 expected = _t(o["bias"])[None, :].clone()
         else:
@@ -114,7 +118,9 @@ def test_attention() -> None:
         if q.ndim == 2:
             expected = F.scaled_dot_product_attention(q[None], k[None], v[None], mask, 0.0, causal, scale=a["scale"])[0]
         else:
-            expected = F.scaled_dot_product_attention(q, k, v, mask, 0.0, causal, scale=a["scale"], enable_gqa=a["grouped"])
+            expected = F.scaled_dot_product_attention(
+                q, k, v, mask, 0.0, causal, scale=a["scale"], enable_gqa=a["grouped"]
+            )
         out = case.run()[0]
         close(out, expected.numpy(), where=case)
         unseen += not np.isnan(out).any() and bool((out == 0).all(-1).any())
@@ -133,7 +139,12 @@ def test_attention_dropout_drops_weights_and_keeps_their_mean() -> None:
 def test_linear_matmul_einsum() -> None:
     for case in cases("linear"):
         o = case.operands
-        close(case.run()[0], F.linear(_t(o["x"]), _t(o["weight"]), _t(o["bias"])).numpy(), 1e-5 if np.iscomplexobj(o["x"]) else 1e-10, where=case)
+        close(
+            case.run()[0],
+            F.linear(_t(o["x"]), _t(o["weight"]), _t(o["bias"])).numpy(),
+            1e-5 if np.iscomplexobj(o["x"]) else 1e-10,
+            where=case,
+        )
     for case in cases("matmul"):
         x, y = case.operands["x"], case.operands["y"]
         close(case.run()[0], torch.matmul(_t(x), _t(y)).numpy(), 1e-5 if np.iscomplexobj(x) else 1e-10, where=case)
@@ -142,7 +153,12 @@ def test_linear_matmul_einsum() -> None:
         expected = np.einsum(equation, *xs)
         close(case.run()[0], np.asarray(expected), 1e-5 if np.iscomplexobj(xs[0]) else 1e-10, where=case)
         if equation != "->":  # PyTorch takes no empty equation
-            close(case.run()[0], torch.einsum(equation, *map(_t, xs)).numpy(), 1e-5 if np.iscomplexobj(xs[0]) else 1e-10, where=case)
+            close(
+                case.run()[0],
+                torch.einsum(equation, *map(_t, xs)).numpy(),
+                1e-5 if np.iscomplexobj(xs[0]) else 1e-10,
+                where=case,
+            )
 
 
 def test_embedding() -> None:

@@ -24,11 +24,19 @@ def _torch_mode(case: Case) -> dict[str, Any] | None:
     if a["mode"] == "area":
         return {"mode": "area"}
     if a["mode"] == "nearest":
-        names = {("asymmetric", "floor"): "nearest", ("half_pixel", "round_prefer_ceil"): "nearest-exact", ("tf_half_pixel_for_nn", "floor"): "nearest-exact"}
+        names = {
+            ("asymmetric", "floor"): "nearest",
+            ("half_pixel", "round_prefer_ceil"): "nearest-exact",
+            ("tf_half_pixel_for_nn", "floor"): "nearest-exact",
+        }
         name = names.get((a["coordinates"], a["nearest"]))
         return None if name is None else {"mode": name}
     corners = {"half_pixel": False, "align_corners": True}.get(a["coordinates"])
-    if corners is None or a["exclude_outside"] or (a["mode"] == "cubic" and (spatial != 2 or a["cubic_a"] != (-0.5 if a["antialias"] else -0.75))):
+    if (
+        corners is None
+        or a["exclude_outside"] != a["antialias"]
+        or (a["mode"] == "cubic" and (spatial != 2 or a["cubic_a"] != (-0.5 if a["antialias"] else -0.75)))
+    ):
         return None
     name = "bicubic" if a["mode"] == "cubic" else {1: "linear", 2: "bilinear", 3: "trilinear"}[spatial]
     return {"mode": name, "align_corners": corners, "antialias": a["antialias"]}
@@ -47,7 +55,15 @@ def test_against_torch() -> None:
         expected = torch.nn.functional.interpolate(torch.from_numpy(x), **scaled, **how)
         close(to_channels_first(case.run()[0], a["layout"]), expected.numpy(), where=case)
         seen.add((how["mode"], how.get("antialias", False), a["scales"] is None))
-    assert {mode for mode, _, _ in seen} == {"area", "nearest", "nearest-exact", "linear", "bilinear", "bicubic", "trilinear"}
+    assert {mode for mode, _, _ in seen} == {
+        "area",
+        "nearest",
+        "nearest-exact",
+        "linear",
+        "bilinear",
+        "bicubic",
+        "trilinear",
+    }
     assert {("bilinear", True, True), ("bicubic", True, True), ("bilinear", True, False)} <= seen
 
 
@@ -58,7 +74,11 @@ def test_nearest_of_every_size_is_that_of_torch() -> None:
         for out in range(1, 40):
             for mode, system in (("nearest", "asymmetric"), ("nearest-exact", "tf_half_pixel_for_nn")):
                 at = np.minimum(np.floor(source_coordinates(size, out, None, system)), size - 1)  # type: ignore[arg-type]
-                assert torch.nn.functional.interpolate(x, size=out, mode=mode)[0, 0].tolist() == at.tolist(), (size, out, mode)
+                assert torch.nn.functional.interpolate(x, size=out, mode=mode)[0, 0].tolist() == at.tolist(), (
+                    size,
+                    out,
+                    mode,
+                )
 
 
 ORT_MODES = {"nearest": "nearest", "linear": "linear", "cubic": "cubic"}
@@ -82,13 +102,25 @@ def test_against_onnxruntime() -> None:
         }  # fmt: skip
         if a["mode"] == "nearest":
             attrs["nearest_mode"] = a["nearest"]
-        try:
-            (expected,) = run_op("Resize", spec, attrs, opset=19)
-        except RuntimeError:
-            assert x.ndim == 5 or a["mode"] == "cubic" or a["antialias"], case
-            continue
-        close(to_channels_first(case.run()[0], a["layout"]).astype(np.float64), expected.astype(np.float64), 1e-4, 1e-5, case)
-        seen.add((a["mode"], a["coordinates"], a["nearest"] if a["mode"] == "nearest" else "", a["antialias"], a["exclude_outside"]))
+        if a["coordinates"] == "tf_half_pixel_for_nn" and a["sizes"] == x.shape[2:]:
+            continue  # the runtime copies an input of the right size; the formula moves by half an element
+        (expected,) = run_op("Resize", spec, attrs, opset=19)
+        close(
+            to_channels_first(case.run()[0], a["layout"]).astype(np.float64),
+            expected.astype(np.float64),
+            1e-4,
+            1e-5,
+            case,
+        )
+        seen.add(
+            (
+                a["mode"],
+                a["coordinates"],
+                a["nearest"] if a["mode"] == "nearest" else "",
+                a["antialias"],
+                a["exclude_outside"],
+            )
+        )
     assert len([s for s in seen if s[0] == "nearest"]) >= 24
     assert len(seen) > 40
 
