@@ -1,0 +1,145 @@
+"""From an export to a finished model: names of sizes, inputs and outputs, weights, notes, metadata."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from converter.errors import ConversionError, UsageError
+from converter.importers.base import ImportOptions, Planner, apply_trainable
+from converter.importers.torch import families
+from converter.importers.torch.dims import Sizes
+from converter.importers.torch.reader import Reader
+from converter.importers.torch.scopes import Scopes
+from converter.importers.torch.weights import Entry, Weights
+from ir.core import Constant, Model, Parameter, Signature
+from ir.core.signature import Branch, Leaf, Tree, result_tree
+from ir.types import symbol
+
+
+def assemble(
+    program: Any, model: Model, plan: Planner, options: ImportOptions, *, parameters: tuple[Parameter, ...],
+    leaves: Mapping[str, str], labels: Mapping[str, Mapping[int, str]], examples: Mapping[str, tuple[int, ...]],
+    entries: Iterable[Entry], scopes: Scopes,
+) -> Model:  # fmt: skip
+    """Read a functionalised program into `model`.
+
+    `leaves` maps placeholder names to flat input names in signature order, `labels` flat name -> axis -> size name,
+    `examples` flat name -> the shape exported with. Raises ConversionError with everything that is not supported.
+    """
+    families.load()
+    scopes.learn(program.graph)
+    sizes = name_sizes(program, leaves, labels, examples, model)
+    weights = Weights(model, iter(entries))
+    reader = Reader(program, model, weights, sizes, scopes, plan, options)
+    reader.bind_inputs(leaves)
+    outputs = [item for _, item in reader.finish(reader.read())]
+    tree = _results(program, reader, outputs)
+    plan.check()
+    model.signature = Signature(parameters, tree)
+    for name, value in reader.c.state.items():
+        model.set_state(name, value)
+    model.modules = dict(scopes.classes)
+    apply_trainable(model, options.trainable)
+    if options.name:
+        model.name = options.name
+    return model
+
+
+def name_sizes(
+    program: Any, leaves: Mapping[str, str], labels: Mapping[str, Mapping[int, str]],
+    examples: Mapping[str, tuple[int, ...]], model: Model,
+) -> Sizes:  # fmt: skip
+    """Bind torch's size symbols to the user's names; what became fixed or tied is noted on the model."""
+    sizes = Sizes()
+    nodes = {n.name: n for n in program.graph.nodes if n.op == "placeholder"}
+    compound = []
+    for placeholder, leaf in leaves.items():
+        for axis, size in enumerate(nodes[placeholder].meta["val"].shape):
+            label = labels.get(leaf, {}).get(axis)
+            example = examples[leaf][axis]
+            if isinstance(size, int):
+                if label is not None:
+                    _note(model, f"size {label} of input {leaf} is fixed at {size}: the model's code depends on it")
+            elif size.node.expr.is_Symbol:
+                _bind_symbol(sizes, str(size.node.expr), label or f"{leaf.replace('.', '_')}_{axis}", example, model)
+            else:
+                compound.append((size.node.expr, label or f"{leaf.replace('.', '_')}_{axis}", leaf, example))
+    for expr, label, leaf, example in compound:
+        _bind_compound(sizes, expr, label, example)
+        _note(model, f"size {label} of input {leaf} must have the form {sizes.expr(expr)}")
+    return sizes
+
+
+def _bind_symbol(sizes: Sizes, name: str, label: str, example: int, model: Model) -> None:
+    known = sizes.by_symbol.get(name)
+    if known is not None:
+        if str(known) != label:
+            _note(model, f"sizes {known} and {label} are always equal: the model's code makes them so")
+        return
+    sizes.bind(name, symbol(label))
+    sizes.hints.setdefault(label, example)
+
+
+def _bind_compound(sizes: Sizes, expr: Any, label: str, example: int) -> None:
+    """An input size such as 4*s0: a symbol that no input has bare gets the name of the size it counts."""
+    unknown = [s for s in expr.free_symbols if str(s) not in sizes.by_symbol]
+    if len(unknown) > 1:
+        raise ConversionError(f"input size {label} is {expr}, which several unknown sizes decide")
+    for s in unknown:
+        import sympy
+
+        known = {k: sizes.example(sizes.by_symbol[str(k)]) for k in expr.free_symbols if k is not s}
+        solutions = [v for v in sympy.solve(expr.subs(known) - example, s) if v.is_Integer]
+        if len(solutions) != 1:
+            raise ConversionError(f"input size {label} is {expr}, which does not decide {s}")
+        sizes.bind(str(s), symbol(f"{label}_units"))
+        sizes.hints[f"{label}_units"] = int(solutions[0])
+
+
+def _results(program: Any, reader: Reader, items: list[Any]) -> Tree:
+    """The tree of results; sets the graph's outputs in leaf order."""
+    import torch
+    from torch.utils import _pytree as pytree
+
+    values = [reader.output_value(item) for item in items]
+    marks = [torch.empty(0) for _ in items]  # stand-ins of a type that every container accepts
+    by_mark = {id(m): v for m, v in zip(marks, values, strict=True)}
+    flat = [mark if value is not None else item for mark, value, item in zip(marks, values, items, strict=True)]
+    spec = program.call_spec.out_spec
+    nested = pytree.tree_unflatten(flat, spec) if spec is not None else tuple(flat)
+    try:
+        tree, found = result_tree(nested, lambda x: isinstance(x, torch.Tensor))
+    except TypeError as error:
+        raise UsageError(f"the model's result cannot be described: {error}; return tensors, tuples and dicts") from None
+    if not found:
+        raise UsageError("the model returns no tensor")
+    reader.model.graph.set_outputs([by_mark[id(mark)] for _, mark in found])
+    return tree
+
+
+def input_tree(parameters: Iterable[Parameter]) -> list[str]:
+    """Flat names of all leaves."""
+    return list(Signature(tuple(parameters)).input_names)
+
+
+def metadata(source: str, program: Any, model: Model) -> dict[str, Any]:
+    """Framework, versions, name and fingerprint of the source: a hash of its graph and all weights."""
+    import torch
+
+    digest = hashlib.blake2b(program.graph_module.code.encode(), digest_size=16)
+    for weight in model.weights.values():
+        digest.update(f"{weight.name} {weight.type}".encode())
+        digest.update(memoryview(weight.data.numpy().reshape(-1).copy().view("uint8")))
+    return {
+        "framework": "torch", "versions": {"torch": torch.__version__}, "source": source, "fingerprint": digest.hexdigest(),
+    }  # fmt: skip
+
+
+def _note(model: Model, text: str) -> None:
+    if text not in model.notes:
+        model.notes.append(text)
+
+
+__all__ = ["Branch", "Constant", "Leaf", "assemble", "input_tree", "metadata", "name_sizes"]

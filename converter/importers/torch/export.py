@@ -1,0 +1,136 @@
+"""Running torch.export: quietly, in both modes, leaving the user's module as it was."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import re
+import threading
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+from converter.errors import ConversionError, UsageError
+from converter.importers.torch import leaves
+from converter.importers.torch.inputs import Example
+
+_LOCK = threading.Lock()  # exporting patches classes and global settings of torch
+_LOGGERS = ("torch", "torch.export", "torch._dynamo", "torch._functorch", "torch.fx", "torch._export")
+_ADVICE = (
+    (re.compile(r"data-dependent|GuardOnDataDependent|unbacked", re.I),
+     "a Python decision depends on the values of a tensor: use torch.where, torch.cond or a size known beforehand"),
+    (re.compile(r"\.item\(\)|_local_scalar_dense"), "avoid .item(); keep the number a tensor"),
+    (re.compile(r"unsupported (input|output) type|pytree", re.I), "pass and return tensors, tuples, lists and dicts"),
+)  # fmt: skip
+
+
+@contextlib.contextmanager
+def exporting(*modules: Any) -> Iterator[None]:
+    """Inside the block: no logging, no gradients, recurrent leaves, no fused fast paths; all restored afterwards."""
+    import torch
+
+    with _LOCK, contextlib.ExitStack() as stack:
+        flags = [(m, m.training) for root in modules for m in root.modules()]
+        stack.callback(_restore_flags, flags)
+        stack.enter_context(_quiet())
+        stack.enter_context(torch.no_grad())
+        stack.enter_context(leaves.recurrent_leaves())
+        fast = torch.backends.mha.get_fastpath_enabled()
+        torch.backends.mha.set_fastpath_enabled(False)
+        stack.callback(torch.backends.mha.set_fastpath_enabled, fast)
+        yield
+
+
+def _restore_flags(flags: list[tuple[Any, bool]]) -> None:
+    for module, training in flags:
+        module.training = training
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    levels = [(logging.getLogger(n), logging.getLogger(n).level) for n in _LOGGERS]
+    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        try:
+            for logger, _ in levels:
+                logger.setLevel(logging.CRITICAL)
+            yield
+        finally:
+            for logger, level in levels:
+                logger.setLevel(level)
+
+
+def export_raw(module: Any, example: Example) -> Any:
+    """The undecomposed ExportedProgram of a module in its present mode; raises ConversionError with one message."""
+    import torch
+
+    try:
+        return torch.export.export(
+            module, example.args, example.kwargs, dynamic_shapes=example.dynamic_shapes(), strict=False
+        )
+    except ConversionError:
+        raise
+    except Exception as error:
+        raise export_error(module, error) from error
+
+
+def functionalise(program: Any) -> Any:
+    """In-place writes and views made explicit; composites stay."""
+    try:
+        return program.run_decompositions({})
+    except Exception as error:
+        raise ConversionError(f"torch.export could not remove in-place writes: {first_line(error)}") from error
+
+
+def export_error(module: Any, error: Exception) -> ConversionError:
+    """One clear message for a failed export: torch's own first sentence, the user's line, advice."""
+    text = str(error)
+    line = _user_frame(error)
+    if isinstance(error, TypeError) and "argument" in text and not line:
+        return UsageError(f"{type(module).__name__} does not take these inputs: {first_line(error)}")
+    advice = next((tip for pattern, tip in _ADVICE if pattern.search(text)), "")
+    parts = [f"{type(module).__name__} cannot be exported: {type(error).__name__}: {first_line(error)}"]
+    parts += [f"at {line}"] if line else []
+    parts += [advice] if advice else []
+    return ConversionError("; ".join(parts))
+
+
+def first_line(error: Exception) -> str:
+    """The first telling line of an exception's message, without torch's dumps."""
+    for line in str(error).splitlines():
+        if line.strip() and not line.startswith(("  File", "Traceback", "from user code", "#")):
+            return line.strip()[:300]
+    return type(error).__name__
+
+
+def _user_frame(error: Exception) -> str:
+    """`file.py:12` of the innermost frame of the traceback outside torch and this package."""
+    from converter.importers.torch.scopes import is_internal
+
+    place, trace = "", error.__traceback__
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if not is_internal(file):
+            place = f"{file.replace(chr(92), '/').rsplit('/', 1)[-1]}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return place
+
+
+def both_modes(module: Any, example: Example) -> tuple[Any, Any | None, str]:
+    """Raw exports in eval and in train mode, and why the second failed (empty when it did not).
+
+    A module given in training mode keeps its own flags for the second (parts frozen in eval stay frozen); one given in
+    eval mode is switched as a whole.
+    """
+    own = {m: m.training for m in module.modules()}
+    whole = not module.training
+    module.eval()
+    evaluated = export_raw(module, example)
+    for m, training in own.items():
+        m.training = True if whole else training
+    try:
+        trained, why = export_raw(module, example), ""
+    except ConversionError as error:
+        trained, why = None, error.message
+    return evaluated, trained, why

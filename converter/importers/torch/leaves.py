@@ -1,0 +1,143 @@
+"""Ops that torch.export keeps whole: dropout, batch-norm and recurrent layers in a form that states both modes.
+
+`torch.export` fixes the training flag and, for recurrent layers, the number of steps. While a module is exported its
+recurrent layers call the leaves below, and afterwards dropout and batch-norm nodes are rewritten to theirs, so that
+functionalisation keeps them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from converter.errors import UsageError
+
+NAMESPACE = "isomorph"
+
+
+@functools.cache
+def library() -> Any:
+    """Define the leaves once per process; returns the namespace `torch.ops.isomorph`."""
+    import torch
+
+    lib = torch.library.Library(NAMESPACE, "DEF")
+    library_keep.append(lib)
+    lib.define("dropout(Tensor x, float p, bool frozen, bool features) -> Tensor")
+    lib.define(
+        "batch_norm(Tensor x, Tensor? weight, Tensor? bias, Tensor mean, Tensor var, float momentum, float eps, "
+        "bool frozen) -> Tensor"
+    )
+    recurrent = (
+        "Tensor[] weights, int hidden_size, int layers, int projection, bool bias, bool batch_first, bool bidirectional, "
+        "float dropout, bool train"
+    )
+    lib.define(f"lstm(Tensor x, Tensor? h, Tensor? c, {recurrent}) -> (Tensor, Tensor, Tensor)")
+    lib.define(f"gru(Tensor x, Tensor? h, {recurrent}) -> (Tensor, Tensor)")
+    lib.define(f"rnn(Tensor x, Tensor? h, {recurrent}, str nonlinearity) -> (Tensor, Tensor)")
+    for name, fake in (("dropout", _same), ("batch_norm", _same), ("lstm", _lstm), ("gru", _gru), ("rnn", _rnn)):
+        lib.impl(name, fake, "Meta")
+        lib.impl(name, fake, "CompositeExplicitAutograd")
+    return getattr(torch.ops, NAMESPACE)
+
+
+library_keep: list[Any] = []  # a Library undefines its ops when it is collected
+
+
+def _same(x: Any, *args: Any) -> Any:
+    return x.new_empty(x.shape)
+
+
+def _state(x: Any, hidden: int, layers: int, batch_first: bool, bidirectional: bool) -> Any:
+    batch = x.shape[0] if batch_first else x.shape[1]
+    return x.new_empty((layers * (2 if bidirectional else 1), batch, hidden))
+
+
+def _output(x: Any, width: int, bidirectional: bool) -> Any:
+    return x.new_empty((x.shape[0], x.shape[1], width * (2 if bidirectional else 1)))
+
+
+def _lstm(
+    x: Any, h: Any, c: Any, weights: Any, hidden_size: int, layers: int, projection: int, bias: bool, batch_first: bool,
+    bidirectional: bool, dropout: float, train: bool,
+) -> Any:  # fmt: skip
+    width = projection or hidden_size
+    state = functools.partial(_state, x, layers=layers, batch_first=batch_first, bidirectional=bidirectional)
+    return _output(x, width, bidirectional), state(width), state(hidden_size)
+
+
+def _gru(
+    x: Any, h: Any, weights: Any, hidden_size: int, layers: int, projection: int, bias: bool, batch_first: bool,
+    bidirectional: bool, dropout: float, train: bool,
+) -> Any:  # fmt: skip
+    return _output(x, hidden_size, bidirectional), _state(x, hidden_size, layers, batch_first, bidirectional)
+
+
+def _rnn(*args: Any) -> Any:
+    return _gru(*args[:-1])
+
+
+@contextlib.contextmanager
+def recurrent_leaves() -> Iterator[None]:
+    """Inside the block `nn.LSTM`, `nn.GRU` and `nn.RNN` call the leaves, which keeps time and batch dynamic."""
+    from torch import nn
+
+    ops = library()
+    forwards: dict[Any, Callable[..., Any]] = {
+        nn.LSTM: functools.partial(_forward_lstm, ops),
+        nn.GRU: functools.partial(_forward_gated, ops.gru, ()),
+        nn.RNN: functools.partial(_forward_rnn, ops),
+    }
+    saved = {cls: cls.forward for cls in forwards}
+    try:
+        for cls, fn in forwards.items():
+            cls.forward = functools.partialmethod(fn)
+        yield
+    finally:
+        for cls, fn in saved.items():
+            cls.forward = fn
+
+
+def _arguments(module: Any, x: Any) -> tuple[Any, ...]:
+    return (
+        list(module._flat_weights), module.hidden_size, module.num_layers, module.proj_size, module.bias, module.batch_first,
+        module.bidirectional, float(module.dropout), module.training,
+    )  # fmt: skip
+
+
+def _batched(module: Any, x: Any) -> tuple[Any, bool]:
+    """The input with a batch axis, and whether it had one."""
+    import torch
+
+    if not isinstance(x, torch.Tensor):
+        raise UsageError(f"{type(module).__name__}: a {type(x).__name__} as input is not supported; pass padded tensors")
+    if x.dim() not in (2, 3):
+        raise UsageError(f"{type(module).__name__}: expected a 2-D or 3-D input, got {x.dim()}-D")
+    return (x, True) if x.dim() == 3 else (x.unsqueeze(0 if module.batch_first else 1), False)
+
+
+def _unbatch(module: Any, output: Any, *states: Any) -> tuple[Any, ...]:
+    return (output.squeeze(0 if module.batch_first else 1), *(s.squeeze(1) for s in states))
+
+
+def _state_in(state: Any, batched: bool) -> Any:
+    return state if state is None or batched else state.unsqueeze(1)
+
+
+def _forward_lstm(ops: Any, module: Any, input: Any, hx: Any = None) -> Any:
+    x, batched = _batched(module, input)
+    h, c = hx if hx is not None else (None, None)
+    out = ops.lstm(x, _state_in(h, batched), _state_in(c, batched), *_arguments(module, x))
+    output, h_n, c_n = out if batched else _unbatch(module, *out)
+    return output, (h_n, c_n)
+
+
+def _forward_gated(op: Any, extra: tuple[Any, ...], module: Any, input: Any, hx: Any = None) -> Any:
+    x, batched = _batched(module, input)
+    out = op(x, _state_in(hx, batched), *_arguments(module, x), *extra)
+    return out if batched else _unbatch(module, *out)
+
+
+def _forward_rnn(ops: Any, module: Any, input: Any, hx: Any = None) -> Any:
+    return _forward_gated(ops.rnn, (module.nonlinearity,), module, input, hx)

@@ -1,0 +1,97 @@
+"""ATen activations."""
+
+from __future__ import annotations
+
+from converter.importers.torch.context import Call, RuleFn, TorchContext, rule
+from ir.core import Value
+
+
+def _plain(op: str, **names: str) -> RuleFn:
+    """An activation whose literals go to attributes: `names` maps attribute to ATen argument."""
+
+    def convert(c: TorchContext, a: Call) -> Value:
+        return getattr(c.b, op)(a.value("self"), **{k: a.lit(v) for k, v in names.items()})
+
+    return convert
+
+
+for _aten, _op in {
+    "relu": "relu", "sigmoid": "sigmoid", "silu": "silu", "mish": "mish", "log_sigmoid": "log_sigmoid", "selu": "selu",
+    "hardswish": "hard_swish", "hardsigmoid": "hard_sigmoid", "special_expit": "sigmoid",
+}.items():  # fmt: skip
+    rule.add(f"aten.{_aten}.default", _plain(_op), _aten)
+rule.add("aten.leaky_relu.default", _plain("leaky_relu", alpha="negative_slope"), "leaky_relu")
+rule.add("aten.celu.default", _plain("celu", alpha="alpha"), "celu")
+rule.add("aten.softplus.default", _plain("softplus", beta="beta", threshold="threshold"), "softplus")
+rule.add("aten.softshrink.default", _plain("soft_shrink", lambd="lambd"), "softshrink")
+rule.add("aten.hardshrink.default", _plain("hard_shrink", lambd="lambd"), "hardshrink")
+rule.add("aten.threshold.default", _plain("threshold", threshold="threshold", value="value"), "threshold")
+rule.add("aten.gelu.default", _plain("gelu", approximate="approximate"), "gelu")
+rule.add("aten.glu.default", _plain("glu", axis="dim"), "glu")
+
+
+@rule("aten.elu.default")
+def elu(c: TorchContext, a: Call) -> Value:
+    if a.lit("input_scale") != 1:
+        c.refuse("elu with input_scale other than 1")
+    x, alpha, scale = a.value("self"), a.lit("alpha"), a.lit("scale")
+    if scale == 1:
+        return c.b.elu(x, alpha=alpha)
+    return c.b.selu(x, alpha=alpha, gamma=scale)
+
+
+@rule("aten.relu6.default")
+def relu6(c: TorchContext, a: Call) -> Value:
+    return _clip(c, a.value("self"), 0, 6)
+
+
+@rule("aten.hardtanh.default")
+def hardtanh(c: TorchContext, a: Call) -> Value:
+    return _clip(c, a.value("self"), a.lit("min_val"), a.lit("max_val"))
+
+
+def _clip(c: TorchContext, x: Value, low: float, high: float) -> Value:
+    return c.b.clip(x, c.constant(low, x.type.dtype), c.constant(high, x.type.dtype))
+
+
+@rule("aten.softmax.int", "aten._softmax.default", "aten.special_softmax.int")
+def softmax(c: TorchContext, a: Call) -> Value:
+    return c.b.softmax(_floating(c, a), axis=a.axis("dim", len(a.shape)))
+
+
+@rule("aten.log_softmax.int", "aten._log_softmax.default", "aten.special_log_softmax.int")
+def log_softmax(c: TorchContext, a: Call) -> Value:
+    return c.b.log_softmax(_floating(c, a), axis=a.axis("dim", len(a.shape)))
+
+
+def _floating(c: TorchContext, a: Call) -> Value:
+    """The input in the dtype of the result: torch casts before it computes."""
+    if a.has("dtype"):
+        a.dtype_arg()
+    if a.has("half_to_float"):
+        a.lit("half_to_float")
+    x = c.cast(a.value("self"), a.dtype)
+    return x if x.type.rank else c.refuse("softmax of a 0-d tensor")
+
+
+@rule("aten.prelu.default", "aten._prelu_kernel.default")
+def prelu(c: TorchContext, a: Call) -> Value:
+    x, slope = a.value("self"), a.value("weight")
+    if slope.type.rank == 1 and x.type.rank >= 2:
+        return c.b.prelu(x, slope, axis=1)
+    return c.b.prelu(x, slope)
+
+
+@rule("aten.rrelu.default")
+def rrelu(c: TorchContext, a: Call) -> Value:
+    if a.lit("training"):
+        c.refuse("random slopes", "put the module in eval mode")
+    return c.b.leaky_relu(a.value("self"), alpha=(a.lit("lower") + a.lit("upper")) / 2)
+
+
+@rule("aten.logit.default")
+def logit(c: TorchContext, a: Call) -> Value:
+    x, eps = c.cast(a.value("self"), a.dtype), a.lit("eps")
+    if eps is not None:
+        x = _clip(c, x, eps, 1 - eps)
+    return c.b.log(c.b.div(x, c.b.sub(c.constant(1, a.dtype), x)))

@@ -1,0 +1,53 @@
+"""ATen conversions of element type, and the copies that change nothing."""
+
+from __future__ import annotations
+
+from converter.importers.torch.context import Call, TorchContext, rule
+from ir.core import Value
+from ir.types import dtypes
+
+
+@rule("aten._to_copy.default", "aten.to.dtype", "aten.to.dtype_layout", "aten.to.device", "aten.to.other", "aten.type_as.default")
+def to(c: TorchContext, a: Call) -> Value:
+    for name in ("dtype", "layout", "other"):
+        if a.has(name):
+            a.raw(name)
+    x = a.value("self")
+    if x.type.dtype.is_complex and not a.dtype.is_complex and not a.dtype.is_bool:
+        return c.cast(c.b.real(x), a.dtype)  # torch drops the imaginary part, with a warning
+    return c.cast(x, a.dtype)
+
+
+@rule(
+    "aten.clone.default", "aten.contiguous.default", "aten.alias.default", "aten.lift_fresh.default",
+    "aten.lift_fresh_copy.default", "aten.lift.default",
+)  # fmt: skip
+def same(c: TorchContext, a: Call) -> Value:
+    return a.value("self")
+
+
+@rule("aten.detach.default", "aten.detach_copy.default")
+def detach(c: TorchContext, a: Call) -> Value:
+    """Values pass; the gradient does not, which the IR cannot say."""
+    x = a.value("self")
+    if x.type.dtype.is_float and x.kind != "weight":
+        c.note(f"{c.b.origin.scope or 'the model'}: a detach is not carried over; gradients pass where the source stops them")
+    return x
+
+
+@rule("aten.copy.default")
+def copy(c: TorchContext, a: Call) -> Value:
+    """The result of an in-place `x.copy_(src)`: src in the dtype and shape of x."""
+    x, src = a.value("self"), c.cast(a.value("src"), a.dtype)
+    return src if src.type.shape == x.type.shape else c.b.expand(src, shape=x.type.shape)
+
+
+@rule("aten.view.dtype")
+def view_dtype(c: TorchContext, a: Call) -> Value:
+    a.raw("dtype")
+    x = a.value("self")
+    if x.type.dtype.bits != a.dtype.bits:
+        c.refuse("reinterpreting bits as a type of another width")
+    if dtypes.bool_ in (x.type.dtype, a.dtype) and x.type.dtype != a.dtype:
+        c.refuse("reinterpreting bits as or from bool")
+    return x if x.type.dtype == a.dtype else c.b.bitcast(x, to=a.dtype)

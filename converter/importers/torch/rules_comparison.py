@@ -1,0 +1,44 @@
+"""ATen comparisons: operands promote to a common dtype first."""
+
+from __future__ import annotations
+
+from converter.importers.torch.context import Call, RuleFn, TorchContext, rule
+from ir.core import Value
+
+
+def _compare(op: str) -> RuleFn:
+    def convert(c: TorchContext, a: Call) -> Value:
+        dtype = a.promoted("self", "other")
+        return getattr(c.b, op)(a.operand("self", dtype), a.operand("other", dtype))
+
+    return convert
+
+
+for _aten, _op in {
+    "eq": "equal", "ne": "not_equal", "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal",
+}.items():  # fmt: skip
+    for _form in ("Tensor", "Scalar"):
+        rule.add(f"aten.{_aten}.{_form}", _compare(_op), _aten)
+
+
+def _check(op: str, on_integers: bool) -> RuleFn:
+    def convert(c: TorchContext, a: Call) -> Value:
+        x = a.value("self")
+        if x.type.dtype.is_float:
+            return getattr(c.b, op)(x)
+        if x.type.dtype.is_complex:
+            c.refuse(f"{op} of complex numbers")
+        return c.b.expand(c.b.constant(on_integers), shape=x.type.shape)
+
+    return convert
+
+
+rule.add("aten.isnan.default", _check("isnan", False), "isnan")
+rule.add("aten.isinf.default", _check("isinf", False), "isinf")
+rule.add("aten.isfinite.default", _check("isfinite", True), "isfinite")
+
+
+@rule("aten.isposinf.default", "aten.isneginf.default")
+def signed_infinity(c: TorchContext, a: Call) -> Value:
+    positive = "isposinf" in str(a.node.target)
+    return c.b.isinf(a.value("self"), positive=positive, negative=not positive)

@@ -1,0 +1,24 @@
+"""Dropout, from the leaf that both export modes were merged into."""
+
+from __future__ import annotations
+
+from converter.importers.torch.context import Call, TorchContext, rule
+from ir.core import Value
+
+
+@rule("isomorph.dropout.default")
+def dropout(c: TorchContext, a: Call) -> Value:
+    x, p, features = a.value("x"), a.lit("p"), a.lit("features")
+    frozen = a.lit("frozen")
+    if p == 0:
+        return x
+    shared = tuple(range(2, x.type.rank)) if features else ()
+    return c.b.dropout(x, p=p, broadcast_axes=shared, frozen=frozen)
+
+
+@rule("aten.dropout.default", "aten.alpha_dropout.default", "aten.feature_alpha_dropout.default", "aten.feature_dropout.default")
+def inference_dropout(c: TorchContext, a: Call) -> Value:
+    if a.lit("train"):
+        c.refuse("drops values at inference too", "pass training=self.training")
+    a.lit("p")
+    return a.value("input")

@@ -1,0 +1,290 @@
+"""ATen arithmetic and elementary functions."""
+
+from __future__ import annotations
+
+from converter.importers.torch.context import Call, RuleFn, TorchContext, rule
+from ir.core import Value
+from ir.types import DType, dtypes
+
+_UNARY_FLOAT = (
+    "exp", "expm1", "log", "log1p", "log2", "log10", "sqrt", "rsqrt", "reciprocal", "sin", "cos", "tan", "asin", "acos",
+    "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc", "erfinv", "lgamma", "digamma",
+)  # fmt: skip
+_SPECIAL = {
+    "special_erf": "erf", "special_erfc": "erfc", "special_erfinv": "erfinv", "special_expm1": "expm1", "special_log1p": "log1p",
+    "special_gammaln": "lgamma", "special_digamma": "digamma", "special_psi": "digamma",
+}  # fmt: skip
+_ROUNDING = ("floor", "ceil", "round", "trunc")
+
+
+def _unary_float(op: str) -> RuleFn:
+    """Integers and bools are computed in the default float type, as torch does."""
+
+    def convert(c: TorchContext, a: Call) -> Value:
+        return getattr(c.b, op)(c.cast(a.value("self"), a.dtype))
+
+    return convert
+
+
+def _rounding(op: str) -> RuleFn:
+    def convert(c: TorchContext, a: Call) -> Value:
+        x = a.value("self")
+        return getattr(c.b, op)(x) if x.type.dtype.is_float else x
+
+    return convert
+
+
+for _name in _UNARY_FLOAT:
+    rule.add(f"aten.{_name}.default", _unary_float(_name), _name)
+for _name, _op in _SPECIAL.items():
+    rule.add(f"aten.{_name}.default", _unary_float(_op), _name)
+for _name in _ROUNDING:
+    rule.add(f"aten.{_name}.default", _rounding(_name), _name)
+rule.add("aten.fix.default", _rounding("trunc"), "fix")
+
+
+@rule("aten.neg.default", "aten.negative.default")
+def neg(c: TorchContext, a: Call) -> Value:
+    return c.b.neg(a.value("self"))
+
+
+@rule("aten.abs.default", "aten.absolute.default")
+def absolute(c: TorchContext, a: Call) -> Value:
+    x = a.value("self")
+    return x if x.type.dtype.is_bool else c.b.abs(x)
+
+
+@rule("aten.sign.default", "aten.sgn.default")
+def sign(c: TorchContext, a: Call) -> Value:
+    x = a.value("self")
+    if x.type.dtype.is_complex:
+        c.refuse("the sign of a complex number is not in the IR")
+    return x if x.type.dtype.is_bool else c.b.sign(x)
+
+
+@rule("aten.square.default")
+def square(c: TorchContext, a: Call) -> Value:
+    return c.b.square(c.cast(a.value("self"), a.dtype))
+
+
+@rule("aten.round.decimals")
+def round_decimals(c: TorchContext, a: Call) -> Value:
+    if a.lit("decimals") != 0:
+        c.refuse("rounding to decimals is not exact in the IR")
+    return _rounding("round")(c, a)  # type: ignore[return-value]
+
+
+@rule("aten.frac.default")
+def frac(c: TorchContext, a: Call) -> Value:
+    x = a.value("self")
+    return c.b.sub(x, c.b.trunc(x))
+
+
+@rule("aten.positive.default")
+def positive(c: TorchContext, a: Call) -> Value:
+    return a.value("self")
+
+
+# -- binary ---------------------------------------------------------------------------------------------------------
+def wide(c: TorchContext, a: Call, dtype: DType, other: str = "other") -> DType:
+    """The dtype to compute in: half types meet Python numbers in float32, in which torch holds such numbers."""
+    item = a.raw(other)
+    if dtype.is_half and isinstance(item, float) and float(dtype.numpy.type(item)) != item:
+        return dtypes.float32
+    return dtype
+
+
+def _binary(c: TorchContext, a: Call, op: str, first: str = "self", second: str = "other") -> Value:
+    dtype = wide(c, a, a.promoted(first, second), second)
+    return c.cast(getattr(c.b, op)(a.operand(first, dtype), a.operand(second, dtype)), a.dtype)
+
+
+@rule("aten.add.Tensor", "aten.add.Scalar")
+def add(c: TorchContext, a: Call) -> Value:
+    dtype = wide(c, a, a.promoted("self", "other"))
+    if dtype.is_bool:
+        if a.lit("alpha") not in (1, True):
+            c.refuse("alpha on booleans")
+        return c.b.or_(a.operand("self", dtype), a.operand("other", dtype))
+    return c.cast(c.b.add(a.operand("self", dtype), _scaled(c, a, dtype)), a.dtype)
+
+
+@rule("aten.sub.Tensor", "aten.sub.Scalar", "aten.subtract.Tensor")
+def sub(c: TorchContext, a: Call) -> Value:
+    dtype = wide(c, a, a.promoted("self", "other"))
+    return c.cast(c.b.sub(a.operand("self", dtype), _scaled(c, a, dtype)), a.dtype)
+
+
+@rule("aten.rsub.Tensor", "aten.rsub.Scalar")
+def rsub(c: TorchContext, a: Call) -> Value:
+    dtype = wide(c, a, a.promoted("self", "other"))
+    scale, other = a.lit("alpha"), a.operand("other", dtype)
+    x = a.operand("self", dtype)
+    return c.cast(c.b.sub(other, x if scale == 1 else c.b.mul(x, c.constant(scale, dtype))), a.dtype)
+
+
+def _scaled(c: TorchContext, a: Call, dtype: DType) -> Value:
+    alpha, other = a.lit("alpha"), a.operand("other", dtype)
+    return other if alpha == 1 else c.b.mul(other, c.constant(alpha, dtype))
+
+
+@rule("aten.mul.Tensor", "aten.mul.Scalar", "aten.multiply.Tensor")
+def mul(c: TorchContext, a: Call) -> Value:
+    if a.promoted("self", "other").is_bool:
+        return c.b.and_(a.operand("self", dtypes.bool_), a.operand("other", dtypes.bool_))
+    return _binary(c, a, "mul")
+
+
+@rule("aten.div.Tensor", "aten.div.Scalar", "aten.true_divide.Tensor", "aten.divide.Tensor")
+def div(c: TorchContext, a: Call) -> Value:
+    dtype = wide(c, a, a.dtype)
+    return c.cast(c.b.div(a.operand("self", dtype), a.operand("other", dtype)), a.dtype)
+
+
+@rule("aten.div.Tensor_mode", "aten.div.Scalar_mode", "aten.divide.Tensor_mode")
+def div_mode(c: TorchContext, a: Call) -> Value:
+    mode = a.lit("rounding_mode")
+    if mode is None:
+        return div(c, a)
+    if mode == "floor":
+        return floor_divide(c, a)
+    if mode != "trunc":
+        c.refuse(f"rounding_mode={mode!r} is unknown")
+    dtype = a.promoted("self", "other")
+    x, y = a.operand("self", dtype), a.operand("other", dtype)
+    return c.b.trunc(c.b.div(x, y)) if dtype.is_float else c.b.trunc_div(x, y)
+
+
+@rule("aten.floor_divide.default", "aten.floor_divide.Scalar")
+def floor_divide(c: TorchContext, a: Call) -> Value:
+    return _binary(c, a, "floor_div")
+
+
+@rule("aten.remainder.Tensor", "aten.remainder.Scalar")
+def remainder(c: TorchContext, a: Call) -> Value:
+    return _binary(c, a, "mod")
+
+
+@rule("aten.fmod.Tensor", "aten.fmod.Scalar")
+def fmod(c: TorchContext, a: Call) -> Value:
+    return _binary(c, a, "fmod")
+
+
+@rule("aten.maximum.default", "aten.max.other")
+def maximum(c: TorchContext, a: Call) -> Value:
+    return _or_bool(c, a, "maximum", "or_")
+
+
+@rule("aten.minimum.default", "aten.min.other")
+def minimum(c: TorchContext, a: Call) -> Value:
+    return _or_bool(c, a, "minimum", "and_")
+
+
+def _or_bool(c: TorchContext, a: Call, op: str, on_bool: str) -> Value:
+    dtype = a.promoted("self", "other")
+    return getattr(c.b, on_bool if dtype.is_bool else op)(a.operand("self", dtype), a.operand("other", dtype))
+
+
+@rule("aten.fmax.default")
+def fmax(c: TorchContext, a: Call) -> Value:
+    return _binary(c, a, "fmax")
+
+
+@rule("aten.fmin.default")
+def fmin(c: TorchContext, a: Call) -> Value:
+    return _binary(c, a, "fmin")
+
+
+@rule("aten.atan2.default", "aten.arctan2.default")
+def atan2(c: TorchContext, a: Call) -> Value:
+    return c.b.atan2(a.operand("self", a.dtype), a.operand("other", a.dtype))
+
+
+@rule("aten.pow.Tensor_Tensor", "aten.pow.Scalar")
+def power(c: TorchContext, a: Call) -> Value:
+    return c.b.pow(a.operand("self", a.dtype), a.operand("exponent", a.dtype))
+
+
+@rule("aten.pow.Tensor_Scalar")
+def power_scalar(c: TorchContext, a: Call) -> Value:
+    x, exponent = a.operand("self", a.dtype), a.raw("exponent")
+    if exponent == 2 and not a.dtype.is_bool:
+        return c.b.square(x)
+    if isinstance(exponent, (int, float)) and a.dtype.is_float and exponent in (0.5, -0.5):
+        return c.b.sqrt(x) if exponent > 0 else c.b.rsqrt(x)
+    if isinstance(exponent, (int, float)) and a.dtype.is_integer and exponent < 0:
+        c.refuse("integers to a negative power raise an error in PyTorch")
+    return c.b.pow(x, a.operand("exponent", a.dtype))
+
+
+@rule("aten.float_power.Tensor_Scalar", "aten.float_power.Tensor_Tensor")
+def float_power(c: TorchContext, a: Call) -> Value:
+    return c.b.pow(a.operand("self", a.dtype), a.operand("exponent", a.dtype))
+
+
+@rule("aten.clamp.default", "aten.clip.default")
+def clamp(c: TorchContext, a: Call) -> Value:
+    bounds = {k: a.operand(k, a.dtype) for k in ("min", "max") if a.raw(k) is not None}
+    return c.b.clip(a.operand("self", a.dtype), **bounds)
+
+
+@rule("aten.clamp.Tensor", "aten.clip.Tensor", "aten.clamp_min.default", "aten.clamp_min.Tensor")
+def clamp_tensor(c: TorchContext, a: Call) -> Value:
+    names = [k for k in ("min", "max") if a.has(k) and a.raw(k) is not None]
+    out = a.operand("self", a.dtype)
+    for name in names:
+        out = (c.b.maximum if name == "min" else c.b.minimum)(out, a.operand(name, a.dtype))
+    return out
+
+
+@rule("aten.clamp_max.default", "aten.clamp_max.Tensor")
+def clamp_max(c: TorchContext, a: Call) -> Value:
+    return c.b.minimum(a.operand("self", a.dtype), a.operand("max", a.dtype))
+
+
+@rule("aten.addcmul.default", "aten.addcdiv.default")
+def addcmul(c: TorchContext, a: Call) -> Value:
+    op = c.b.mul if "addcmul" in str(a.node.target) else c.b.div
+    product = op(a.operand("tensor1", a.dtype), a.operand("tensor2", a.dtype))
+    factor = a.lit("value")
+    if factor != 1:
+        product = c.b.mul(product, c.constant(factor, a.dtype))
+    return c.b.add(a.operand("self", a.dtype), product)
+
+
+@rule("aten.lerp.Scalar", "aten.lerp.Tensor")
+def lerp(c: TorchContext, a: Call) -> Value:
+    """start + weight * (end - start); torch switches form at weight 0.5, equal in exact arithmetic."""
+    start, end, weight = (a.operand(n, a.dtype) for n in ("self", "end", "weight"))
+    return c.b.add(start, c.b.mul(weight, c.b.sub(end, start)))
+
+
+@rule("aten.where.self", "aten.where.ScalarSelf", "aten.where.ScalarOther", "aten.where.Scalar")
+def where(c: TorchContext, a: Call) -> Value:
+    condition = c.cast(a.value("condition"), dtypes.bool_)
+    return c.b.where(condition, a.operand("self", a.dtype), a.operand("other", a.dtype))
+
+
+@rule("aten.hypot.default")
+def hypot(c: TorchContext, a: Call) -> Value:
+    x, y = a.operand("self", a.dtype), a.operand("other", a.dtype)
+    return c.b.sqrt(c.b.add(c.b.square(x), c.b.square(y)))
+
+
+@rule("aten.real.default", "aten.imag.default")
+def part(c: TorchContext, a: Call) -> Value:
+    x = a.value("self")
+    if not x.type.dtype.is_complex:
+        return x
+    return getattr(c.b, "real" if ".real." in str(a.node.target) else "imag")(x)
+
+
+@rule("aten.complex.default")
+def complex_(c: TorchContext, a: Call) -> Value:
+    return c.b.complex_(a.value("real"), a.value("imag"))
+
+
+@rule("aten.conj.default", "aten._conj.default", "aten.conj_physical.default")
+def conj(c: TorchContext, a: Call) -> Value:
+    x = a.value("self")
+    return c.b.conj(x) if x.type.dtype.is_complex else x

@@ -1,0 +1,96 @@
+"""ATen matrix products."""
+
+from __future__ import annotations
+
+from converter.importers.torch.context import Call, TorchContext, rule
+from ir.core import Value
+from ir.types import dtypes
+
+
+@rule("aten.linear.default")
+def linear(c: TorchContext, a: Call) -> Value:
+    x, weight, bias = a.value("input"), a.value("weight"), a.optional("bias")
+    if weight.type.rank == 1:  # F.linear with a vector: a dot product over the last axis
+        out = c.b.matmul(x, weight)
+        return out if bias is None else c.b.add(out, bias)
+    return c.b.linear(x, weight, bias)
+
+
+@rule("aten.matmul.default", "aten.mm.default", "aten.bmm.default", "aten.mv.default", "aten.dot.default")
+def matmul(c: TorchContext, a: Call) -> Value:
+    names = ("self", "other", "mat2", "vec", "tensor")
+    x, y = (a.value(n) for n in names if a.has(n))
+    return _product(c, x, y)
+
+
+def _product(c: TorchContext, x: Value, y: Value) -> Value:
+    if x.type.dtype == dtypes.bool_:
+        c.refuse("matrix product of booleans")
+    return c.b.matmul(x, y)
+
+
+@rule("aten.addmm.default", "aten.baddbmm.default", "aten.addmv.default", "aten.addbmm.default")
+def addmm(c: TorchContext, a: Call) -> Value:
+    """beta * self + alpha * (first @ second); beta 0 ignores self, NaN included."""
+    form = str(a.node.target).split(".")[1]
+    if form == "addbmm":
+        c.refuse("sums over the batch of products", "use torch.bmm and sum")
+    first, second = {"addmm": ("mat1", "mat2"), "baddbmm": ("batch1", "batch2"), "addmv": ("mat", "vec")}[form]
+    out = _product(c, a.value(first), a.value(second))
+    alpha, beta = a.lit("alpha"), a.lit("beta")
+    if alpha != 1:
+        out = c.b.mul(out, c.constant(alpha, a.dtype))
+    bias = a.value("self")
+    if beta == 0:
+        return out
+    if beta != 1:
+        bias = c.b.mul(bias, c.constant(beta, a.dtype))
+    return c.b.add(out, bias)
+
+
+@rule("aten.einsum.default")
+def einsum(c: TorchContext, a: Call) -> Value:
+    if a.raw("path") is not None:
+        a.lit("path")  # the order of contraction: the result is the same
+    return c.b.einsum(a.values("tensors"), equation=a.lit("equation"))
+
+
+@rule("aten.outer.default", "aten.ger.default")
+def outer(c: TorchContext, a: Call) -> Value:
+    x = a.operand("self", a.dtype)
+    y = a.operand("vec2", a.dtype)
+    return c.b.mul(c.b.unsqueeze(x, axes=(1,)), c.b.unsqueeze(y, axes=(0,)))
+
+
+@rule("aten.linalg_vector_norm.default")
+def vector_norm(c: TorchContext, a: Call) -> Value:
+    a.dtype_arg()
+    x = c.cast(a.value("self"), a.dtype)
+    if not a.dtype.is_float:
+        c.refuse("norms of complex tensors")
+    return _norm(c, x, a.lit("ord"), {"axes": a.axes("dim", x.type.rank), "keepdims": a.lit("keepdim")})
+
+
+@rule("aten.norm.ScalarOpt_dim", "aten.norm.Scalar", "aten.norm.ScalarOpt_dim_dtype")
+def norm(c: TorchContext, a: Call) -> Value:
+    if a.has("dtype"):
+        a.dtype_arg()
+    x = c.cast(a.value("self"), a.dtype)
+    axes = a.axes("dim", x.type.rank) if a.has("dim") else None
+    keepdims = a.lit("keepdim") if a.has("keepdim") else False
+    order = a.lit("p")
+    return _norm(c, x, 2 if order is None else order, {"axes": axes, "keepdims": keepdims})
+
+
+def _norm(c: TorchContext, x: Value, order: float, over: dict[str, object]) -> Value:
+    if order == 2:
+        return c.b.reduce_l2(x, **over)
+    if order == 1:
+        return c.b.reduce_l1(x, **over)
+    if order in (float("inf"), float("-inf")):
+        return (c.b.reduce_max if order > 0 else c.b.reduce_min)(c.b.abs(x), **over)
+    if order == 0:
+        zero = c.constant(0, x.type.dtype)
+        return c.b.reduce_sum(c.cast(c.b.not_equal(x, zero), x.type.dtype), **over)
+    total = c.b.reduce_sum(c.b.pow(c.b.abs(x), c.constant(order, x.type.dtype)), **over)
+    return c.b.pow(total, c.constant(1 / order, x.type.dtype))

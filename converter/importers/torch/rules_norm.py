@@ -1,0 +1,114 @@
+"""ATen normalisations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from converter.importers.torch.context import Call, TorchContext, rule
+from ir.core import Value
+from ir.types import dtypes
+
+
+def _mixed(c: TorchContext, a: Call, name: str, compute: Callable[[Value, Value | None, Value | None], Value]) -> Value:
+    """Run with scale and bias; where their dtype differs from a half input, in float32 as torch's mixed kernels do."""
+    x, scale, bias = a.value(name), a.optional("weight"), a.optional("bias") if a.has("bias") else None
+    kinds = {v.type.dtype for v in (x, scale, bias) if v is not None}
+    if len(kinds) == 1:
+        return compute(x, scale, bias)
+    if not x.type.dtype.is_half or kinds != {x.type.dtype, dtypes.float32}:
+        c.refuse(f"mixed element types {', '.join(sorted(map(str, kinds)))}")
+    wide = [None if v is None else c.cast(v, dtypes.float32) for v in (x, scale, bias)]
+    assert wide[0] is not None
+    return c.cast(compute(wide[0], wide[1], wide[2]), a.dtype)
+
+
+@rule("aten.layer_norm.default", "aten.native_layer_norm.default")
+def layer_norm(c: TorchContext, a: Call) -> Value | list[Value | None]:
+    a.raw("cudnn_enable") if a.has("cudnn_enable") else None
+    axes = tuple(range(-len(a.dims("normalized_shape")), 0))
+    out = _mixed(c, a, "input", lambda x, w, b: c.b.layer_norm(x, w, b, axes=axes, eps=a.lit("eps")))
+    return [out, None, None] if "native" in str(a.node.target) else out  # type: ignore[return-value]
+
+
+@rule("aten.rms_norm.default")
+def rms_norm(c: TorchContext, a: Call) -> Value:
+    axes = tuple(range(-len(a.dims("normalized_shape")), 0))
+    eps = a.lit("eps")
+    if eps is None:
+        eps = a.dtype.eps  # torch.finfo(dtype).eps
+    return _mixed(c, a, "input", lambda x, w, _: c.b.rms_norm(x, w, axes=axes, eps=eps))
+
+
+@rule("aten.group_norm.default")
+def group_norm(c: TorchContext, a: Call) -> Value:
+    a.raw("cudnn_enabled")
+    groups = a.lit("num_groups")
+    return _mixed(c, a, "input", lambda x, w, b: c.b.group_norm(x, w, b, groups=groups, eps=a.lit("eps")))
+
+
+@rule("aten.instance_norm.default")
+def instance_norm(c: TorchContext, a: Call) -> Value:
+    a.raw("cudnn_enabled")
+    a.lit("momentum")
+    if a.raw("running_mean") is not None or a.raw("running_var") is not None or not a.lit("use_input_stats"):
+        c.refuse("instance norm with running statistics", "build it with track_running_stats=False")
+    return _mixed(c, a, "input", lambda x, w, b: c.b.instance_norm(x, w, b, eps=a.lit("eps")))
+
+
+@rule("isomorph.batch_norm.default")
+def batch_norm(c: TorchContext, a: Call) -> Value:
+    """Both modes of `nn.BatchNorm`; running statistics become state, chained when a layer is called twice."""
+    mean, var = a.value("mean"), a.value("var")
+    if not (mean.is_weight and var.is_weight):
+        c.refuse("running statistics that are computed rather than stored")
+    reads = [c.state.get(v.name, v) for v in (mean, var)]
+    out, next_mean, next_var = c.b.batch_norm(
+        a.value("x"), a.optional("weight"), a.optional("bias"), *reads, eps=a.lit("eps"), momentum=a.lit("momentum"),
+        frozen=a.lit("frozen"),
+    )  # fmt: skip
+    if not a.lit("frozen"):
+        c.state[mean.name], c.state[var.name] = next_mean, next_var
+    return out
+
+
+@rule("aten.batch_norm.default")
+def batch_norm_without_statistics(c: TorchContext, a: Call) -> Value:
+    """Batch statistics in both modes (`track_running_stats=False`): per channel, biased variance."""
+    for name in ("cudnn_enabled", "momentum", "training"):
+        a.lit(name)
+    if a.raw("running_mean") is not None or a.raw("running_var") is not None:
+        c.refuse("running statistics in this form")
+    return _by_batch(c, a)
+
+
+def _by_batch(c: TorchContext, a: Call) -> Value:
+    x = a.value("input")
+    axes = (0, *range(2, x.type.rank))
+    mean = c.b.reduce_mean(x, axes=axes, keepdims=True)
+    var = c.b.reduce_var(x, axes=axes, keepdims=True, correction=0.0)
+    root = c.b.sqrt(c.b.add(var, c.constant(a.lit("eps"), x.type.dtype)))
+    out = c.b.div(c.b.sub(x, mean), root)
+    shape = (1, -1, *(1,) * (x.type.rank - 2))
+    for name, op in (("weight", c.b.mul), ("bias", c.b.add)):
+        factor = a.optional(name)
+        if factor is not None:
+            out = op(out, c.b.reshape(factor, shape=tuple(factor.type.shape[0] if d < 0 else d for d in shape)))
+    return out
+
+
+@rule("aten._native_batch_norm_legit_no_training.default")
+def batch_norm_inference(c: TorchContext, a: Call) -> list[Value | None]:
+    """The inference form of a decomposed program; its training behaviour is gone before we see it."""
+    c.note("a batch norm of this program was exported for inference only; it is kept frozen")
+    momentum = a.lit("momentum")
+    out, _, _ = c.b.batch_norm(
+        a.value("input"), a.optional("weight"), a.optional("bias"), a.value("running_mean"), a.value("running_var"),
+        eps=a.lit("eps"), momentum=momentum, frozen=True,
+    )  # fmt: skip
+    return [out, None, None]
+
+
+@rule("aten.local_response_norm.default")
+def local_response_norm(c: TorchContext, a: Call) -> Value:
+    size, alpha, beta, k = (a.lit(n) for n in ("size", "alpha", "beta", "k"))
+    return c.b.lrn(a.value("input"), size=size, alpha=alpha, beta=beta, k=k, wider="before")

@@ -1,0 +1,124 @@
+"""ATen writes at computed positions (bounds and negatives as measured per API)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from converter.importers.torch.context import Call, TorchContext, rule
+from converter.importers.torch.rules_indexing import front_axis, index_arguments, selection
+from ir.core import Value
+
+_REDUCTIONS = {"add": "add", "multiply": "mul", "sum": "add", "prod": "mul", "amax": "max", "amin": "min", "mean": "mean"}
+
+
+@rule("aten.scatter.src", "aten.scatter.reduce", "aten.scatter_add.default", "aten.scatter_reduce.two")
+def scatter(c: TorchContext, a: Call) -> Value:
+    """Negative indices are errors; what `src` holds beyond the index is ignored."""
+    x, index = a.value("self"), a.value("index")
+    if x.type.rank == 0 or index.type.rank != x.type.rank:
+        c.refuse("scatter with 0-d or differently ranked tensors")
+    src = a.value("src")
+    if src.type.shape != index.type.shape:
+        src = _crop(c, src, index)
+    extra: dict[str, Any] = {"reduction": "add"} if "scatter_add" in str(a.node.target) else {}
+    if a.has("reduce"):
+        extra["reduction"] = _REDUCTIONS[a.lit("reduce")]
+    if a.has("include_self"):
+        extra["include_self"] = a.lit("include_self")
+    axis = a.axis("dim", x.type.rank)
+    return c.b.scatter_elements(x, index, c.cast(src, x.type.dtype), axis=axis, bounds="error", neg="invalid", **extra)
+
+
+def _crop(c: TorchContext, src: Value, index: Value) -> Value:
+    axes = tuple(i for i in range(src.type.rank) if src.type.shape[i] != index.type.shape[i])
+    stops = tuple(index.type.shape[i] for i in axes)
+    return c.b.slice(src, axes=axes, starts=(None,) * len(axes), stops=stops, steps=(1,) * len(axes))
+
+
+@rule("aten.scatter.value", "aten.scatter.value_reduce")
+def scatter_value(c: TorchContext, a: Call) -> Value:
+    x, index = a.value("self"), a.value("index")
+    if x.type.rank == 0 or index.type.rank != x.type.rank:
+        c.refuse("scatter with 0-d or differently ranked tensors")
+    updates = c.b.expand(a.operand("value", x.type.dtype), shape=index.type.shape)
+    extra = {"reduction": _REDUCTIONS[a.lit("reduce")]} if a.has("reduce") else {}
+    axis = a.axis("dim", x.type.rank)
+    return c.b.scatter_elements(x, index, updates, axis=axis, bounds="error", neg="invalid", **extra)
+
+
+@rule("aten.index_put.default", "aten._unsafe_index_put.default")
+def index_put(c: TorchContext, a: Call) -> Value:
+    """x[indices] = values: a copy with the selection replaced, or added to; values broadcast to the selection."""
+    x, values, accumulate = a.value("self"), a.value("values"), a.lit("accumulate")
+    masked = _as_where(c, a, x, values, accumulate)
+    if masked is not None:
+        return masked
+    items = index_arguments(c, a)
+    axes, positions, order = selection(c, x, items)
+    assert positions is not None
+    width = positions.type.rank - 1
+    rest = tuple(x.type.shape[i] for i in order[len(axes) :])
+    at = front_axis(axes)
+    shape = (*rest[:at], *positions.type.shape[:-1], *rest[at:])
+    values = values if values.type.shape == shape else c.b.expand(values, shape=shape)
+    if at and width:  # torch's selection has the index axes at `at`; scatter_nd wants them first
+        values = c.b.transpose(values, perm=(*range(at, at + width), *range(at), *range(at + width, len(shape))))
+    moved = x if order == list(range(x.type.rank)) else c.b.transpose(x, perm=tuple(order))
+    out = c.b.scatter_nd(
+        moved, positions, values, bounds="error", neg="from_end", reduction="add" if accumulate else "none"
+    )
+    inverse = tuple(order.index(i) for i in range(x.type.rank))
+    return out if moved is x else c.b.transpose(out, perm=inverse)
+
+
+def _as_where(c: TorchContext, a: Call, x: Value, values: Value, accumulate: bool) -> Value | None:
+    """x[mask] = scalar, the mask over the leading axes: a choice between the two."""
+    items = a.raw("indices")
+    if len(items) != 1 or items[0] is None or accumulate:
+        return None
+    mask = c.value(items[0])
+    if not mask.type.dtype.is_bool or mask.type.rank == 0 or any(d != 1 for d in values.type.shape):
+        return None
+    if values.type.rank:
+        values = c.b.reshape(values, shape=())
+    if mask.type.rank < x.type.rank:
+        mask = c.b.unsqueeze(mask, axes=tuple(range(mask.type.rank, x.type.rank)))
+    return c.b.where(mask, values, x)
+
+
+@rule("aten.index_add.default", "aten.index_copy.default", "aten.index_fill.int_Scalar", "aten.index_fill.int_Tensor")
+def index_write(c: TorchContext, a: Call) -> Value:
+    """Whole slices along one axis; negative indices are errors, except for index_fill."""
+    form = str(a.node.target).split(".")[1]
+    x, index = a.value("self"), a.value("index")
+    if x.type.rank == 0:
+        c.refuse(f"{form} of a 0-d tensor")
+    axis = a.axis("dim", x.type.rank)
+    if index.type.rank == 0:
+        index = c.b.unsqueeze(index, axes=(0,))
+    order = (axis, *(i for i in range(x.type.rank) if i != axis))
+    moved = c.b.transpose(x, perm=order) if axis else x
+    updates = _slices(c, a, form, moved, index, order, axis)
+    out = c.b.scatter_nd(
+        moved, c.b.unsqueeze(index, axes=(1,)), updates, bounds="error", neg="from_end" if form == "index_fill" else "invalid",
+        reduction="add" if form == "index_add" else "none",
+    )  # fmt: skip
+    return c.b.transpose(out, perm=tuple(order.index(i) for i in range(x.type.rank))) if axis else out
+
+
+def _slices(c: TorchContext, a: Call, form: str, moved: Value, index: Value, order: tuple[int, ...], axis: int) -> Value:
+    if form == "index_fill":
+        shape = (index.type.shape[0], *moved.type.shape[1:])
+        return c.b.expand(a.operand("value", moved.type.dtype), shape=shape)
+    source = a.value("source")
+    if source.type.rank != moved.type.rank:
+        c.refuse("a 0-d source")
+    source = c.b.transpose(source, perm=order) if axis else source
+    if form == "index_add" and a.lit("alpha") != 1:
+        source = c.b.mul(source, c.constant(a.lit("alpha"), source.type.dtype))
+    return source
+
+
+@rule("aten.masked_scatter.default")
+def masked_scatter(c: TorchContext, a: Call) -> Value:
+    c.refuse("takes as many values as the mask has True elements", "use torch.where")

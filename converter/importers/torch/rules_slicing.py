@@ -1,0 +1,55 @@
+"""ATen slices and scalar reads; bounds clamp as in Python."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from converter.importers.torch.context import Call, TorchContext, rule
+from ir.core import Value
+from ir.types import Dim
+
+
+def _bounds(c: TorchContext, a: Call, axis: int) -> dict[str, Any]:
+    start, stop = a.bound("start"), a.bound("end")
+    start = None if isinstance(start, int) and start == 0 else start
+    return {"axes": (axis,), "starts": (start,), "stops": (stop,), "steps": (a.lit("step"),)}
+
+
+@rule("aten.slice.Tensor", "aten.slice_copy.Tensor")
+def slice_(c: TorchContext, a: Call) -> Value:
+    x = a.value("self")
+    where = _bounds(c, a, a.axis("dim", x.type.rank))
+    if where["starts"] == where["stops"] == (None,) and where["steps"] == (1,):
+        return x
+    return c.b.slice(x, **where)
+
+
+@rule("aten.slice_scatter.default")
+def slice_scatter(c: TorchContext, a: Call) -> Value:
+    x, src = a.value("self"), a.value("src")
+    where = _bounds(c, a, a.axis("dim", x.type.rank))
+    if where["starts"] == where["stops"] == (None,) and where["steps"] == (1,):
+        return src
+    return c.b.slice_update(x, src, **where)
+
+
+@rule("aten.narrow.default", "aten.narrow_copy.default")
+def narrow(c: TorchContext, a: Call) -> Value:
+    x, start = a.value("self"), a.dim("start")
+    axis = a.axis("dim", x.type.rank)
+    if isinstance(start, int) and start < 0:
+        start = x.type.shape[axis] + start
+    stop: Dim = start + a.dim("length")
+    return c.b.slice(x, axes=(axis,), starts=(start,), stops=(stop,), steps=(1,))
+
+
+@rule("aten.select.int", "aten.select_copy.int")
+def select(c: TorchContext, a: Call) -> Value:
+    x = a.value("self")
+    return c.b.select(x, axis=a.axis("dim", x.type.rank), index=a.dim("index"))
+
+
+@rule("aten.select_scatter.default")
+def select_scatter(c: TorchContext, a: Call) -> Value:
+    x = a.value("self")
+    return c.b.select_update(x, a.value("src"), axis=a.axis("dim", x.type.rank), index=a.dim("index"))
