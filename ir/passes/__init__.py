@@ -7,13 +7,14 @@ from ir.passes.decompose import Decompose
 from ir.passes.fold import Fold
 from ir.passes.infer_types import InferTypes
 from ir.passes.log import Log, Miss, Rewrite, Step, recording
+from ir.passes.merge_weights import MergeWeights
 from ir.passes.pipeline import PassError, Pipeline
 from ir.passes.simplify import Simplify
 from ir.passes.specialize import Specialize
 
 __all__ = [
-    "CommonSubexpressions", "DeadCode", "Decompose", "Fold", "InferTypes", "Log", "Miss", "Pass", "PassError", "Pipeline",
-    "Rewrite", "Rewriter", "Simplify", "Specialize", "Step", "recording", "standard",
+    "CommonSubexpressions", "DeadCode", "Decompose", "Fold", "InferTypes", "Log", "MergeWeights", "Miss", "Pass",
+    "PassError", "Pipeline", "Rewrite", "Rewriter", "Simplify", "Specialize", "Step", "recording", "standard",
 ]  # fmt: skip
 
 

@@ -54,7 +54,7 @@ def _update(node: Node, rewriter: Rewriter) -> None:
     except (TypeError, ValueError) as error:
         raise ValueError(f"{node.op.name} ({node.origin}) does not apply: {error}") from error
     if len(types) != len(node.outputs):
-        raise ValueError(f"{node.op.name} ({node.origin}) has {len(node.outputs)} outputs, inference gives {len(types)}")
+        raise ValueError(f"{node.op.name} ({node.origin}) has {len(node.outputs)} outputs, inferred {len(types)}")
     if types != tuple(v.type for v in node.outputs):
         rewriter.log(node, "infer", f"declared {[v.type for v in node.outputs]}, inferred {list(types)}")
         for value, t in zip(node.outputs, types, strict=True):

@@ -149,9 +149,10 @@ class _Parser(Expressions):
         name = self.name("a weight's name")
         self.expect(":")
         type = self.type()
-        kind: Any = self.name("the kind of a weight")
+        kind: Any = self.token.text
         if kind not in _KINDS:
-            self.fail(f"a weight is one of {', '.join(_KINDS)}, not {kind!r}")
+            self.fail(f"a weight is one of {', '.join(_KINDS)}, not {self.token}")
+        self.advance()
         trainable = True if self.take("trainable") else False if self.take("frozen") else None
         persistent = not self.take("transient")
         aliases = []

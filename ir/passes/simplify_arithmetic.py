@@ -7,7 +7,7 @@ import math
 from ir.core.builder import Builder
 from ir.core.graph import Node, Value
 from ir.passes.constants import uniform
-from ir.passes.simplify.rules import APART, Outcome, fail, hit, made_by, rule, same_type, together
+from ir.passes.simplify_rules import APART, Outcome, fail, hit, made_by, rule, same_type, together
 from ir.types import DType
 
 _INVOLUTIONS = ("neg", "not", "bitwise_not", "conj")

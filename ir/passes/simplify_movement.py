@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ir.core.builder import Builder
 from ir.core.graph import Node
-from ir.passes.simplify.rules import APART, Outcome, fail, hit, made_by, rule, same_shape, same_type, together
+from ir.passes.simplify_rules import APART, Outcome, fail, hit, made_by, rule, same_shape, same_type, together
 from ir.types import normalize_axes, normalize_axis
 
 _VIEWS = ("reshape", "flatten", "squeeze", "unsqueeze")
@@ -167,7 +167,9 @@ def select_of_unsqueeze(node: Node, b: Builder) -> Outcome:
     return hit(inner.operand("x"), "select drops the axis that unsqueeze added")
 
 
-@rule("add", "sub", "mul", "div", "maximum", "minimum", "pow", "equal", "less", "greater", "less_equal", "greater_equal")
+@rule(
+    "add", "sub", "mul", "div", "maximum", "minimum", "pow", "equal", "less", "greater", "less_equal", "greater_equal",
+)  # fmt: skip
 def operand_expanded_for_nothing(node: Node, b: Builder) -> Outcome:
     """A binary op broadcasts by itself: `x + expand(y, shape of x)` is `x + y`."""
     for name, other in (("x", "y"), ("y", "x")):

@@ -7,7 +7,7 @@ from ir.core.graph import Node, Value
 from ir.core.walk import copy_node
 from ir.passes.base import home
 from ir.passes.constants import uniform
-from ir.passes.simplify.rules import Outcome, fail, hit, rule
+from ir.passes.simplify_rules import Outcome, fail, hit, rule
 from ir.verify import types_agree
 
 

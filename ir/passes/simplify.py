@@ -1,4 +1,4 @@
-"""Small exact rewrites. Each rule is a function in a file of this folder, with a reason for what it does or declines."""
+"""Small exact rewrites. The rules are functions in the files `simplify_*.py`, each with a reason for hit and miss."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import ClassVar
 from ir.core.graph import Node
 from ir.core.model import Model
 from ir.core.walk import walk
+from ir.passes import simplify_arithmetic, simplify_control, simplify_movement  # noqa: F401 - registration
 from ir.passes.base import Pass, Rewriter
-from ir.passes.simplify import arithmetic, control, movement  # noqa: F401 - registration
-from ir.passes.simplify.rules import RULES, Fail, Hit
+from ir.passes.simplify_rules import RULES, Fail, Hit
 
 __all__ = ["RULES", "Simplify"]
 
