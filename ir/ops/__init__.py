@@ -25,6 +25,7 @@ from ir.ops import (  # noqa: F401 - registration
     scatter,
     shape,
     slicing,
+    subscript,
 )
 from ir.ops.registry import all_ops, get, op
 
