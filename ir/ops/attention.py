@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ir.ops.dropout import draw_keep
+from ir.ops.norm_parts import narrowed, widened
 from ir.ops.registry import op
 from ir.ops.sampler import Sample, Sampler
 from ir.types import Dim, DType, TensorType, broadcast_shapes, dtypes, floordiv, mod, require_same
@@ -71,7 +72,7 @@ class Attention:
             value = np.repeat(value, query.shape[-3] // value.shape[-3], axis=-3)
         scores = np.matmul(query, np.swapaxes(key, -1, -2)) * _factor(query.shape[-1], scale)
         if causal:
-            scores = np.where(np.tri(*scores.shape[-2:], dtype=bool), scores, -np.inf).astype(query.dtype)
+            scores = np.where(np.tri(*scores.shape[-2:]) > 0, scores, -np.inf).astype(query.dtype)
         if mask is not None:
             scores = np.where(mask, scores, -np.inf).astype(query.dtype) if mask.dtype == np.bool_ else scores + mask
         weights = _softmax(scores)
@@ -89,6 +90,9 @@ class Attention:
             raise NotImplementedError(
                 "the scale of attention over a symbolic number of features depends on run-time sizes"
             )
+        given = query
+        query, key, value = widened(b, query, key, value)
+        mask = mask if mask is None or mask.type.dtype.is_bool else widened(b, mask)[0]
         if grouped:
             key, value = _repeat_heads(b, key, query.type.shape[-3]), _repeat_heads(b, value, query.type.shape[-3])
         perm = (*range(key.type.rank - 2), key.type.rank - 1, key.type.rank - 2)
@@ -104,7 +108,7 @@ class Attention:
             weights = b.where(unseen, 0.0, weights)
         if dropout:
             weights = b.dropout(weights, p=dropout, frozen=frozen)
-        return b.matmul(weights, value)
+        return narrowed(b, b.matmul(weights, value), given)
 
     @staticmethod
     def samples(s: Sampler) -> Iterator[Sample]:

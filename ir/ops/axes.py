@@ -6,7 +6,7 @@ Sizes may be symbolic: the same formulas then give Dim expressions, so that `sam
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -148,11 +148,22 @@ def pad_spatial(x: np.ndarray, pads: Pairs, value: float | int = 0) -> np.ndarra
     return np.pad(x, ((0, 0), (0, 0), *pads), constant_values=value)
 
 
-def window_slices(
+def concrete_windows(
+    in_sizes: Sequence[int],
+    window: Sequence[int],
+    strides: Sequence[int],
+    dilations: Sequence[int],
+    padding: Padding,
+    ceil_mode: bool = False,
+) -> tuple[tuple[int, ...], Pairs]:
+    """`window_outputs` of known sizes, as integers."""
+    sizes, pads = window_outputs(in_sizes, window, strides, dilations, padding, ceil_mode)
+    return tuple(int(n) for n in sizes), tuple((int(before), int(after)) for before, after in pads)
+
+
+def window_index(
     offset: Sequence[int], out_sizes: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
-) -> tuple[slice, ...]:
-    """Along each spatial axis, the elements that the window's element `offset` meets as the window slides."""
-    return tuple(
-        slice(o * d, o * d + (n - 1) * s + 1 if n else o * d, s)
-        for o, n, s, d in zip(offset, out_sizes, strides, dilations)
-    )
+) -> Any:
+    """The index (`...`, then a slice for each spatial axis) of what the window's element `offset` meets as it slides."""
+    starts = [o * d for o, d in zip(offset, dilations)]
+    return (..., *(slice(a, a + (n - 1) * s + 1 if n else a, s) for a, n, s in zip(starts, out_sizes, strides)))

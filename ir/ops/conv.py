@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from ir.ops.axes import (
     Pairs,
     channel_axis,
     check_window,
+    concrete_windows,
     effective,
     from_channels_first,
     pad_spatial,
@@ -21,8 +23,8 @@ from ir.ops.axes import (
     spatial_shape,
     spatial_sizes,
     to_channels_first,
+    window_index,
     window_outputs,
-    window_slices,
 )
 from ir.ops.registry import op
 from ir.ops.sampler import Sample, Sampler
@@ -101,7 +103,7 @@ class Conv:
         layout: Layout,
     ) -> np.ndarray:
         xs = to_channels_first(x, layout)
-        sizes, pads = window_outputs(xs.shape[2:], weight.shape[2:], strides, dilations, padding)
+        sizes, pads = concrete_windows(xs.shape[2:], weight.shape[2:], strides, dilations, padding)
         out = _correlate(pad_spatial(xs, pads), weight, sizes, strides, dilations, groups)
         if bias is not None:
             out += per_channel(bias, 1, out.ndim)
@@ -228,7 +230,7 @@ def _correlate(
         part = offsets[start : start + block]
         columns = np.empty((batch, groups, inner, len(part), *sizes), x.dtype)
         for i, offset in enumerate(part):
-            columns[:, :, :, i] = grouped[(..., *window_slices(offset, sizes, strides, dilations))]
+            columns[:, :, :, i] = grouped[window_index(offset, sizes, strides, dilations)]
         left = kernels[:, :, :, start : start + len(part)].reshape(groups, weight.shape[0] // groups, inner * len(part))
         product = np.matmul(left, columns.reshape(batch, groups, inner * len(part), points))
         out = product if out is None else np.add(out, product, out=out)
@@ -310,11 +312,11 @@ class ConvTranspose:
         columns = np.ascontiguousarray(xs).reshape(batch, groups, inner, math.prod(in_sizes))
         kernels = weight.reshape(groups, inner, outer, *window)
         for offset in np.ndindex(*window):
-            left = kernels[(..., *offset)].transpose(0, 2, 1)
+            left = kernels[:, :, :, *offset].transpose(0, 2, 1)
             product = np.matmul(left, columns).reshape(batch, groups, outer, *in_sizes)
-            out[(..., *window_slices(offset, in_sizes, strides, dilations))] += product
-        kept = tuple(slice(before, n - after) for n, (before, after) in zip(full, padding))
-        result = out.reshape(batch, groups * outer, *full)[(..., *kept)]
+            out[window_index(offset, in_sizes, strides, dilations)] += product
+        kept: Any = (..., *(slice(before, n - after) for n, (before, after) in zip(full, padding)))
+        result = out.reshape(batch, groups * outer, *full)[kept]
         if bias is not None:
             result = result + per_channel(bias, 1, result.ndim)
         return from_channels_first(np.ascontiguousarray(result), layout)

@@ -18,11 +18,13 @@ from ir.ops.norm_parts import (
     decompose_scale_and_shift,
     decompose_standardise,
     grouped_shape,
+    narrowed,
     over_block,
     scale_and_shift,
     sorted_axes,
     standardise,
     vector_norm,
+    widened,
 )
 from ir.ops.registry import op
 from ir.ops.sampler import Sample, Sampler
@@ -112,9 +114,11 @@ class BatchNorm:
         if not frozen:
             raise NotImplementedError("batch normalisation that updates its statistics in training has no smaller form")
         axis = normalize_axis(axis, x.type.rank)
-        centred = b.sub(x, broadcast_vector(b, mean, axis, x.type.rank))
-        out = b.div(centred, broadcast_vector(b, b.sqrt(b.add(var, eps)), axis, x.type.rank))
-        return decompose_scale_and_shift(b, out, scale, bias, axis), b.identity(mean), b.identity(var)
+        wide, scale, bias, centre, spread = widened(b, x, scale, bias, mean, var)
+        centred = b.sub(wide, broadcast_vector(b, centre, axis, x.type.rank))
+        out = b.div(centred, broadcast_vector(b, b.sqrt(b.add(spread, eps)), axis, x.type.rank))
+        out = decompose_scale_and_shift(b, out, scale, bias, axis)
+        return narrowed(b, out, x), b.identity(mean), b.identity(var)
 
     @staticmethod
     def samples(s: Sampler) -> Iterator[Sample]:
@@ -179,9 +183,11 @@ class LayerNorm:
     @staticmethod
     def decompose(b: Any, x: Any, scale: Any, bias: Any, axes: tuple[int, ...], eps: float) -> Any:
         axes = sorted_axes(x.type.shape, axes)
-        out = decompose_standardise(b, x, axes, eps)
+        wide, scale, bias = widened(b, x, scale, bias)
+        out = decompose_standardise(b, wide, axes, eps)
         out = out if scale is None else b.mul(out, decompose_block(b, scale, axes, x.type.rank))
-        return out if bias is None else b.add(out, decompose_block(b, bias, axes, x.type.rank))
+        out = out if bias is None else b.add(out, decompose_block(b, bias, axes, x.type.rank))
+        return narrowed(b, out, x)
 
     @staticmethod
     def samples(s: Sampler) -> Iterator[Sample]:
@@ -217,9 +223,11 @@ class RMSNorm:
     @staticmethod
     def decompose(b: Any, x: Any, scale: Any, axes: tuple[int, ...], eps: float) -> Any:
         axes = sorted_axes(x.type.shape, axes)
-        power = b.reduce_mean(b.square(x), axes=axes, keepdims=True)
-        out = b.div(x, b.sqrt(b.add(power, eps)))
-        return out if scale is None else b.mul(out, decompose_block(b, scale, axes, x.type.rank))
+        wide, scale = widened(b, x, scale)
+        power = b.reduce_mean(b.square(wide), axes=axes, keepdims=True)
+        out = b.div(wide, b.sqrt(b.add(power, eps)))
+        out = out if scale is None else b.mul(out, decompose_block(b, scale, axes, x.type.rank))
+        return narrowed(b, out, x)
 
     @staticmethod
     def samples(s: Sampler) -> Iterator[Sample]:
@@ -280,8 +288,10 @@ class GroupNorm:
     def decompose(b: Any, x: Any, scale: Any, bias: Any, groups: int, eps: float, layout: Layout) -> Any:
         axis = channel_axis(layout, x.type.rank)
         split, axes = grouped_shape(x.type.shape, groups, axis)
-        out = decompose_standardise(b, b.reshape(x, shape=split), axes, eps)
-        return decompose_scale_and_shift(b, b.reshape(out, shape=x.type.shape), scale, bias, axis)
+        wide, scale, bias = widened(b, x, scale, bias)
+        out = decompose_standardise(b, b.reshape(wide, shape=split), axes, eps)
+        out = decompose_scale_and_shift(b, b.reshape(out, shape=x.type.shape), scale, bias, axis)
+        return narrowed(b, out, x)
 
     @staticmethod
     def samples(s: Sampler) -> Iterator[Sample]:
@@ -328,7 +338,9 @@ class InstanceNorm:
     def decompose(b: Any, x: Any, scale: Any, bias: Any, eps: float, layout: Layout) -> Any:
         axis = channel_axis(layout, x.type.rank)
         axes = tuple(a for a in range(1, x.type.rank) if a != axis)
-        return decompose_scale_and_shift(b, decompose_standardise(b, x, axes, eps), scale, bias, axis)
+        wide, scale, bias = widened(b, x, scale, bias)
+        out = decompose_scale_and_shift(b, decompose_standardise(b, wide, axes, eps), scale, bias, axis)
+        return narrowed(b, out, x)
 
     @staticmethod
     def samples(s: Sampler) -> Iterator[Sample]:
@@ -415,11 +427,12 @@ class Normalize:
     def decompose(b: Any, x: Any, p: float, axis: int, eps: float) -> Any:
         if p not in (1, 2, math.inf):
             raise NotImplementedError(f"normalising by the norm of order {p:g} has no smaller form")
+        (wide,) = widened(b, x)
         if p == math.inf:
-            norm = b.reduce_max(b.abs(x), axes=(axis,), keepdims=True)
+            norm = b.reduce_max(b.abs(wide), axes=(axis,), keepdims=True)
         else:
-            norm = (b.reduce_l1 if p == 1 else b.reduce_l2)(x, axes=(axis,), keepdims=True)
-        return b.div(x, b.maximum(norm, eps))
+            norm = (b.reduce_l1 if p == 1 else b.reduce_l2)(wide, axes=(axis,), keepdims=True)
+        return narrowed(b, b.div(wide, b.maximum(norm, eps)), x)
 
     @staticmethod
     def samples(s: Sampler) -> Iterator[Sample]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ir.ops.axes import per_channel
-from ir.types import Dim, Shape, TensorType, normalize_axes, require_same
+from ir.types import Dim, Shape, TensorType, dtypes, normalize_axes, require_same
 
 
 def check_vectors(name: str, size: Dim, **operands: TensorType | None) -> None:
@@ -41,6 +41,17 @@ def scale_and_shift(x: np.ndarray, scale: np.ndarray | None, bias: np.ndarray | 
     if scale is not None:
         x = x * per_channel(scale, axis, x.ndim)
     return x if bias is None else x + per_channel(bias, axis, x.ndim)
+
+
+def widened(b: Any, *values: Any) -> tuple[Any, ...]:
+    """Half floats as float32: norms are computed wide and rounded once. Absent values stay absent."""
+    wide = dtypes.float32
+    return tuple(v if v is None or not v.type.dtype.is_half else b.cast(v, to=wide) for v in values)
+
+
+def narrowed(b: Any, value: Any, like: Any) -> Any:
+    """`value` in the dtype of `like`."""
+    return value if value.type.dtype == like.type.dtype else b.cast(value, to=like.type.dtype)
 
 
 def broadcast_vector(b: Any, v: Any, axis: int, rank: int) -> Any:

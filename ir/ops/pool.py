@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from ir.ops.axes import (
-    DimPairs,
     Layout,
     Padding,
+    Pairs,
     check_window,
-    effective,
+    concrete_windows,
     from_channels_first,
     pad_spatial,
     require_spatial,
@@ -20,8 +20,8 @@ from ir.ops.axes import (
     spatial_shape,
     spatial_sizes,
     to_channels_first,
+    window_index,
     window_outputs,
-    window_slices,
 )
 from ir.ops.axes import channel_axis as channels_of
 from ir.ops.registry import op
@@ -43,7 +43,7 @@ def _infer_window(
     check_window(name, spatial, window=window, strides=strides, dilations=dilations)
     if isinstance(padding, tuple):
         for (before, after), w, d in zip(padding, window, dilations):
-            if max(before, after) >= effective(w, d):
+            if max(before, after) > (w - 1) * d:
                 raise ValueError(f"{name}: padding {padding} leaves windows {window} without any input")
     sizes, _ = window_outputs(spatial_sizes(x.shape, layout), window, strides, dilations, padding, ceil_mode)
     return x.with_shape(spatial_shape(x.shape[0], x.shape[channels_of(layout, x.rank)], sizes, layout))
@@ -55,27 +55,27 @@ def _covered(
     strides: Sequence[int],
     dilations: Sequence[int],
     in_sizes: Sequence[int],
-    pads: Any,
-) -> list:
+    pads: Pairs,
+) -> Pairs:
     """Pads that reach to the end of the last window; `ceil_mode` may let it hang over the given ones."""
     out = []
     for n, w, s, d, size, (before, after) in zip(sizes, window, strides, dilations, in_sizes, pads):
-        reach = (n - 1) * s + effective(w, d) if n else 0
+        reach = (n - 1) * s + (w - 1) * d + 1 if n else 0
         out.append((before, max(after, reach - size - before)))
-    return out
+    return tuple(out)
 
 
 def _slide(
     xs: np.ndarray, fill: Any, combine: Callable[..., np.ndarray], window: Sequence[int], strides: Sequence[int], padding: Padding,
     dilations: Sequence[int], ceil_mode: bool,
-) -> tuple[np.ndarray, tuple[int, ...], Any]:  # fmt: skip
+) -> tuple[np.ndarray, tuple[int, ...], Pairs]:  # fmt: skip
     """Fold `combine` over the window elements of a channels-first array; also the output sizes and the pads."""
     in_sizes = xs.shape[2:]
-    sizes, pads = window_outputs(in_sizes, window, strides, dilations, padding, ceil_mode)
+    sizes, pads = concrete_windows(in_sizes, window, strides, dilations, padding, ceil_mode)
     padded = pad_spatial(xs, _covered(sizes, window, strides, dilations, in_sizes, pads), fill)
     out: np.ndarray | None = None
     for offset in np.ndindex(*window):
-        part = padded[(..., *window_slices(offset, sizes, strides, dilations))]
+        part = padded[window_index(offset, sizes, strides, dilations)]
         out = part.copy() if out is None else combine(out, part, out=out)
     assert out is not None  # a window has at least one element
     return out, sizes, pads
@@ -246,13 +246,13 @@ def _window_samples() -> Iterator[tuple[dict[str, Any], tuple[int, ...], tuple[t
 
 def _counts(
     in_sizes: Sequence[int], sizes: Sequence[int], window: Sequence[int], strides: Sequence[int], dilations: Sequence[int],
-    pads: DimPairs, include_pad: bool,
+    pads: Pairs, include_pad: bool,
 ) -> np.ndarray:  # fmt: skip
     """How many elements each window averages: the product over the axes of what lies inside."""
     total = np.ones((1,) * len(sizes), np.int64)
     for axis, (size, n, w, s, d, (before, after)) in enumerate(zip(in_sizes, sizes, window, strides, dilations, pads)):
-        positions = np.arange(n)[:, None] * s + np.arange(w) * d - int(before)
-        low, high = (-int(before), size + int(after)) if include_pad else (0, size)
+        positions = np.arange(n)[:, None] * s + np.arange(w) * d - before
+        low, high = (-before, size + after) if include_pad else (0, size)
         inside = ((positions >= low) & (positions < high)).sum(axis=1)
         total = total * inside.reshape([-1 if a == axis else 1 for a in range(len(sizes))])
     return total
