@@ -1,0 +1,1 @@
+"""Source code as a document: expressions, statements, names, and the one printer."""

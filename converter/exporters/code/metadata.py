@@ -1,0 +1,45 @@
+"""metadata.json and requirements.txt of a code package."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ir.core import Model
+from ir.core.signature import to_json
+
+FORMAT = 1
+
+
+def metadata(model: Model, framework: str, names: dict[str, str], versions: dict[str, str]) -> dict[str, Any]:
+    """What metadata.json holds; `names` maps a weight's name in the package to its name in the source."""
+    return {
+        "format": FORMAT,
+        "framework": framework,
+        "signature": to_json(model.signature),
+        "inputs": {name: str(t).replace(" ", "") for name, t in model.input_types.items()},
+        "outputs": {name: str(t).replace(" ", "") for name, t in model.output_types.items()},
+        "weights": {
+            w.name: {
+                "source": names[w.name],
+                "aliases": list(w.aliases),
+                "kind": w.kind,
+                "trainable": w.trainable,
+                "persistent": w.persistent and w.kind != "constant",
+                "type": str(w.type).replace(" ", ""),
+            }
+            for w in model.weights.values()
+        },
+        "source": _plain(model.metadata),
+        "notes": list(model.notes),
+        "versions": versions,
+        "verification": None,
+    }
+
+
+def _plain(value: Any) -> Any:
+    """JSON values; anything else as its text."""
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)

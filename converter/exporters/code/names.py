@@ -1,0 +1,176 @@
+"""Names: allocated once, never a keyword, a builtin or another live variable; dying names are reused along a chain."""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+import re
+from collections.abc import Iterable, Iterator
+
+from converter.exporters.code import stmt as s
+from converter.exporters.code.expr import Expr, Name, Var, variables
+
+GENERIC = ("x", "y", "z", "h", "u", "v", "w")
+STREAM = {*GENERIC, "out", "hidden", "features", "hidden_states", "inputs", "image", "images", "input"}
+RESERVED = {"self", "_", *keyword.kwlist, *keyword.softkwlist, *(n for n in dir(builtins) if not n.startswith("_"))}
+
+
+def identifier(text: str, fallback: str = "value") -> str:
+    """`text` made a Python identifier that is neither keyword nor builtin."""
+    clean = re.sub(r"\W+", "_", text).strip("_")
+    if not clean or clean.isdigit():
+        clean = f"{fallback}_{clean}" if clean else fallback
+    if clean[0].isdigit():
+        clean = f"_{clean}"
+    return f"{clean}_" if clean in RESERVED else clean
+
+
+def class_name(text: str, fallback: str = "Module") -> str:
+    """`text` in CamelCase; a name that is CamelCase already stays."""
+    words = [w for w in re.split(r"[^0-9A-Za-z]+", text) if w]
+    camel = "".join(w[0].upper() + w[1:] for w in words)
+    if not camel or not camel[0].isalpha():
+        camel = fallback + camel
+    return camel
+
+
+def snake_case(text: str) -> str:
+    """`DecoderLayer` -> `decoder_layer`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", text).lower()
+
+
+class Namespace:
+    """Names taken in one scope."""
+
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self.taken = set(taken)
+
+    def new(self, wish: str) -> str:
+        """`wish` if free, else with the first number that makes it free; taken from now on."""
+        name = next(n for n in _numbered(wish) if n not in self.taken)
+        self.taken.add(name)
+        return name
+
+
+def _numbered(wish: str) -> Iterator[str]:
+    yield wish
+    gap = "_" if wish[-1:].isdigit() else ""
+    number = 2
+    while True:
+        yield f"{wish}{gap}{number}"
+        number += 1
+
+
+class _Lifetimes:
+    """Position of each variable's last read, loops counted whole."""
+
+    def __init__(self, body: list[s.Stmt]) -> None:
+        self.position: dict[int, int] = {}
+        self.last: dict[Var, int] = {}
+        self._defined: dict[Var, int] = {}
+        self._now = 0
+        self._block(body, [])
+
+    def _block(self, body: list[s.Stmt], loops: list[tuple[int, list[Var]]]) -> None:
+        for stmt in body:
+            self._now += 1
+            here = self.position[id(stmt)] = self._now
+            for expr in s.expressions(stmt):
+                for var in variables(expr):
+                    self._read(var, here, loops)
+            if isinstance(stmt, (s.For, s.While)):
+                reads: list[Var] = [v for e in s.expressions(stmt) for v in variables(e)] if isinstance(stmt, s.While) else []
+                self._define(stmt)
+                self._block(stmt.body, [*loops, (here, reads)])
+                self._now += 1
+                for var in reads:
+                    self.last[var] = max(self.last.get(var, 0), self._now)
+            else:
+                for block in s.blocks(stmt):
+                    self._block(block, loops)
+                self._define(stmt)
+
+    def _define(self, stmt: s.Stmt) -> None:
+        for var in s.targets(stmt):
+            self._defined.setdefault(var, self.position[id(stmt)])
+
+    def _read(self, var: Var, here: int, loops: list[tuple[int, list[Var]]]) -> None:
+        self.last[var] = max(self.last.get(var, 0), here)
+        for start, reads in loops:
+            if self._defined.get(var, 0) <= start or var.mutable:
+                reads.append(var)
+
+
+def allocate(params: list[Var], body: list[s.Stmt], reserved: Iterable[str]) -> dict[Var, str]:
+    """A name for every variable of a function. `reserved` are module-level names the function may mention."""
+    allocator = _Allocator(body, set(reserved) | RESERVED)
+    for var in params:
+        allocator.name(var, None, 0)
+    allocator.block(body)
+    return allocator.names
+
+
+class _Allocator:
+    def __init__(self, body: list[s.Stmt], reserved: set[str]) -> None:
+        self.names: dict[Var, str] = {}
+        self.reserved = reserved
+        self.lives = _Lifetimes(body)
+
+    def block(self, body: list[s.Stmt]) -> None:
+        for stmt in body:
+            here = self.lives.position[id(stmt)]
+            nested = list(s.blocks(stmt))
+            if isinstance(stmt, s.For):
+                nested, late = [], nested
+                self._targets(stmt, here)
+                nested = late
+            for block in nested:
+                self.block(block)
+            if not isinstance(stmt, s.For):
+                self._targets(stmt, here)
+
+    def _targets(self, stmt: s.Stmt, here: int) -> None:
+        found = [v for v in s.targets(stmt) if v not in self.names]
+        alone = len(found) == 1 and isinstance(stmt, s.Assign) and isinstance(stmt.target, Var)
+        for var in found:
+            self.name(var, stmt.value if alone and isinstance(stmt, s.Assign) else None, here)
+
+    def name(self, var: Var, value: Expr | None, here: int) -> None:
+        """Choose: a strong wish, else the name that dies in `value`, else a weak wish, else a generic letter."""
+        taken = {n for v, n in self.names.items() if self.lives.last.get(v, 0) > here or (here == 0)} | self.reserved
+        wish = identifier(var.hint) if var.hint else ""
+        if wish and var.strong:
+            self.names[var] = Namespace(taken).new(wish)
+            return
+        heir = self._heir(value, here, taken, wish)
+        if heir:
+            self.names[var] = heir
+        elif wish:
+            self.names[var] = Namespace(taken).new(wish)
+        else:
+            self.names[var] = next((g for g in GENERIC if g not in taken), None) or Namespace(taken).new("x")
+
+    def _heir(self, value: Expr | None, here: int, taken: set[str], wish: str) -> str:
+        if value is None:
+            return ""
+        first = next(variables(value), None)
+        if first is None or first not in self.names or self.lives.last.get(first) != here:
+            return ""
+        name = self.names[first]
+        if name in taken:
+            return ""
+        return name if name in STREAM or name == wish or (not wish and not first.strong) else ""
+
+
+def bind(body: list[s.Stmt], names: dict[Var, str]) -> None:
+    """Replace variables by their names, in place, and drop assignments of a name to itself."""
+    for stmt in body:
+        s.rewrite(stmt, lambda e: Name(names[e]) if isinstance(e, Var) else None)
+    _drop_self_assignments(body)
+
+
+def _drop_self_assignments(body: list[s.Stmt]) -> None:
+    body[:] = [t for t in body if not (isinstance(t, s.Assign) and t.target == t.value)]
+    for stmt in body:
+        for block in s.blocks(stmt):
+            _drop_self_assignments(block)

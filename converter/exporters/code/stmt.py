@@ -1,0 +1,174 @@
+"""Statements of the emitted code. Mutable where passes edit them (bodies are lists)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from converter.exporters.code.expr import Expr, Var, transform
+
+
+class Stmt:
+    """Base of all statements."""
+
+    __slots__ = ()
+
+
+@dataclass
+class Assign(Stmt):
+    """`target = value`. `pure` assignments may move into their only reader."""
+
+    target: Expr
+    value: Expr
+    pure: bool = True
+
+
+@dataclass
+class Do(Stmt):
+    """An expression evaluated for its effect."""
+
+    value: Expr
+
+
+@dataclass
+class Return(Stmt):
+    value: Expr | None = None
+
+
+@dataclass
+class Check(Stmt):
+    """`if not test: raise ValueError(message)`, printed as such."""
+
+    test: Expr
+    message: Expr
+
+
+@dataclass
+class If(Stmt):
+    test: Expr
+    body: list[Stmt]
+    orelse: list[Stmt] = field(default_factory=list)
+
+
+@dataclass
+class For(Stmt):
+    target: Expr
+    iterable: Expr
+    body: list[Stmt]
+
+
+@dataclass
+class While(Stmt):
+    test: Expr
+    body: list[Stmt]
+
+
+@dataclass
+class Break(Stmt):
+    pass
+
+
+@dataclass
+class Text(Stmt):
+    """Lines printed as they are: imports, comments, the fixed parts of a file."""
+
+    text: str
+
+
+@dataclass
+class Param:
+    """One parameter of a function; `star` ones are the bare `*`."""
+
+    name: str
+    annotation: str = ""
+    default: Expr | None = None
+    star: bool = False
+
+
+@dataclass
+class FunctionDef(Stmt):
+    name: str
+    params: list[Param]
+    body: list[Stmt]
+    returns: str = ""
+    doc: str = ""
+    decorators: tuple[str, ...] = ()
+
+
+@dataclass
+class ClassDef(Stmt):
+    name: str
+    bases: tuple[str, ...]
+    doc: str
+    body: list[Stmt]
+
+
+def blocks(stmt: Stmt) -> Iterator[list[Stmt]]:
+    """The nested blocks of a control statement."""
+    if isinstance(stmt, If):
+        yield stmt.body
+        yield stmt.orelse
+    elif isinstance(stmt, (For, While, FunctionDef, ClassDef)):
+        yield stmt.body
+
+
+def expressions(stmt: Stmt) -> Iterator[Expr]:
+    """The expressions a statement evaluates itself (not those of nested blocks); assigned targets are left out."""
+    if isinstance(stmt, Assign):
+        if not isinstance(stmt.target, Var):
+            yield from _target_reads(stmt.target)
+        yield stmt.value
+    elif isinstance(stmt, Do):
+        yield stmt.value
+    elif isinstance(stmt, Return):
+        if stmt.value is not None:
+            yield stmt.value
+    elif isinstance(stmt, (If, While)):
+        yield stmt.test
+    elif isinstance(stmt, For):
+        yield stmt.iterable
+    elif isinstance(stmt, Check):
+        yield stmt.test
+        yield stmt.message
+
+
+def _target_reads(target: Expr) -> Iterator[Expr]:
+    from converter.exporters.code.expr import Tup
+
+    if isinstance(target, Tup):
+        for item in target.items:
+            yield from _target_reads(item)
+    elif not isinstance(target, Var):
+        yield target  # self.buffer[...] = value reads its parts
+
+
+def targets(stmt: Stmt) -> Iterator[Var]:
+    """The variables a statement assigns itself."""
+    from converter.exporters.code.expr import Tup
+
+    target = stmt.target if isinstance(stmt, (Assign, For)) else None
+    items = target.items if isinstance(target, Tup) else (target,)
+    yield from (t for t in items if isinstance(t, Var))
+
+
+def walk_statements(body: Iterable[Stmt]) -> Iterator[Stmt]:
+    """Every statement, nested ones after their parent."""
+    for stmt in body:
+        yield stmt
+        for block in blocks(stmt):
+            yield from walk_statements(block)
+
+
+def rewrite(stmt: Stmt, fn: Callable[[Expr], Expr | None]) -> None:
+    """Apply `transform` to every expression of a statement, nested blocks and assigned targets included."""
+    for name in ("target", "value", "test", "iterable", "message", "default"):
+        expr = getattr(stmt, name, None)
+        if isinstance(expr, Expr):
+            setattr(stmt, name, transform(expr, fn))
+    if isinstance(stmt, FunctionDef):
+        for param in stmt.params:
+            if param.default is not None:
+                param.default = transform(param.default, fn)
+    for block in blocks(stmt):
+        for inner in block:
+            rewrite(inner, fn)

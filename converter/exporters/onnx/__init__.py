@@ -1,0 +1,50 @@
+"""ONNX exporter: one `.onnx` file, and `<name>.onnx.data` beside it when the weights need it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from converter.errors import UsageError
+from converter.exporters.base import ExportOptions
+from ir.core import Model
+
+if TYPE_CHECKING:
+    import onnx
+
+DEFAULT_OPSET = 20
+OLDEST_OPSET = 13
+NEWEST_OPSET = 26
+
+__all__ = ["DEFAULT_OPSET", "NEWEST_OPSET", "OLDEST_OPSET", "load", "write"]
+
+
+def write(model: Model, target: Path, options: ExportOptions | None = None) -> None:
+    """Write `model` as ONNX at `target`.
+
+    What the ONNX model does not carry over is appended to `model.notes`. Raises ConversionError listing everything that
+    cannot be written exactly, UsageError for an opset outside the supported range.
+    """
+    from converter.exporters.onnx import rules
+    from converter.exporters.onnx.graph import GraphWriter
+    from converter.exporters.onnx.lowering import lower
+    from converter.exporters.onnx.writer import write_model
+
+    settings = options or ExportOptions()
+    opset = DEFAULT_OPSET if settings.opset is None else settings.opset
+    if not OLDEST_OPSET <= opset <= NEWEST_OPSET:
+        raise UsageError(f"opset {opset} cannot be written; opsets {OLDEST_OPSET} to {NEWEST_OPSET} can")
+    rules.register()
+    lowered = lower(model, opset)
+    if settings.name:
+        lowered.name = settings.name
+    built = GraphWriter(lowered, opset).build()
+    write_model(lowered, built, opset, Path(target), settings.external_data)
+    model.notes += [n for n in built.notes if n not in model.notes]
+
+
+def load(path: Path) -> onnx.ModelProto:
+    """The written model with its external data, as a `ModelProto`."""
+    import onnx
+
+    return onnx.load(str(path))

@@ -1,0 +1,228 @@
+"""What a rule sees: tensors by name, and the means to add nodes, constants and sizes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from converter.exporters.onnx.dtypes import onnx_type, raw_bytes, schema_dtype
+from converter.exporters.onnx.kernels import compute_dtype
+from converter.exporters.onnx.names import Names, scoped
+from ir.core import Node, Origin, Value
+from ir.types import Dim, DType, dtypes
+
+if TYPE_CHECKING:
+    import onnx
+
+SCOPE_KEY = "isomorph.scope"
+"""Node metadata: JSON list of [name, class, call] of the module path."""
+
+
+class Refusal(Exception):
+    """A rule cannot write a node exactly; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A value of the ONNX graph."""
+
+    name: str
+    dtype: DType
+
+
+@dataclass
+class Frame:
+    """One ONNX graph under construction: the main one or a body. Bodies see the tensors of the frames around them."""
+
+    parent: Frame | None = None
+    nodes: list[onnx.NodeProto] = field(default_factory=list)
+    values: dict[Value, Tensor] = field(default_factory=dict)
+    cache: dict[Any, Any] = field(default_factory=dict)  # tensors made once: casts, sizes
+    sources: dict[str, tuple[Tensor, Any]] = field(default_factory=dict)  # symbol -> where its value is read
+
+    def find(self, read: Callable[[Frame], Any]) -> Any:
+        """The first answer other than None, from here outwards."""
+        frame: Frame | None = self
+        while frame is not None:
+            if (found := read(frame)) is not None:
+                return found
+            frame = frame.parent
+        return None
+
+
+class Context:
+    """State of one export. Rules call `x` for operands, `op` for nodes, `const` and `sizes` for constants and sizes."""
+
+    def __init__(self, opset: int, names: Names) -> None:
+        from converter.exporters.onnx.sizes import Sizes
+
+        self.opset = opset
+        self.names = names
+        self.frame = Frame()
+        self.initializers: list[onnx.TensorProto] = []
+        self.notes: list[str] = []
+        self.sizes = Sizes(self)
+        self.origin = Origin()
+        self.emit_body: Callable[..., Any] | None = None  # set by the writer
+        self._constants: dict[tuple[str, tuple[int, ...], bytes], Tensor] = {}
+
+    # -- operands ---------------------------------------------------------------------------------------------
+    def value(self, value: Value) -> Tensor:
+        """The tensor of an IR value."""
+        found = self.frame.find(lambda f: f.values.get(value))
+        if found is None:
+            raise KeyError(f"{value!r} has no tensor yet")
+        return found  # type: ignore[no-any-return]
+
+    def x(self, node: Node, name: str) -> Tensor:
+        """The tensor of a required operand."""
+        return self.value(node.operand(name))
+
+    def maybe(self, node: Node, name: str) -> Tensor | None:
+        """The tensor of an optional operand, None when it is absent."""
+        value = node.operands[name]
+        return None if value is None else self.value(value)
+
+    def inputs(self, node: Node) -> list[Tensor]:
+        """The tensors of all present operands."""
+        return [self.value(v) for v in node.inputs]
+
+    # -- messages ---------------------------------------------------------------------------------------------
+    def note(self, text: str) -> None:
+        """Tell the user what the ONNX model does not carry over; once however often it applies."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+    @staticmethod
+    def refuse(reason: str) -> Any:
+        """Stop this rule: the node cannot be written exactly."""
+        raise Refusal(reason)
+
+    def needs(self, opset: int, what: str) -> None:
+        """Refuse `what` below an opset."""
+        if self.opset < opset:
+            self.refuse(f"{what} needs opset {opset}; this export has opset {self.opset}")
+
+    # -- constants --------------------------------------------------------------------------------------------
+    def const(self, value: Any, dtype: DType | None = None) -> Tensor:
+        """A constant tensor; equal ones are one initialiser."""
+        array = np.asarray(value) if dtype is None else np.asarray(value).astype(dtype.numpy)
+        kind = dtypes.dtype(array.dtype)
+        data = bytes(raw_bytes(array, kind))
+        key = (kind.name, array.shape, data)
+        if key not in self._constants:
+            name = self.names.unique(f"const/{_label(array, kind)}")
+            self.initializers.append(_initializer(name, kind, array.shape, data))
+            self._constants[key] = Tensor(name, kind)
+        return self._constants[key]
+
+    def ints(self, values: Sequence[int]) -> Tensor:
+        """A constant int64 vector."""
+        return self.const(np.array(list(values), np.int64))
+
+    def like(self, value: Any, peer: Tensor) -> Tensor:
+        """A constant scalar of a tensor's dtype."""
+        return self.const(value, peer.dtype)
+
+    def dims(self, dims: Sequence[Dim]) -> Tensor:
+        """An int64 vector of sizes: constant where all are integers, else computed."""
+        return self.sizes.vector(dims)
+
+    # -- nodes ------------------------------------------------------------------------------------------------
+    def op(self, kind: str, *inputs: Tensor | None, dtype: DType | None = None, outputs: int = 1, **attrs: Any) -> Any:
+        """Add a node and return its output tensor (a tuple of them for several).
+
+        Where the kernel does not take an element type, inputs are cast to a wider one and outputs back. `dtype` is that
+        of outputs the schema does not tie to an input. Raises Refusal where no type fits.
+        """
+        schema = _schema(kind, self.opset)
+        variables = self._variables(schema, inputs)
+        wide = {var: self._compute(kind, var, schema, d) for var, d in variables.items()}
+        given = [None if t is None else self.cast(t, wide.get(_variable(schema.inputs, i), t.dtype)) for i, t in enumerate(inputs)]
+        made, results = [], []
+        for i in range(outputs):
+            var = _variable(schema.outputs, i)
+            declared = variables.get(var) or schema_dtype(var) or dtype
+            if declared is None:
+                raise AssertionError(f"{kind}: output {i} has no known dtype")
+            made.append(Tensor("", wide.get(var, declared)))
+            results.append(declared)
+        tensors = self.raw(kind, given, [t.dtype for t in made], attrs)
+        final = tuple(self.cast(t, d) for t, d in zip(tensors, results, strict=True))
+        return final[0] if outputs == 1 else final
+
+    def raw(self, kind: str, inputs: Sequence[Tensor | None], dtypes_out: Sequence[DType], attrs: Mapping[str, Any]) -> list[Tensor]:
+        """Add a node as it is."""
+        from onnx import helper
+
+        name = self.names.unique(scoped(self.origin.path, kind))
+        outs = [name] if len(dtypes_out) == 1 else [self.names.unique(f"{name}.{i}") for i in range(len(dtypes_out))]
+        listed = [t.name if t is not None else "" for t in inputs]
+        while listed and not listed[-1]:
+            listed.pop()
+        node = helper.make_node(kind, listed, outs, name=name, **{k: v for k, v in attrs.items() if v is not None})
+        if self.origin.path:
+            prop = node.metadata_props.add()
+            prop.key, prop.value = SCOPE_KEY, json.dumps([[s.name, s.cls, s.call] for s in self.origin.path])
+        self.frame.nodes.append(node)
+        return [Tensor(n, d) for n, d in zip(outs, dtypes_out, strict=True)]
+
+    def cast(self, tensor: Tensor, dtype: DType) -> Tensor:
+        """The tensor in another dtype; the same cast is made once."""
+        if tensor.dtype == dtype:
+            return tensor
+        key = ("cast", tensor.name, dtype)
+        found = self.frame.find(lambda f: f.cache.get(key))
+        if found is None:
+            found = self.frame.cache[key] = self.raw("Cast", [tensor], [dtype], {"to": onnx_type(dtype)})[0]
+        return found  # type: ignore[no-any-return]
+
+    def _variables(self, schema: Any, inputs: Sequence[Tensor | None]) -> dict[str, DType]:
+        names = {c.type_param_str for c in schema.type_constraints}
+        found: dict[str, DType] = {}
+        for i, tensor in enumerate(inputs):
+            if tensor is None:
+                continue
+            var = _variable(schema.inputs, i)
+            if var in names and found.setdefault(var, tensor.dtype) != tensor.dtype:
+                raise AssertionError(f"{schema.name}: {var} is {found[var]} and {tensor.dtype}")
+        return found
+
+    def _compute(self, kind: str, var: str, schema: Any, dtype: DType) -> DType:
+        allowed = frozenset(d.name for t in _allowed(schema, var) if (d := schema_dtype(t)) is not None)
+        wide = compute_dtype(kind, var, self.opset, dtype, allowed)
+        if wide is None:
+            self.refuse(f"ONNX Runtime has no kernel of {kind} for {dtype}, and no wider type computes it exactly")
+        assert wide is not None
+        return wide
+
+
+def _allowed(schema: Any, var: str) -> list[str]:
+    return next((list(c.allowed_type_strs) for c in schema.type_constraints if c.type_param_str == var), [])
+
+
+def _schema(kind: str, opset: int) -> Any:
+    from onnx import defs
+
+    return defs.get_schema(kind, opset, "")
+
+
+def _variable(specs: Any, index: int) -> str:
+    return specs[min(index, len(specs) - 1)].type_str
+
+
+def _initializer(name: str, dtype: DType, shape: Sequence[int], data: bytes) -> onnx.TensorProto:
+    from onnx import TensorProto
+
+    return TensorProto(name=name, data_type=onnx_type(dtype), dims=list(shape), raw_data=data)
+
+
+def _label(array: np.ndarray, dtype: DType) -> str:
+    """A short readable name of a constant: `int64[1,-1]`, or its type and shape."""
+    if array.size <= 4 and array.ndim <= 1:
+        return str(array.tolist()).replace(" ", "") + f":{dtype}"
+    return f"{dtype}[{'x'.join(map(str, array.shape))}]"

@@ -1,0 +1,250 @@
+"""Classes: instances whose code is the same but for settings share one class with constructor arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from converter.exporters.code import stmt as s
+from converter.exporters.code.expr import Call, Expr, Hole, Lit, Name, Tup, transform, walk
+from converter.exporters.code.names import Namespace, identifier
+from converter.exporters.code.printer import Printer
+
+
+@dataclass(eq=False)
+class Child:
+    """A child module in a constructor: attribute name and the expression that constructs it."""
+
+    attr: str
+    ctor: Expr
+
+
+@dataclass(eq=False)
+class Draft:
+    """The class of one instance before sharing: `init` statements, children, methods; settings are holes.
+
+    Children named by numbers make it a subclass of a sequential container: they are passed to `super().__init__`.
+    """
+
+    wish: str
+    init: list[s.Stmt] = field(default_factory=list)
+    children: list[Child] = field(default_factory=list)
+    methods: list[s.FunctionDef] = field(default_factory=list)
+    doc: str = ""
+
+    def key(self) -> str:
+        """Text that two drafts share exactly when one class can serve both; children count by attribute alone."""
+        printer = Printer(width=1 << 30, hole=lambda h: f"\0{h.hint}")
+        lines = printer.block([*self.init, *self.methods])
+        return "\n".join([self.wish, *(c.attr for c in self.children), *lines])
+
+
+@dataclass(eq=False)
+class Parameter:
+    """One constructor argument: its name, and its value for each instance (None: any)."""
+
+    name: str
+    values: list[Expr | None]
+    annotation: str
+    default: Expr | None = None
+    is_module: bool = False
+
+
+@dataclass(eq=False)
+class Shared:
+    """A finished class, and the expression that constructs each instance."""
+
+    definition: s.ClassDef
+    ctors: list[Expr]
+
+
+def holes_of(statements: Iterable[s.Stmt]) -> list[Hole]:
+    """Holes in the order they are printed."""
+    found: list[Hole] = []
+    printer = Printer(width=1 << 30, hole=lambda h: found.append(h) or "\0")  # type: ignore[func-returns-value]
+    printer.block(list(statements))
+    return found
+
+
+def expression_holes(expr: Expr) -> list[Hole]:
+    """Holes of an expression in the order they are printed."""
+    return holes_of([s.Do(expr)])
+
+
+def skeleton(expr: Expr) -> str:
+    """The expression's text with holes blanked."""
+    return Printer(width=1 << 30, hole=lambda h: f"\0{h.hint}").flat(expr)
+
+
+def share(drafts: list[Draft], name: str) -> Shared:
+    """One class for drafts with equal keys."""
+    return _Sharing(drafts, name).run()
+
+
+class _Sharing:
+    """Works on the drafts' holes by position: slot i of each draft is the same place in the code."""
+
+    def __init__(self, drafts: list[Draft], name: str) -> None:
+        self.drafts = drafts
+        self.name = name
+        self.parameters: list[Parameter] = []
+        self.names = Namespace({"self"})
+        self.in_forward: dict[str, None] = {}
+
+    def run(self) -> Shared:
+        first = self.drafts[0]
+        children = self._children()
+        init = self._statements([d.init for d in self.drafts], first.init, inside=True)
+        methods = self._statements([list(d.methods) for d in self.drafts], list(first.methods), inside=False)
+        self._order_parameters()
+        definition = self._definition(first, init, children, methods)
+        return Shared(definition, [self._construct(i) for i in range(len(self.drafts))])
+
+    # -- holes to literals or arguments -----------------------------------------------------------------------------
+    def _statements(self, all_statements: list[list[s.Stmt]], mine: list[s.Stmt], inside: bool) -> list[s.Stmt]:
+        slots = list(zip(*(holes_of(body) for body in all_statements), strict=True))
+        found = {id(slot[0]): self._fill(slot, "", inside) for slot in slots}
+        for stmt in mine:
+            s.rewrite(stmt, lambda e: found.get(id(e)) if isinstance(e, Hole) else _drop_defaults(e, found))
+        return mine
+
+    def _children(self) -> list[Child]:
+        out = []
+        for position, child in enumerate(self.drafts[0].children):
+            ctors = [d.children[position].ctor for d in self.drafts]
+            if len({skeleton(c) for c in ctors}) == 1:
+                out.append(Child(child.attr, self._filled(ctors, child.attr)))
+            else:
+                out.append(Child(child.attr, self._passed(ctors, child.attr)))
+        return out
+
+    def _filled(self, ctors: list[Expr], attr: str) -> Expr:
+        slots = zip(*(expression_holes(c) for c in ctors), strict=True)
+        found = {id(slot[0]): self._fill(slot, attr, True) for slot in slots}
+        return transform(ctors[0], lambda e: found.get(id(e)) if isinstance(e, Hole) else _drop_defaults(e, found))
+
+    def _passed(self, ctors: list[Expr], attr: str) -> Expr:
+        """A child whose construction differs in kind is handed in by whoever constructs the class."""
+        identity = Call(Name("nn.Identity"))
+        optional = any(c == identity for c in ctors)
+        name = self.names.new(identifier(attr))
+        annotation = "nn.Module | None" if optional else "nn.Module"
+        values: list[Expr | None] = [None if c == identity else c for c in ctors]
+        self.parameters.append(Parameter(name, values, annotation, Lit(None) if optional else None, is_module=True))
+        return s_or(Name(name), identity) if optional else Name(name)
+
+    def _fill(self, slot: tuple[Hole, ...], owner: str, inside: bool) -> Expr:
+        values: list[Expr | None] = [h.value for h in slot]
+        if all(v == values[0] for v in values):
+            return slot[0].value
+        parameter = self._parameter(values, slot[0], owner)
+        if inside:
+            return Name(parameter.name)
+        self.in_forward[parameter.name] = None
+        return Name(f"self.{parameter.name}")
+
+    def _parameter(self, values: list[Expr | None], hole: Hole, owner: str) -> Parameter:
+        for known in self.parameters:
+            if not known.is_module and known.values == values:
+                return known
+        wish = identifier(hole.hint)
+        if wish in self.names.taken and owner and not owner.isdigit():
+            wish = f"{identifier(owner)}_{wish}"
+        parameter = Parameter(self.names.new(wish), values, _annotation(values), hole.default)
+        if hole.default is not None and not any(v == hole.default for v in values):
+            parameter.default = None
+        self.parameters.append(parameter)
+        return parameter
+
+    def _order_parameters(self) -> None:
+        self.parameters.sort(key=lambda p: p.default is not None)  # stable: required ones first
+
+    # -- the class --------------------------------------------------------------------------------------------------
+    def _definition(self, first: Draft, init: list[s.Stmt], children: list[Child], methods: list[s.Stmt]) -> s.ClassDef:
+        params = [s.Param("self")]
+        params += [s.Param(p.name, p.annotation, p.default) for p in self.parameters]
+        body = constructor_body(init, children, self.in_forward)
+        members: list[s.Stmt] = [s.FunctionDef("__init__", params, body, "None"), *methods]
+        return s.ClassDef(self.name, (base_of(children),), first.doc, members)
+
+    def _construct(self, index: int) -> Expr:
+        args: list[Expr] = []
+        kwargs: list[tuple[str, Expr]] = []
+        for p in self.parameters:
+            value = p.values[index]
+            if p.is_module:
+                kwargs += [] if value is None else [(p.name, value)]
+            elif p.default is None:
+                args.append(Hole(value or Lit(None), p.name))
+            else:
+                kwargs.append((p.name, Hole(value or Lit(None), p.name, p.default)))
+        required = [(p.name, p.values[index]) for p in self.parameters if p.is_module and p.default is None]
+        order = {p.name: i for i, p in enumerate(self.parameters)}
+        if required:
+            names = [p.name for p in self.parameters if p.default is None and not p.is_module]
+            kwargs += list(zip(names, args))
+            args = []
+        return Call(Name(self.name), tuple(args), tuple(sorted(kwargs, key=lambda kv: order[kv[0]])))
+
+
+def constructor_body(init: list[s.Stmt], children: list[Child], stored: Iterable[str] = ()) -> list[s.Stmt]:
+    """Statements of `__init__`: children named by numbers go to the container, the others become attributes."""
+    numbered = [c.ctor for c in children if c.attr.isdigit()]
+    body: list[s.Stmt] = [s.Do(Name("super().__init__")(*numbered))]
+    body += [s.Assign(Name(f"self.{n}"), Name(n)) for n in stored]
+    return [*body, *init, *(s.Assign(Name(f"self.{c.attr}"), c.ctor) for c in children if not c.attr.isdigit())]
+
+
+def base_of(children: list[Child]) -> str:
+    """The base class: a sequential container where children are named by numbers."""
+    return "nn.Sequential" if any(c.attr.isdigit() for c in children) else "nn.Module"
+
+
+def s_or(left: Expr, right: Expr) -> Expr:
+    """`left or right`."""
+    from converter.exporters.code.expr import Binary
+
+    return Binary("or", left, right)
+
+
+def _drop_defaults(expr: Expr, found: dict[int, Expr]) -> Expr | None:
+    """Leave out keyword arguments that are constant and equal to their default."""
+    if not isinstance(expr, Call) or not any(isinstance(v, Hole) and v.default is not None for _, v in expr.kwargs):
+        return None
+
+    def visit(part: Expr) -> Expr | None:
+        return found.get(id(part)) if isinstance(part, Hole) else _drop_defaults(part, found)
+
+    kept = [
+        (k, transform(v, visit))
+        for k, v in expr.kwargs
+        if not (isinstance(v, Hole) and v.default is not None and found.get(id(v), v.value) == v.default)
+    ]
+    return Call(transform(expr.func, visit), tuple(transform(a, visit) for a in expr.args), tuple(kept))
+
+
+def _annotation(values: list[Expr | None]) -> str:
+    kinds = []
+    for value in values:
+        kind = _kind(value) if value is not None else ""
+        if kind and kind not in kinds:
+            kinds.append(kind)
+    if kinds == ["int", "float"] or kinds == ["float", "int"]:
+        kinds = ["float"]
+    return " | ".join(kinds)
+
+
+def _kind(value: Expr) -> str:
+    if isinstance(value, Lit):
+        return "None" if value.value is None else type(value.value).__name__
+    if isinstance(value, Tup):
+        inner = sorted({_kind(i) for i in value.items})
+        return f"tuple[{', '.join(_kind(i) for i in value.items)}]" if inner else "tuple"
+    if isinstance(value, Name) and value.id.startswith("torch."):
+        return "torch.dtype"
+    return ""
+
+
+def finish(expr: Expr) -> Expr:
+    """Holes become their values, defaults are left out: for code that one instance alone has."""
+    return transform(expr, lambda e: e.value if isinstance(e, Hole) else _drop_defaults(e, {id(h): finish(h.value) for h in walk(e) if isinstance(h, Hole)}))

@@ -1,0 +1,25 @@
+"""PyTorch source: a package of module classes, weights, and the user's own regression test."""
+
+from __future__ import annotations
+
+import pathlib
+
+from converter.exporters.base import ExportOptions
+from ir.core import Model
+
+__all__ = ["unsupported", "write"]
+
+
+def write(model: Model, target: pathlib.Path, options: ExportOptions | None = None) -> None:
+    """Write `model` as a package into the folder `target`; raises ConversionError listing everything unsupported."""
+    from converter.exporters.torch.package import write_package
+
+    write_package(model, target, options or ExportOptions())
+
+
+def unsupported(model: Model) -> tuple:
+    """Everything in `model` that this exporter cannot write."""
+    from converter.exporters import base
+    from converter.exporters.torch.rules import TABLE
+
+    return base.unsupported(model, TABLE)

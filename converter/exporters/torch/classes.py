@@ -1,0 +1,311 @@
+"""The classes of a package: a draft for every module instance, then one class for all that are alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from converter.exporters.code import stmt as s
+from converter.exporters.code.expr import Call, Dct, Expr, Generator, Hole, Lit, Lst, Name, Star, hole, lift
+from converter.exporters.code.names import Namespace, class_name
+from converter.exporters.outline.classes import Child, Draft, share
+from converter.exporters.outline.instances import Instance, Path
+from converter.exporters.outline.regions import Region
+from converter.exporters.torch.constants import tensor_literal, torch_dtype
+from converter.exporters.torch.context import Buffer, Shared
+from converter.exporters.torch.method import Method, MethodWriter
+from ir.core import Node
+from ir.types import TensorType, dtypes, type_of
+
+NN = Name("nn")
+IDENTITY = Call(Name("nn.Identity"))
+_INLINE_ELEMENTS = 64
+
+
+class CallsDiffer(Exception):
+    """One module is called twice with different code: the later call has to be dissolved."""
+
+    def __init__(self, region: Region) -> None:
+        self.region = region
+        super().__init__(".".join(region.path))
+
+
+@dataclass(eq=False)
+class ClassWriter:
+    """Turns the instance tree into class definitions and constructor expressions."""
+
+    shared: Shared
+    tree: Instance
+    reserved: set[str]
+    definitions: list[s.ClassDef] = field(default_factory=list)
+    large: dict[str, Buffer] = field(default_factory=dict)
+    _ctors: dict[Instance, Expr] = field(default_factory=dict)
+    _done: set[str] = field(default_factory=set)
+    _methods: dict[Instance, Method] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.names = Namespace(self.reserved)
+        self._by_key: dict[str, list[Instance]] = {}
+        for instance in self.tree.walk():
+            if instance is not self.tree and self._is_class(instance):
+                self._by_key.setdefault(self._key(instance), []).append(instance)
+
+    def run(self) -> None:
+        """Write every class below the root, inner ones first."""
+        self._write_methods()
+        for key in self._by_key:
+            self._ensure(key, ())
+
+    # -- kinds of instances -----------------------------------------------------------------------------------------
+    def _is_class(self, instance: Instance) -> bool:
+        return instance.form is None and self._container(instance) is None and not self._is_sequential(instance)
+
+    def _key(self, instance: Instance) -> str:
+        """Instances of one key are candidates for one class: the source's class, and how deep it nests in itself."""
+        wish = self._wish(instance)
+        inner = [self._nesting(c, wish) for c in instance.children.values()]
+        return f"{wish}#{max(inner, default=0)}"
+
+    def _nesting(self, instance: Instance, wish: str) -> int:
+        below = max((self._nesting(c, wish) for c in instance.children.values()), default=0)
+        return below + (self._is_class(instance) and self._wish(instance) == wish)
+
+    def _wish(self, instance: Instance) -> str:
+        if instance.cls:
+            return class_name(instance.cls)
+        parts = [p for p in instance.path if not p.isdigit()]
+        return class_name(parts[-1] if parts else "block")
+
+    def _container(self, instance: Instance) -> str | None:
+        """`ModuleList`, `ModuleDict` or `ParameterList` where the instance is a mere holder."""
+        if instance.regions or not instance.path:
+            return None
+        names, weights = list(instance.children), list(instance.weights)
+        if names and not weights:
+            if all(n.isdigit() for n in names):
+                return "ModuleList" if sorted(map(int, names)) == list(range(len(names))) else "ModuleDict"
+            return "ModuleDict" if instance.cls == "ModuleDict" else None
+        if weights and not names and all(w.isdigit() for w in weights):
+            return "ParameterList"
+        return None
+
+    def _is_sequential(self, instance: Instance) -> bool:
+        return bool(instance.regions) and instance.cls in ("", "Sequential") and self._is_chain(instance)
+
+    def _is_chain(self, instance: Instance) -> bool:
+        """Whether every call hands one value through all children in order, and nothing else happens."""
+        children = _in_order(instance)
+        if instance.weights or not children:
+            return False
+        return all(self._chains(region, [c.path for c in children]) for region in instance.regions)
+
+    def _chains(self, region: Region, paths: list[Path]) -> bool:
+        value = region.inputs[0] if len(region.inputs) == 1 else None
+        visited: list[Path] = []
+        for item in region.items:
+            path = item.path if isinstance(item, Region) else self._leaf_path(item)
+            inputs = item.inputs if isinstance(item, Region) else list(item.inputs[:1])
+            outputs = item.outputs if isinstance(item, Region) else [v for v in item.outputs[:1]]
+            if path is None or len(inputs) != 1 or inputs[0] is not value or len(outputs) != 1:
+                return False
+            if isinstance(item, Region) and (self.shared.sizes[item] or self.shared.extra_weights[item]):
+                return False
+            visited.append(path)
+            value = outputs[0]
+        return visited == paths and region.outputs == [value]
+
+    def _leaf_path(self, node: Node) -> Path | None:
+        instance = self.shared.leaves.get(node)
+        return None if instance is None else instance.path
+
+    # -- methods ----------------------------------------------------------------------------------------------------
+    def _write_methods(self) -> None:
+        """Write the forward of every module, inner ones first: outer ones must know what the inner ones ask for."""
+        for region in self.shared.regions:
+            if region.steps:
+                method = MethodWriter(self.shared, region, self.reserved).write()
+                instance = self.tree.at(region.path)
+                known = self._methods.setdefault(instance, method)
+                if known is not method and not _alike(known, method):
+                    raise CallsDiffer(region)
+
+    # -- constructors -----------------------------------------------------------------------------------------------
+    def ctor(self, instance: Instance) -> Expr:
+        """The expression that constructs an instance."""
+        if instance not in self._ctors:
+            if instance.form is not None:
+                self._ctors[instance] = instance.form.ctor
+            elif self._is_sequential(instance):
+                self._ctors[instance] = self._sequential(instance)
+            else:
+                kind = self._container(instance)
+                if kind is None:
+                    raise KeyError(f"no class was written for {instance.name}")
+                self._ctors[instance] = self._holder(instance, kind)
+        return self._ctors[instance]
+
+    def _sequential(self, instance: Instance) -> Expr:
+        children = _in_order(instance)
+        if all(c.path[-1].isdigit() for c in children):
+            return Call(Name("nn.Sequential"), tuple(self._numbered(children)))
+        pairs = Dct(tuple((Lit(c.path[-1]), self.ctor(c)) for c in children))
+        return Call(Name("nn.Sequential"), (Call(Name("OrderedDict"), (pairs,)),))
+
+    def _numbered(self, children: list[Instance]) -> list[Expr]:
+        """Constructors by position; a module that left no trace in the graph keeps its number as an identity."""
+        by_number = {int(c.path[-1]): self.ctor(c) for c in children}
+        return [by_number.get(i, IDENTITY) for i in range(max(by_number) + 1)]
+
+    def _holder(self, instance: Instance, kind: str) -> Expr:
+        children = _in_order(instance)
+        if kind == "ModuleList":
+            return Call(Name("nn.ModuleList"), (Lst(tuple(self.ctor(c) for c in children)),))
+        if kind == "ModuleDict":
+            return Call(Name("nn.ModuleDict"), (Dct(tuple((Lit(c.path[-1]), self.ctor(c)) for c in children)),))
+        ordered = sorted(instance.weights, key=int)
+        return Call(Name("nn.ParameterList"), (Lst(tuple(self._parameter(instance.weights[w]) for w in ordered)),))
+
+    # -- classes ----------------------------------------------------------------------------------------------------
+    def _ensure(self, key: str, trail: tuple[str, ...]) -> None:
+        if key in self._done or key in trail:
+            return
+        for instance in self._by_key[key]:
+            for inner in instance.walk():
+                if inner is not instance and self._is_class(inner):
+                    self._ensure(self._key(inner), (*trail, key))
+        self._done.add(key)
+        groups: dict[str, list[tuple[Instance, Draft]]] = {}
+        for instance in self._by_key[key]:
+            draft = self.draft(instance)
+            groups.setdefault(draft.key(), []).append((instance, draft))
+        for members in groups.values():
+            self._share(members)
+
+    def _share(self, members: list[tuple[Instance, Draft]]) -> None:
+        drafts = [d for _, d in members]
+        first = members[0][0]
+        drafts[0].doc = _doc([i for i, _ in members])
+        shared = share(drafts, self.names.new(self._wish(first)))
+        self.definitions.append(shared.definition)
+        for (instance, _), ctor in zip(members, shared.ctors):
+            self._ctors[instance] = ctor
+
+    def draft(self, instance: Instance) -> Draft:
+        """The class of one instance, settings as holes."""
+        method = None if self.is_plain_sequence(instance) else self._methods.get(instance)
+        init = self.weight_statements(instance) + self.buffer_statements(instance, method.buffers if method else [])
+        methods = [s.FunctionDef("forward", method.params, method.body, method.returns)] if method else []
+        return Draft(self._wish(instance), init, self.children_of(instance), methods)
+
+    def is_plain_sequence(self, instance: Instance) -> bool:
+        """Whether the container's own forward, child after child, is all that happens."""
+        return all(n.isdigit() for n in instance.children) and bool(instance.regions) and self._is_chain(instance)
+
+    def children_of(self, instance: Instance) -> list[Child]:
+        """Children in order of use, those named by numbers first and complete."""
+        numbered = [c for c in _in_numbers(instance)]
+        found = [Child(str(i), ctor) for i, ctor in enumerate(self._numbered(numbered))] if numbered else []
+        return found + [Child(c.path[-1], self.ctor(c)) for c in _by_use(instance) if not c.path[-1].isdigit()]
+
+    def weight_statements(self, instance: Instance) -> list[s.Stmt]:
+        """Parameters and buffers of the instance itself."""
+        out: list[s.Stmt] = []
+        for attr, name in instance.weights.items():
+            weight = self.shared.model.weights[name]
+            if weight.kind == "parameter":
+                out.append(s.Assign(Name(f"self.{attr}"), self._parameter(name)))
+            else:
+                persistent = weight.kind == "buffer" and weight.persistent
+                kwargs = (("persistent", hole(persistent, "persistent", True)),)
+                out.append(s.Do(Call(Name("self.register_buffer"), (Lit(attr), _empty(weight.type)), kwargs)))
+        return out
+
+    def _parameter(self, name: str) -> Expr:
+        weight = self.shared.model.weights[name]
+        floats = weight.type.dtype.is_float or weight.type.dtype.is_complex
+        kwargs = () if floats else (("requires_grad", lift(False)),)
+        return Call(Name("nn.Parameter"), (_empty(weight.type),), kwargs)
+
+    def buffer_statements(self, instance: Instance, buffers: list[Buffer]) -> list[s.Stmt]:
+        """Constants: small ones in the source, large ones in the weights file; never part of the state dict."""
+        out: list[s.Stmt] = []
+        for buffer in buffers:
+            type_ = type_of(buffer.value)
+            if buffer.value.size <= _INLINE_ELEMENTS:
+                value: Expr = Hole(tensor_literal(buffer.value, type_.dtype), buffer.attr)
+            else:
+                value = _empty(type_)
+                self.large[".".join((*instance.path, buffer.attr))] = buffer
+            out.append(s.Do(Call(Name("self.register_buffer"), (Lit(buffer.attr), value), (("persistent", lift(False)),))))
+        return out
+
+
+def _empty(type_: TensorType) -> Expr:
+    dims = tuple(hole(int(d), f"dim{i}" if type_.rank > 1 else "size") for i, d in enumerate(type_.shape))
+    dtype = () if type_.dtype == dtypes.float32 else (("dtype", torch_dtype(type_.dtype)),)
+    return Call(Name("torch.empty"), dims or (lift(()),), dtype)
+
+
+def _in_order(instance: Instance) -> list[Instance]:
+    """Children by number where all are numbered, else by first use."""
+    children = list(instance.children.values())
+    if all(c.path[-1].isdigit() for c in children):
+        return sorted(children, key=lambda c: int(c.path[-1]))
+    return _by_use(instance)
+
+
+def _in_numbers(instance: Instance) -> list[Instance]:
+    return sorted((c for c in instance.children.values() if c.path[-1].isdigit()), key=lambda c: int(c.path[-1]))
+
+
+def _by_use(instance: Instance) -> list[Instance]:
+    return sorted(instance.children.values(), key=lambda c: c.first)
+
+
+def _alike(a: Method, b: Method) -> bool:
+    """Whether two calls of one module run the same code with the same settings."""
+    from converter.exporters.code.printer import Printer
+
+    texts = [Printer().block([s.FunctionDef("forward", m.params, m.body, m.returns)]) for m in (a, b)]
+    same_buffers = [x.value.tobytes() for x in a.buffers] == [x.value.tobytes() for x in b.buffers]
+    return texts[0] == texts[1] and same_buffers
+
+
+def _doc(instances: list[Instance]) -> str:
+    first = instances[0].name
+    if len(instances) == 1:
+        return f"`{first}`."
+    if len(instances) == 2:
+        return f"`{first}` and `{instances[1].name}`."
+    return f"`{first}` to `{instances[-1].name}` ({len(instances)} modules)."
+
+
+def compress(expr: Expr) -> Expr:
+    """Runs of equal constructors in a call or list become a generator: `*(Block(64) for _ in range(3))`."""
+    from converter.exporters.code.expr import transform
+
+    def visit(part: Expr) -> Expr | None:
+        if isinstance(part, Call) and part.func == Name("nn.Sequential"):
+            return Call(part.func, tuple(_runs([compress(a) for a in part.args])), part.kwargs)
+        if isinstance(part, Call) and part.func == Name("nn.ModuleList") and part.args and isinstance(part.args[0], Lst):
+            items = _runs([compress(i) for i in part.args[0].items])
+            whole = items[0] if len(items) == 1 else None
+            inner = whole.value if isinstance(whole, Star) else Lst(tuple(items))
+            return Call(part.func, (inner,))
+        return None
+
+    return transform(expr, visit)
+
+
+def _runs(items: list[Expr]) -> list[Expr]:
+    out: list[Expr] = []
+    i = 0
+    while i < len(items):
+        j = i
+        while j < len(items) and items[j] == items[i]:
+            j += 1
+        if j - i >= 2 and not (isinstance(items[i], Call) and not items[i].args and not items[i].kwargs):  # type: ignore[attr-defined]
+            out.append(Star(Generator(items[i], "_", Name("range")(j - i))))
+        else:
+            out += items[i:j]
+        i = j
+    return out

@@ -1,0 +1,56 @@
+"""The end of model.py: loading weights, loading a checkpoint of the source, and what `python model.py` does."""
+
+from __future__ import annotations
+
+from converter.exporters.code.printer import literal
+from ir.core import Model
+
+_LOAD = '''HERE = Path(__file__).resolve().parent
+{tied}
+
+def load_model(weights: str | Path | None = None) -> {root}:
+    """The model in eval mode with its weights (default: weights.safetensors beside this file)."""
+    model = {root}()
+    tensors = load_file(weights or HERE / "weights.safetensors")
+{ties}{hidden}    model.load_state_dict(tensors)
+    return model.eval()
+
+
+def load_source_weights(model: {root}, path: str | Path) -> None:
+    """Copy a checkpoint of the source model (.safetensors, or a state dict saved by torch) into `model`."""
+    if str(path).endswith(".safetensors"):
+        saved = load_file(path)
+    else:
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+    own = {{**dict(model.named_buffers()), **model.state_dict()}}
+    for name, record in json.loads((HERE / "metadata.json").read_text())["weights"].items():
+        found = next((saved[n] for n in (record["source"], *record["aliases"]) if n in saved), None)
+        if found is None and record["persistent"]:
+            raise KeyError(f"{{path}} has no {{record['source']}}")
+        if found is not None and found.shape != own[name].shape:
+            raise ValueError(f"{{record['source']}} is {{tuple(found.shape)}}, expected {{tuple(own[name].shape)}}")
+        if found is not None:
+            own[name].copy_(found)
+
+
+if __name__ == "__main__":
+    from test_equivalence import compare
+
+    net = load_model()
+    print(f"{{type(net).__name__}}: {{sum(p.numel() for p in net.parameters()):,}} parameters")
+    print("\\n".join(compare(net)))'''
+
+_TIES = """    for alias, name in TIED.items():
+        tensors[alias] = tensors[name]
+"""
+_HIDDEN = """    for name in tensors.keys() - model.state_dict().keys():  # buffers outside the state dict
+        model.get_buffer(name).copy_(tensors.pop(name))
+"""
+
+
+def loader_source(model: Model, root: str, hidden: bool) -> str:
+    """Source of `load_model`, `load_source_weights` and the main block. `hidden`: there are non-persistent buffers."""
+    tied = {alias: w.name for w in model.weights.values() for alias in w.aliases}
+    lines = [f"    {literal(a)}: {literal(n)}," for a, n in tied.items()]
+    table = "\n".join(["TIED = {", *lines, "}", ""]) if tied else ""
+    return _LOAD.format(root=root, tied=table, ties=_TIES if tied else "", hidden=_HIDDEN if hidden else "")

@@ -1,0 +1,162 @@
+"""The root module: nested inputs and outputs of the signature, ties, frozen parameters."""
+
+from __future__ import annotations
+
+from converter.exporters.code import stmt as s
+from converter.exporters.code.expr import Dct, Expr, Index, Lit, Lst, Name, Tup, Var
+from converter.exporters.code.names import identifier
+from converter.exporters.outline.classes import base_of, constructor_body, finish
+from converter.exporters.torch.classes import ClassWriter, compress
+from converter.exporters.torch.context import SELF, Shared
+from converter.exporters.torch.method import MethodWriter
+from ir.core import Model
+from ir.core.signature import Branch, Constant, Leaf, Tree
+from ir.types import DimExpr
+
+
+class RootWriter(MethodWriter):
+    """The root's forward: arguments as the source takes them, results as the source gives them."""
+
+    def root_method(self) -> s.FunctionDef:
+        """The method, names bound."""
+        model, c = self.shared.model, self.c
+        params: list[tuple[s.Param, Var | None]] = []
+        star = False
+        inputs = {v.name: v for v in model.graph.inputs}
+        for parameter in model.signature.parameters:
+            var = Var(identifier(parameter.name), strong=True)
+            if isinstance(parameter.tree, Leaf):
+                c.know(inputs[parameter.tree.name], var)
+            else:
+                self._unpack(parameter.tree, var, inputs)
+            if parameter.keyword_only and not star:
+                params.append((s.Param("*", star=True), None))
+                star = True
+            default = Lit(parameter.tree.value) if isinstance(parameter.tree, Constant) else None
+            params.append((s.Param("", _annotation(parameter.tree), default), var))
+        self._checks()
+        self.items()
+        self._state()
+        values = dict(zip(model.signature.output_names, model.graph.outputs, strict=True))
+        self.c.body.append(s.Return(self._result(model.signature.result, {k: c.x(v) for k, v in values.items()})))
+        names = self.finish([v for _, v in params if v is not None])
+        for param, bound in params:
+            if bound is not None:
+                param.name = names[bound]
+        returns = "Tensor" if isinstance(model.signature.result, Leaf) else _annotation(model.signature.result)
+        return s.FunctionDef("forward", [s.Param("self"), *(p for p, _ in params)], self.c.body, returns)
+
+    def _unpack(self, tree: Tree, source: Expr, inputs: dict) -> None:
+        if isinstance(tree, Leaf):
+            name = tree.name.split(".")[-1]
+            value = inputs[tree.name]
+            hint = name if not name.isdigit() else f"{tree.name.split('.')[0]}_{name}"
+            self.c.know(value, self.c.assign(source, identifier(hint), strong=True, fold=not value.type.rank))
+        elif isinstance(tree, Branch):
+            keys = [Lit(k) for k in tree.keys] if tree.kind == "dict" else [Lit(i) for i in range(len(tree.children))]
+            for key, child in zip(keys, tree.children):
+                self._unpack(child, Index(source, (key,)), inputs)
+
+    def _result(self, tree: Tree, values: dict[str, Expr]) -> Expr:
+        if isinstance(tree, Leaf):
+            return values[tree.name]
+        if isinstance(tree, Constant):
+            return Lit(tree.value)
+        children = [self._result(c, values) for c in tree.children]
+        if tree.kind == "dict":
+            return Dct(tuple(zip((Lit(k) for k in tree.keys), children)))
+        return Lst(tuple(children)) if tree.kind == "list" else Tup(tuple(children))
+
+    def _checks(self) -> None:
+        """Sizes that the conversion took as equal are checked where they are symbolic on both sides of an input."""
+        for assumption in self.shared.model.assumptions:
+            left, right = (self.c.dim(d) for d in (assumption.left, assumption.right))
+            sides = [d for d in (assumption.left, assumption.right) if isinstance(d, DimExpr)]
+            if sides and not any(sym.opaque for d in sides for sym in _symbols(d)):
+                message = Lit(f"this model needs {assumption.left} == {assumption.right} ({assumption.why})")
+                self.c.body.append(s.Check(_equal(left, right), message))
+
+    def _state(self) -> None:
+        """State that no module keeps by itself is assigned at the end."""
+        from converter.exporters.torch.state import open_state
+
+        for name, value in open_state(self.shared).items():
+            target = self.c.weight(self.shared.model.weight_value(name))
+            self.c.body.append(s.Do(target.copy_(self.c.x(value))))
+
+
+def _symbols(dim: DimExpr) -> list:
+    from ir.types import symbols
+
+    return list(symbols(dim))
+
+
+def _equal(left: Expr, right: Expr) -> Expr:
+    from converter.exporters.code.expr import Binary
+
+    return Binary("==", left, right)
+
+
+def _annotation(tree: Tree) -> str:
+    if isinstance(tree, Leaf):
+        return "Tensor"
+    if isinstance(tree, Constant):
+        return "None" if tree.value is None else type(tree.value).__name__
+    if tree.kind == "list":
+        return "list"
+    if tree.kind == "dict":
+        leaves = all(isinstance(c, Leaf) for c in tree.children)
+        return "dict[str, Tensor]" if leaves else "dict"
+    return f"tuple[{', '.join(_annotation(c) for c in tree.children)}]" if tree.children else "tuple"
+
+
+def root_class(writer: ClassWriter, root: MethodWriter, name: str, doc: str) -> s.ClassDef:
+    """The root's class: it has one instance, so that every setting is a literal."""
+    assert isinstance(root, RootWriter)
+    forward = root.root_method()
+    tree = writer.tree
+    plain = writer.is_plain_sequence(tree) and _is_simple(writer.shared.model)
+    init = writer.weight_statements(tree) + writer.buffer_statements(tree, root.c.buffers)
+    children = writer.children_of(tree)
+    body = constructor_body(init, children)
+    body += _ties(writer.shared) + _frozen(writer.shared.model)
+    for stmt in body:
+        s.rewrite(stmt, finish)
+        s.rewrite(stmt, compress)
+    for stmt in forward.body:
+        s.rewrite(stmt, finish)
+    members: list[s.Stmt] = [s.FunctionDef("__init__", [s.Param("self")], body, "None")]
+    return s.ClassDef(name, (base_of(children),), doc, members if plain else [*members, forward])
+
+
+def _is_simple(model: Model) -> bool:
+    """One plain tensor in, one out: what a sequential container's own forward takes and gives."""
+    inputs = [p.tree for p in model.signature.parameters]
+    return len(inputs) == 1 and isinstance(inputs[0], Leaf) and isinstance(model.signature.result, Leaf)
+
+
+def attribute(name: str) -> Expr:
+    """`self.layers[0].weight` from a dotted name."""
+    expr: Expr = SELF
+    for part in name.split("."):
+        expr = Index(expr, (Lit(int(part)),)) if part.isdigit() else getattr(expr, part)
+    return expr
+
+
+def _ties(shared: Shared) -> list[s.Stmt]:
+    return [
+        s.Assign(attribute(alias), attribute(w.name)) for w in shared.model.weights.values() for alias in w.aliases
+    ]
+
+
+def _frozen(model: Model) -> list[s.Stmt]:
+    """`requires_grad_(False)` for frozen parameters, on whole modules where everything below is frozen."""
+    frozen = [w.name for w in model.parameters() if w.trainable is False and w.type.dtype.is_float]
+    free = [w.name for w in model.parameters() if w.trainable is not False]
+    chosen: dict[str, None] = {}
+    for name in frozen:
+        parts = name.split(".")
+        prefixes = [".".join(parts[:i]) for i in range(1, len(parts))]
+        whole = next((p for p in prefixes if not any(f.startswith(p + ".") for f in free)), name)
+        chosen[whole] = None
+    return [s.Do(attribute(n).requires_grad_(False)) for n in chosen]
