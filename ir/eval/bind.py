@@ -12,13 +12,12 @@ def bind_shape(declared: Sequence[Dim], actual: Sequence[int], env: dict[str, in
     """Extend `env` with the symbols that `actual` decides; raises ValueError where both cannot agree."""
     if len(declared) != len(actual):
         raise ValueError(f"rank {len(declared)} expected, got {len(actual)} (shape {list(actual)})")
-    pending = []
-    for dim, size in zip(declared, actual, strict=True):
-        if not _bind(dim, size, env):
-            pending.append((dim, size))
-    for dim, size in pending:  # expressions whose symbols a later dim bound
-        if not _bind(dim, size, env):
-            raise ValueError(f"size {dim} of {format_shape(declared)} cannot be decided from {list(actual)}")
+    pending = list(zip(declared, actual, strict=True))
+    while pending:  # an expression may wait for symbols that a later size binds
+        left = [(dim, size) for dim, size in pending if not _bind(dim, size, env)]
+        if len(left) == len(pending):
+            raise ValueError(f"size {left[0][0]} of {format_shape(declared)} cannot be decided from {list(actual)}")
+        pending = left
 
 
 def _bind(dim: Dim, size: int, env: dict[str, int]) -> bool:
@@ -45,9 +44,17 @@ def _solve(dim: DimExpr, size: int, name: str, env: dict[str, int]) -> dict[str,
     at0 = substitute(dim, {**env, name: 0})
     at1 = substitute(dim, {**env, name: 1})
     at5 = substitute(dim, {**env, name: 5})
-    if not (isinstance(at0, int) and isinstance(at1, int) and isinstance(at5, int)) or at5 - at0 != 5 * (at1 - at0) or at1 == at0:
+    if (
+        not (isinstance(at0, int) and isinstance(at1, int) and isinstance(at5, int))
+        or at5 - at0 != 5 * (at1 - at0)
+        or at1 == at0
+    ):
         return None
-    if any(len(m) != 1 or m[0][1] != 1 or getattr(m[0][0], "name", None) is None for m, _ in dim.terms if m and any(s.name == name for s in symbols(DimExpr(((m, 1),))))):
+    if any(
+        len(m) != 1 or m[0][1] != 1 or getattr(m[0][0], "name", None) is None
+        for m, _ in dim.terms
+        if m and any(s.name == name for s in symbols(DimExpr(((m, 1),))))
+    ):
         return None
     value, rest = divmod(size - at0, at1 - at0)
     if rest or value < 0:

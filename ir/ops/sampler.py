@@ -21,7 +21,7 @@ class Sample:
     `training` runs modal ops in training mode. `dynamic` lists (operand, axis) pairs that importers and exporters must
     also take as symbolic. `error` is the exception type that `infer` or `evaluate` must raise instead of a result.
     `bodies` holds each body of a control-flow op as a function that makes a new `Graph` at every call (a graph belongs
-    to one node). `rtol` replaces the tolerance of comparisons where an op amplifies rounding.
+    to one node). `rtol` widens the tolerance of comparisons where an op amplifies rounding.
     """
 
     operands: tuple[Any, ...]

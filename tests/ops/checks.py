@@ -146,10 +146,10 @@ def check_exact(op: OpDef, sample: Sample) -> None:
     """Evaluation in the declared dtypes is the reference within their rounding; integers and booleans are identical."""
     model, inputs = model_of(op, sample)
     exact, reference = (run(model, inputs, sample, mode) for mode in ("exact", "reference"))
-    _compare(exact, reference, model, lambda t: sample.rtol)
+    _compare(exact, reference, model, lambda t: max(sample.rtol or 0, tolerance(t.dtype)))
 
 
-def _compare(actual: Outputs, expected: Outputs, model: Model, rtol: Callable[[TensorType], float | None]) -> None:
+def _compare(actual: Outputs, expected: Outputs, model: Model, rtol: Callable[[TensorType], float]) -> None:
     for (name, got), value in zip(actual.items(), model.graph.outputs, strict=True):
         assert_close(got, expected[name], value.type.dtype, rtol(value.type))
 
