@@ -1,0 +1,127 @@
+"""ONNX importer: opsets 7 to the newest that the installed onnx knows, by a rule for each op and version.
+
+Which weights become parameters is said in `converter.importers.onnx.weights`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from converter.errors import UsageError
+from converter.importers.base import ImportOptions, Planner, apply_trainable
+from converter.importers.onnx.inputs import InputTypes, given_specs
+from converter.importers.onnx.reader import open_source
+from converter.importers.onnx.scopes import metadata
+from ir.core import Branch, Builder, Leaf, Model, Parameter, Signature, Value
+from ir.core.signature import from_json
+from ir.types import Assumption
+from ir.types.dim import recording_assumptions
+
+if TYPE_CHECKING:
+    from converter.importers.onnx.graph import Frame, GraphImporter
+
+SIGNATURE_KEY = "isomorph.signature"
+"""Model metadata of our own exporter: the nested signature as JSON."""
+
+__all__ = ["load"]
+
+
+def load(source: Any, inputs: Any = None, *, options: ImportOptions | None = None) -> Model:
+    """Read an ONNX model: a path, serialised bytes or a `ModelProto`.
+
+    `inputs` adds or overrides shapes: specs (`"float32[batch,3]"`) or example arrays, by name or in order. Raises
+    UsageError for a bad file or argument, ConversionError listing everything that cannot be converted exactly.
+    """
+    from converter.importers.onnx import rules
+    from converter.importers.onnx.graph import Frame, GraphImporter
+
+    rules.register()
+    settings = options or ImportOptions()
+    opened = open_source(source)
+    graph = opened.model.graph
+    model = Model(settings.name or graph.name or "model")
+    plan = Planner(opened.label)
+    importer: GraphImporter | None = None
+    with plan.collecting("model functions"):
+        importer = GraphImporter(opened, model, plan, settings)
+    if importer is None:
+        plan.check()
+        raise AssertionError("the plan holds the refusal")
+    frame = Frame(Builder(model.graph), opened.opsets)
+    with recording_assumptions() as assumptions:
+        importer.bind_stored(graph, frame, opened.label)
+        _bind_inputs(importer, frame, inputs)
+        importer.run_nodes(graph.node, [o.name for o in graph.output], frame, opened.label)
+        plan.check()
+        outputs = [_output(importer, frame, o.name) for o in graph.output]
+    model.graph.set_outputs(outputs)
+    _finish(importer, assumptions)
+    return model
+
+
+def _bind_inputs(importer: GraphImporter, frame: Frame, inputs: Any) -> None:
+    from converter.importers.onnx.values import Ref
+
+    graph = importer.source.model.graph
+    infos = [i for i in graph.input if i.name not in frame.names and i.name not in frame.poisoned]
+    names = [i.name for i in infos]
+    if repeated := next((n for n in names if names.count(n) > 1), None):
+        raise UsageError(f"{importer.source.label}: two inputs are named {repeated!r}")
+    specs = given_specs(inputs, names)
+    types = InputTypes(importer.symbols)
+    for info in infos:
+        frame.poisoned.add(info.name)
+        with importer.plan.collecting(f"input {info.name!r}"):
+            value = importer.model.graph.add_input(types.type(info, specs.get(info.name)), info.name)
+            frame.names[info.name] = Ref(value.type, value)
+            frame.poisoned.discard(info.name)
+
+
+def _output(importer: GraphImporter, frame: Frame, name: str) -> Value:
+    ref = frame.find(name)
+    if ref is None:
+        raise UsageError(f"{importer.source.label}: the output {name!r} is not defined")
+    return importer.value(ref, frame)
+
+
+def _finish(importer: GraphImporter, assumptions: Iterable[Assumption]) -> None:
+    """Signature, kinds of weights, metadata and notes of a model whose graph stands."""
+    import onnx
+
+    from converter.importers.onnx.weights import classify
+
+    model, source = importer.model, importer.source
+    proto = source.model
+    model.signature = _signature(importer, [o.name for o in proto.graph.output])
+    classify(model, importer.recorded, importer.options.trainable)
+    apply_trainable(model, importer.options.trainable)
+    model.assumptions = list(dict.fromkeys(assumptions))
+    producer = " ".join(p for p in (proto.producer_name, proto.producer_version) if p)
+    model.metadata = {
+        "framework": "onnx", "versions": {"onnx": onnx.__version__, "opset": str(source.opsets.get("", "")), "producer": producer},
+        "source": source.label, "fingerprint": source.fingerprint,
+    }  # fmt: skip
+    if proto.training_info:
+        model.notes.append("the training information of the file (its training graphs) is not carried over")
+    if proto.graph.quantization_annotation:
+        model.notes.append("quantisation annotations of the file are not carried over")
+
+
+def _signature(importer: GraphImporter, outputs: list[str]) -> Signature:
+    """The structure our own exporter recorded, where it still fits; else one parameter for each input."""
+    model = importer.model
+    inputs = tuple(v.name for v in model.graph.inputs)
+    recorded = metadata(importer.source.model.metadata_props).get(SIGNATURE_KEY)
+    if recorded is not None:
+        try:
+            signature = from_json(json.loads(recorded))
+        except ValueError:
+            signature = None
+        if signature is not None and signature.input_names == inputs and signature.output_names == tuple(outputs):
+            return signature
+        model.notes.append("the recorded structure of inputs and outputs does not fit this graph; flat names are used")
+    leaves = tuple(Leaf(name) for name in outputs)
+    result = leaves[0] if len(leaves) == 1 else Branch("tuple", leaves)
+    return Signature(tuple(Parameter(name, Leaf(name)) for name in inputs), result)

@@ -1,0 +1,16 @@
+"""Loads every family of rules."""
+
+from __future__ import annotations
+
+import importlib
+
+FAMILIES = (
+    "activation", "attention", "cast", "comparison", "control", "conv", "creation", "dropout", "elementwise", "indexing",
+    "linalg", "logic", "norm", "pool", "recurrent", "reduction", "resize", "scatter", "shape", "slicing",
+)  # fmt: skip
+
+
+def register() -> None:
+    """Import all rule files, which fills the table."""
+    for family in FAMILIES:
+        importlib.import_module(f"converter.importers.onnx.rules_{family}")

@@ -1,0 +1,37 @@
+"""Changes of element type."""
+
+from __future__ import annotations
+
+from converter.importers.onnx.context import OnnxContext
+from converter.importers.onnx.table import rule
+from converter.importers.onnx.tensors import element_type
+from ir.core import Value
+from ir.types import DType
+
+
+@rule("Cast", 6, 9, 13, 19, 21, 23, 24, 25, 28)
+def cast(c: OnnxContext) -> Value:
+    return _cast(c, c.x(), element_type(c.attr("to")))
+
+
+@rule("CastLike", 15, 19, 21, 23, 24, 25)
+def cast_like(c: OnnxContext) -> Value:
+    return _cast(c, c.x(), c.type(1).dtype)
+
+
+def _cast(c: OnnxContext, x: Value, to: DType) -> Value:
+    """Towards 8-bit floats `saturate` (the default) keeps finite and infinite values within their range."""
+    saturate = bool(c.attr("saturate")) if c.version >= 19 else True
+    if "round_mode" in c.schema.attributes:
+        c.ignore("round_mode")  # of float8e8m0 only, which is refused as an element type
+    if to.is_float and to.bits == 8 and saturate and x.type.dtype != to:
+        wide = x if x.type.dtype.is_float else c.b.cast(x, to="float32")
+        if wide.type.dtype.bits > 8 or float(wide.type.dtype.max) > float(to.max):
+            wide = c.b.clip(wide, float(to.min), float(to.max))
+        return c.cast(wide, to)
+    return c.b.identity(x) if x.type.dtype == to else c.b.cast(x, to=to)
+
+
+@rule("BitCast", 26)
+def bit_cast(c: OnnxContext) -> Value:
+    return c.b.bitcast(c.x(), to=element_type(c.attr("to")))

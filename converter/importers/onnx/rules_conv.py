@@ -1,0 +1,97 @@
+"""Convolutions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from converter.importers.onnx.context import OnnxContext
+from converter.importers.onnx.table import rule
+from ir.core import Value
+from ir.types import Dim
+
+_AUTO = {"NOTSET": None, "VALID": "valid", "SAME_UPPER": "same_upper", "SAME_LOWER": "same_lower"}
+
+
+def per_axis(c: OnnxContext, name: str, spatial: int, default: int) -> tuple[int, ...]:
+    """An attribute with one number for each spatial axis."""
+    values = c.attr(name)
+    if not values:
+        return (default,) * spatial
+    if len(values) != spatial:
+        c.refuse(f"{name}={values} does not fit {spatial} spatial axes")
+    return tuple(values)
+
+
+def padding(c: OnnxContext, spatial: int) -> Any:
+    """Padding as the IR states it: pairs, or a name from auto_pad."""
+    auto = c.only("auto_pad", *_AUTO)
+    pads = c.attr("pads") or [0] * (2 * spatial)
+    if len(pads) != 2 * spatial:
+        c.refuse(f"pads={pads} do not fit {spatial} spatial axes")
+    if _AUTO[auto] is not None:
+        if any(pads):
+            c.refuse(f"auto_pad={auto} and pads={pads} contradict each other")
+        return _AUTO[auto]
+    return tuple(zip(pads[:spatial], pads[spatial:], strict=True)) if any(pads) else "valid"
+
+
+def _check_kernel(c: OnnxContext, spatial: int) -> None:
+    kernel = c.attr("kernel_shape")
+    window = c.type(1).shape[2:]
+    if kernel and tuple(kernel) != window and all(isinstance(w, int) for w in window):
+        c.refuse(f"kernel_shape={kernel} differs from the weight {c.type(1)}")
+
+
+@rule("Conv", 1, 11, 22)
+def conv(c: OnnxContext) -> Value:
+    spatial = c.rank() - 2
+    _check_kernel(c, spatial)
+    return c.b.conv(
+        c.x(0), c.x(1), c.opt(2), strides=per_axis(c, "strides", spatial, 1), padding=padding(c, spatial),
+        dilations=per_axis(c, "dilations", spatial, 1), groups=c.attr("group"),
+    )  # fmt: skip
+
+
+@rule("ConvTranspose", 1, 11, 22)
+def conv_transpose(c: OnnxContext) -> Value:
+    spatial = c.rank() - 2
+    _check_kernel(c, spatial)
+    strides, dilations = per_axis(c, "strides", spatial, 1), per_axis(c, "dilations", spatial, 1)
+    extra = per_axis(c, "output_padding", spatial, 0)
+    extents = [(w - 1) * d + 1 for w, d in zip(c.type(1).shape[2:], dilations, strict=True)]
+    pads = _transposed_padding(c, spatial, strides, extra, extents)
+    return c.b.conv_transpose(
+        c.x(0),
+        c.x(1),
+        c.opt(2),
+        strides=strides,
+        padding=pads,
+        output_padding=extra,
+        dilations=dilations,
+        groups=c.attr("group"),
+    )
+
+
+def _transposed_padding(
+    c: OnnxContext, spatial: int, strides: tuple[int, ...], extra: tuple[int, ...], extents: list[Dim]
+) -> tuple[tuple[int, int], ...]:
+    """What is cropped. `output_shape`, or auto_pad=SAME_* (output = input * stride), fix the total on each axis."""
+    wanted, auto = c.attr("output_shape"), c.only("auto_pad", *_AUTO)
+    sizes = c.type().shape[2:]
+    if not wanted and auto in ("NOTSET", "VALID"):
+        pads = padding(c, spatial)
+        return ((0, 0),) * spatial if pads == "valid" else pads
+    c.ignore("pads")  # not used where the output size is given
+    if wanted and len(wanted) == spatial + 2:
+        wanted = wanted[2:]
+    if wanted and len(wanted) != spatial:
+        c.refuse(f"output_shape={wanted} does not fit {spatial} spatial axes")
+    targets = wanted or [n * s for n, s in zip(sizes, strides, strict=True)]
+    pairs = []
+    for size, stride, add, extent, target in zip(sizes, strides, extra, extents, targets, strict=True):
+        total = stride * (size - 1) + add + extent - target
+        if not isinstance(total, int) or total < 0:
+            c.refuse(f"a transposed convolution of size {size} to {target} would have to crop {total} elements")
+        half = total // 2
+        pairs.append((half, total - half) if auto == "SAME_UPPER" else (total - half, half))
+    return tuple(pairs)

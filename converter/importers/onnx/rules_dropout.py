@@ -1,0 +1,40 @@
+"""Dropout."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from converter.importers.onnx.context import OnnxContext
+from converter.importers.onnx.table import rule
+from ir.types import dtypes
+
+
+@rule("Dropout", 7, 10)
+def dropout_attribute(c: OnnxContext) -> Any:
+    """The ratio is an attribute; a file of these versions always describes inference."""
+    return _dropout(c, c.attr("ratio"), dtypes.bool_ if c.version >= 10 else c.type().dtype)
+
+
+@rule("Dropout", 12, 13, 22)
+def dropout(c: OnnxContext) -> Any:
+    """Dropout stays for training; one that drops in inference as well (training_mode true) is refused."""
+    _unseeded(c)
+    training = c.fixed(2, "training_mode") if c.has(2) else np.array(False)
+    ratio = float(c.fixed(1, "the ratio").reshape(())) if c.has(1) else 0.5
+    if bool(training.reshape(())) and ratio:
+        c.refuse("training_mode is true: it drops at random in inference too", "export the model in evaluation mode")
+    return _dropout(c, float(str(np.float32(ratio))), dtypes.bool_)
+
+
+def _unseeded(c: OnnxContext) -> None:
+    if c.attr("seed") is not None:
+        c.note("Dropout: the seed in the file is not carried over, frameworks draw different numbers from it")
+
+
+def _dropout(c: OnnxContext, ratio: float, mask: Any) -> Any:
+    if not c.used(1):
+        return c.b.dropout(c.x(), p=ratio)
+    ones = c.b.full(shape=c.type().shape, value=1 if not mask.is_bool else True, dtype=mask)
+    return c.b.dropout(c.x(), p=ratio, frozen=True), ones

@@ -1,0 +1,47 @@
+"""Pooling."""
+
+from __future__ import annotations
+
+from converter.importers.onnx.context import OnnxContext
+from converter.importers.onnx.rules_conv import padding, per_axis
+from converter.importers.onnx.table import rule
+from ir.core import Value
+
+
+def _window(c: OnnxContext) -> dict[str, object]:
+    spatial = c.rank() - 2
+    dilations = per_axis(c, "dilations", spatial, 1) if "dilations" in c.schema.attributes else (1,) * spatial
+    return {
+        "window": per_axis(c, "kernel_shape", spatial, 1), "strides": per_axis(c, "strides", spatial, 1), "padding": padding(c, spatial),
+        "dilations": dilations, "ceil_mode": bool(c.attr("ceil_mode")) if "ceil_mode" in c.schema.attributes else False,
+    }  # fmt: skip
+
+
+@rule("MaxPool", 1, 8, 10, 11, 12, 22)
+def max_pool(c: OnnxContext) -> Value:
+    """A last window that would start in the trailing padding does not count (version 22 says so, runtimes agree)."""
+    c.no_output(1, "Indices")
+    if "storage_order" in c.schema.attributes:
+        c.ignore("storage_order")  # orders the indices only
+    return c.b.max_pool(c.x(), **_window(c))
+
+
+@rule("AveragePool", 7, 10, 11, 19, 22)
+def average_pool(c: OnnxContext) -> Value:
+    return c.b.avg_pool(c.x(), **_window(c), include_pad=bool(c.attr("count_include_pad")))
+
+
+@rule("GlobalAveragePool", 1, 22)
+def global_average_pool(c: OnnxContext) -> Value:
+    rank = c.rank()
+    if 3 <= rank <= 5:
+        return c.b.adaptive_avg_pool(c.x(), output_size=(1,) * (rank - 2))
+    return c.b.reduce_mean(c.x(), axes=tuple(range(2, rank)), keepdims=True)
+
+
+@rule("GlobalMaxPool", 1, 22)
+def global_max_pool(c: OnnxContext) -> Value:
+    rank = c.rank()
+    if 3 <= rank <= 5:
+        return c.b.adaptive_max_pool(c.x(), output_size=(1,) * (rank - 2))
+    return c.b.reduce_max(c.x(), axes=tuple(range(2, rank)), keepdims=True)

@@ -1,0 +1,104 @@
+"""Resizing by interpolation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from converter.importers.onnx.attributes import short
+from converter.importers.onnx.context import OnnxContext
+from converter.importers.onnx.table import rule
+from ir.core import Value
+from ir.types import Dim, normalize_axes
+
+
+@rule("Upsample", 7)
+def upsample_attribute(c: OnnxContext) -> Value:
+    return _older(c, tuple(c.attr("scales")))
+
+
+@rule("Upsample", 9)
+@rule("Resize", 10)
+def upsample(c: OnnxContext) -> Value:
+    return _older(c, _scales(c, 1))
+
+
+def _older(c: OnnxContext, scales: Sequence[float]) -> Value:
+    """Before Resize-11 a position is divided by its scale. Rounding down to the nearest is agreed on when enlarging."""
+    mode = c.only("mode", "nearest", "linear")
+    if mode == "nearest" and any(s < 1 for s in scales):
+        c.refuse("shrinking by nearest neighbour is not defined before opset 11", "export the model with a newer opset")
+    return _resize(c, range(c.rank()), None, scales, mode=mode, coordinates="asymmetric", nearest="floor")
+
+
+@rule("Resize", 11, 13, 18, 19)
+def resize(c: OnnxContext) -> Value:
+    modes = ["half_pixel", "align_corners", "asymmetric", "pytorch_half_pixel"]
+    modes += ["tf_half_pixel_for_nn"] if c.version < 13 else []
+    modes += ["half_pixel_symmetric"] if c.version >= 19 else []
+    c.ignore("extrapolation_value")  # of tf_crop_and_resize, which is refused
+    mode = c.only("mode", "nearest", "linear", "cubic")
+    settings: dict[str, Any] = {
+        "mode": mode, "coordinates": c.only("coordinate_transformation_mode", *modes), "nearest": c.attr("nearest_mode"),
+        "cubic_a": c.attr("cubic_coeff_a"), "exclude_outside": bool(c.attr("exclude_outside")) and mode == "cubic",
+    }  # fmt: skip
+    axes: Sequence[int] = range(c.rank())
+    policy = "stretch"
+    if c.version >= 18:
+        axes = normalize_axes(c.attr("axes") or range(c.rank()), c.rank())
+        policy = c.only("keep_aspect_ratio_policy", "stretch", "not_larger", "not_smaller")
+        settings["antialias"] = bool(c.attr("antialias")) and mode != "nearest"
+        settings["exclude_outside"] = bool(c.attr("exclude_outside")) and (mode == "cubic" or settings["antialias"])
+    if c.has(3) and c.type(3).shape != (0,):
+        return _resize(c, axes, _kept_aspect(c, axes, c.dims(3, "the sizes"), policy), None, **settings)
+    if not c.has(2):
+        c.refuse("neither scales nor sizes are given")
+    scales = _scales(c, 2)
+    if settings["coordinates"] == "align_corners":
+        _check_whole(c, axes, scales)
+    return _resize(c, axes, None, scales, **settings)
+
+
+def _check_whole(c: OnnxContext, axes: Sequence[int], scales: Sequence[float]) -> None:
+    """Corners align by the output size; runtimes disagree on whether that is size * scale before or after rounding."""
+    for axis, scale in zip(axes, scales):
+        size = c.type().shape[axis]
+        if not (scale.is_integer() or (isinstance(size, int) and (size * scale).is_integer())):
+            c.refuse(f"align_corners with size {size} times {scale} is not defined alike by the runtimes")
+
+
+def _scales(c: OnnxContext, index: int) -> tuple[float, ...]:
+    return tuple(short(float(s)) for s in c.fixed(index, "its scales").reshape(-1))
+
+
+def _kept_aspect(c: OnnxContext, axes: Sequence[int], sizes: tuple[Dim, ...], policy: str) -> tuple[Dim, ...]:
+    """One factor for all axes: the smallest (not_larger) or largest; sizes round half away from zero."""
+    if policy == "stretch":
+        return sizes
+    have = [c.type().shape[a] for a in axes]
+    if not all(isinstance(d, int) for d in (*sizes, *have)):
+        c.refuse(f"keep_aspect_ratio_policy={policy} with sizes that only the run knows is not supported")
+    factors = [int(n) / int(d) for n, d in zip(sizes, have, strict=True)]
+    factor = min(factors) if policy == "not_larger" else max(factors)
+    return tuple(math.floor(factor * int(d) + 0.5) for d in have)
+
+
+def _resize(
+    c: OnnxContext, axes: Sequence[int], sizes: Sequence[Dim] | None, scales: Sequence[float] | None, **settings: Any
+) -> Value:
+    """Channels first where batch and channels stay as they are; else every axis is made a spatial one."""
+    x = c.x()
+    given: Sequence[Any] = sizes if sizes is not None else scales if scales is not None else ()
+    if len(given) != len(axes):
+        c.refuse(f"{len(given)} factors or sizes do not fit {len(axes)} axes")
+    full: list[Any] = list(x.type.shape) if sizes is not None else [1.0] * x.type.rank
+    for axis, value in zip(axes, given, strict=True):
+        full[axis] = value
+    kept = full[:2] == (list(x.type.shape[:2]) if sizes is not None else [1.0, 1.0])
+    key = "sizes" if sizes is not None else "scales"
+    if kept and x.type.rank >= 3:
+        return c.b.resize(x, **{key: tuple(full[2:])}, **settings)
+    wide = c.b.reshape(x, shape=(1, 1, *x.type.shape))
+    out = c.b.resize(wide, **{key: tuple(full)}, **settings)
+    return c.b.reshape(out, shape=out.type.shape[2:])

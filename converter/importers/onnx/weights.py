@@ -1,0 +1,164 @@
+"""Stored tensors to weights, and which of them are parameters.
+
+The rule: a floating-point tensor that comes with the file is a `parameter` when the graph uses it as a weight (see
+`PARAMETER_ROLES`; scale and shift count when they have more than one element, or follow a product of weights), a
+`buffer` when it is the running mean or variance of a batch normalisation, and a `constant` otherwise. ONNX does not say
+what is trained: `trainable` stays unknown unless the file carries our exporter's record or the caller's regular
+expression decides.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from converter.importers.onnx.values import Stored
+from ir.core import Model, Value
+from ir.core.graph import Node, Use
+from ir.data import Weight
+from ir.types import TensorType
+
+WEIGHT_KEY = "isomorph.weight"
+"""Initialiser metadata of our own exporter: JSON {kind, trainable, aliases}."""
+
+INLINE = 16
+"""Nameless-in-spirit constants up to this many elements become literals of the graph."""
+
+PARAMETER_ROLES: dict[str, tuple[str, ...]] = {
+    "linear": ("weight", "bias"), "conv": ("weight", "bias"), "conv_transpose": ("weight", "bias"), "embedding": ("weight",),
+    "matmul": ("x", "y"), "einsum": ("xs",), "gather": ("data",), "prelu": ("slope",), "batch_norm": ("scale", "bias"),
+    "layer_norm": ("scale", "bias"), "rms_norm": ("scale",), "group_norm": ("scale", "bias"), "instance_norm": ("scale", "bias"),
+    "lstm": ("weights", "initial_h", "initial_c"), "gru": ("weights", "initial_h"), "rnn": ("weights", "initial_h"),
+    "attention": ("query", "key", "value"), "concat": ("xs",), "expand": ("x",),
+}  # fmt: skip
+"""Op and operand under which a floating tensor is a parameter whatever its size."""
+
+_ELEMENTWISE = {"add": ("x", "y"), "sub": ("x", "y"), "mul": ("x", "y"), "div": ("x", "y")}
+_BUFFERS = {"batch_norm": ("mean", "var")}
+_PRODUCTS = {"matmul", "linear", "conv", "conv_transpose", "einsum"}
+_MOVES = {
+    "transpose",
+    "reshape",
+    "squeeze",
+    "unsqueeze",
+    "expand",
+    "cast",
+    "slice",
+    "select",
+    "split",
+    "tile",
+    "identity",
+    "flatten",
+}
+
+
+def parse_record(text: str | None) -> dict[str, Any] | None:
+    """Our exporter's note on a weight; None where there is none or it is not one."""
+    if not text:
+        return None
+    try:
+        record = json.loads(text)
+    except ValueError:
+        return None
+    return record if isinstance(record, dict) and record.get("kind") in ("parameter", "buffer", "constant") else None
+
+
+def is_literal(stored: Stored, type: TensorType, pattern: str | None) -> bool:
+    """Whether a stored tensor becomes a constant of the graph instead of a weight with a name."""
+    if stored.record is not None:
+        return False
+    count = 1
+    for d in type.shape:
+        count *= int(d)
+    if not (type.dtype.is_float or type.dtype.is_complex):
+        return count <= 1024
+    return type.rank == 0 and not (pattern and _matches(pattern, stored.name))
+
+
+def _matches(pattern: str, name: str) -> bool:
+    try:
+        return re.search(pattern, name) is not None
+    except re.error:  # reported with the other options once the model is read
+        return False
+
+
+def weight_of(stored: Stored, name: str) -> Weight:
+    """A weight record; its kind is decided by `classify` once the whole graph stands, unless the file records it."""
+    if stored.record is None:
+        return Weight(name, stored.data, "constant")
+    aliases = stored.record.get("aliases") or ()
+    return Weight(
+        name,
+        stored.data,
+        stored.record["kind"],
+        stored.record.get("trainable"),
+        tuple(str(a) for a in aliases),
+        bool(stored.record.get("persistent", True)),
+    )
+
+
+def classify(model: Model, recorded: set[str], pattern: str | None) -> None:
+    """Decide the kind of every weight that the file's metadata does not settle, then inline small constants."""
+    for name in list(model.weights):
+        if name in recorded:
+            continue
+        value = model.weight_value(name)
+        kind = _kind(value)
+        if kind == "constant" and pattern and value.type.dtype.is_float and _matches(pattern, name):
+            kind = "parameter"
+        model.update_weight(name, kind=kind)
+        if kind == "constant" and _size(value) <= INLINE:
+            _inline(model, name)
+
+
+def _kind(value: Value) -> Any:
+    if not value.type.dtype.is_float:
+        return "constant"
+    roles = {_role(value, use) for use in value.uses}
+    return "parameter" if "parameter" in roles else "buffer" if "buffer" in roles else "constant"
+
+
+def _role(value: Value, use: Use) -> str:
+    node = use.user
+    if not isinstance(node, Node):
+        return "constant"
+    op = node.op.name
+    if use.key in _BUFFERS.get(op, ()):
+        return "buffer"
+    if use.key in PARAMETER_ROLES.get(op, ()):
+        return "parameter"
+    if op in _MOVES:
+        return (
+            "parameter" if any(_role(out, u) == "parameter" for out in node.outputs for u in out.uses) else "constant"
+        )
+    if use.key in _ELEMENTWISE.get(op, ()) and (
+        _size(value) > 1 or (value.type.rank and _follows_product(node, value))
+    ):
+        return "parameter"
+    return "constant"
+
+
+def _follows_product(node: Node, value: Value) -> bool:
+    return any(v is not value and v.producer is not None and v.producer.op.name in _PRODUCTS for v in node.inputs)
+
+
+def _size(value: Value) -> int:
+    count = 1
+    for d in value.type.shape:
+        count *= int(d)
+    return count
+
+
+def _inline(model: Model, name: str) -> None:
+    """Replace a small constant weight by a constant node beside each reader."""
+    from ir.core import Builder
+
+    value, array = model.weight_value(name), model.weights[name].data.numpy()
+    for use in value.uses:
+        if not isinstance(use.user, Node) or use.user.graph is None:
+            continue
+        twin = Builder(use.user.graph, use.user, use.user.origin).constant(array)
+        use.user._replace_use(use, twin)
+    if not value.uses and name not in model.state:
+        model.remove_weight(name)
