@@ -22,7 +22,7 @@ from ir.ops.accumulate import Reduction, accumulate, accumulate_vjp, check_reduc
 from ir.ops.positions import Neg, WriteBounds, check_prefix, check_same_shape, flatten_rows, resolve, resolve_rows, static_size
 from ir.ops.registry import op
 from ir.ops.sampler import Sample, Sampler
-from ir.types import Dim, TensorType, broadcast_shapes, normalize_axis
+from ir.types import Dim, DimExpr, TensorType, broadcast_shapes, normalize_axis
 from ir.types.errors import AxisError, DTypeError, PositionError, ShapeError
 
 if TYPE_CHECKING:
@@ -226,12 +226,14 @@ class MaskScatter:
     """data with the slices where `mask` (its leading axes) is True replaced by those of `source`, row-major.
 
     source has exactly as many slices as there are True; torch.masked_scatter, which takes more, is cropped on import.
+    `symbol` may name the opaque count of True; lowering needs that name, or a source of such a length.
     """
 
     inputs = ("data: any", "mask: bool", "source: data")
+    symbol: str = ""
 
     @staticmethod
-    def infer(data: TensorType, mask: TensorType, source: TensorType) -> TensorType:
+    def infer(data: TensorType, mask: TensorType, source: TensorType, symbol: str) -> TensorType:
         check_same_shape(mask.shape, data.shape[: mask.rank], "mask_scatter: mask covers the leading axes of data")
         if source.rank != 1 + data.rank - mask.rank:
             raise ShapeError(f"mask_scatter: source {source} must hold one slice of {data} for each True")
@@ -239,7 +241,7 @@ class MaskScatter:
         return data
 
     @staticmethod
-    def evaluate(data: Array, mask: Array, source: Array) -> Array:
+    def evaluate(data: Array, mask: Array, source: Array, symbol: str) -> Array:
         if len(source) != np.count_nonzero(mask):
             raise ShapeError(f"mask_scatter: {len(source)} slices for {np.count_nonzero(mask)} True")
         out = data.copy()
@@ -247,18 +249,21 @@ class MaskScatter:
         return out
 
     @staticmethod
-    def decompose(b: Builder, data: Value, mask: Value, source: Value) -> Value:
+    def decompose(b: Builder, data: Value, mask: Value, source: Value, symbol: str) -> Value:
         count = source.type.shape[0]
-        if mask.type.rank == 0 or isinstance(count, int) or not count.is_symbol or not count.symbol.opaque:
-            raise NotImplementedError("only a mask whose count of True is the opaque length of source can be listed")
-        return b.scatter_nd(data, b.nonzero(mask, symbol=count.symbol.name), source, neg="invalid", unique=True)
+        if isinstance(count, DimExpr) and count.is_symbol and count.symbol.opaque:
+            symbol = symbol or count.symbol.name
+        if not symbol or mask.type.rank == 0:
+            raise NotImplementedError("mask_scatter: a 0-d mask, or one whose count of True has no name, is not listed")
+        return b.scatter_nd(data, b.nonzero(mask, symbol=symbol), source, neg="invalid", unique=True)
 
     @staticmethod
     def samples(s: Sampler) -> Iterator[Sample]:
         for shape in ((4, 3, 2), (5,)):
             for rank in range(1, len(shape) + 1):
                 mask = s.bools(*shape[:rank])
-                yield s.case(s.floats(*shape), mask, s.floats(int(mask.sum()), *shape[rank:]))
+                for symbol in ("", "count"):
+                    yield s.case(s.floats(*shape), mask, s.floats(int(mask.sum()), *shape[rank:]), symbol=symbol)
         yield s.case(s.ints(3), np.zeros(3, np.bool_), s.ints(0), name="none")
         yield s.case(s.floats(3, 2), np.array(True), s.floats(1, 3, 2), name="0-d mask")
         yield s.case(s.floats(4), np.ones(4, np.bool_), s.floats(3), name="count", error=ShapeError)

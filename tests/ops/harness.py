@@ -93,7 +93,7 @@ def operand_types(op: OpDef, sample: Sample, dynamic: bool | Pairs = False) -> d
         if pairs is None:
             axes = [i for i, d in enumerate(array.shape) if dynamic and d > 1]
         else:
-            axes = [axis % array.ndim for p, axis in pairs if p == position]
+            axes = [a % array.ndim for p, a in pairs if p == position and -array.ndim <= a < array.ndim]
         return type_of(array).with_shape(sizes(array, axes))
 
     types: dict[str, Any] = {}
