@@ -45,6 +45,17 @@ class Embedding:
         return b.gather(weight, indices, axis=0, bounds="error", neg="invalid")
 
     @staticmethod
+    def vjp(
+        cotangent: np.ndarray, indices: np.ndarray, weight: np.ndarray, padding_idx: int | None, **_: Any
+    ) -> dict[str, np.ndarray]:
+        """Each row gets the cotangents of the places that read it; the padding row gets none."""
+        grad = np.zeros_like(weight)
+        np.add.at(grad, indices.astype(np.int64).reshape(-1), cotangent.reshape(-1, weight.shape[1]))
+        if padding_idx is not None:
+            grad[padding_idx] = 0
+        return {"weight": grad}
+
+    @staticmethod
     def samples(s: Sampler) -> Iterator[Sample]:
         yield s.case(s.ints(2, 3, low=0, high=7), s.floats(7, 4), dynamic=((0, 0), (0, 1)))
         yield s.case(s.ints(5, low=0, high=7, dtype=dtypes.int32), s.floats(7, 4), padding_idx=2)

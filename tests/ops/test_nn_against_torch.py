@@ -41,6 +41,20 @@ def test_conv() -> None:
         _check(case, run(x, _tensor(w), _tensor(case.operands["bias"]), a["strides"], 0, a["dilations"], a["groups"]))
 
 
+def test_same_padding_with_dilation_is_that_of_torch() -> None:
+    found = 0
+    for case in cases("conv"):
+        a, o = case.attrs, case.operands
+        if a["padding"] == "same_upper" and set(a["strides"]) == {1}:
+            run = {1: F.conv1d, 2: F.conv2d}[o["weight"].ndim - 2]
+            out = run(
+                _tensor(_first(case)), _tensor(o["weight"]), _tensor(o["bias"]), 1, "same", a["dilations"], a["groups"]
+            )
+            _check(case, out)
+            found += 1
+    assert found >= 2
+
+
 def test_conv_transpose() -> None:
     for case in cases("conv_transpose"):
         a, w = case.attrs, case.operands["weight"]

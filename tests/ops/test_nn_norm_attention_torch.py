@@ -167,6 +167,20 @@ def test_embedding() -> None:
         close(case.run()[0], F.embedding(indices, weight, case.attrs["padding_idx"]).numpy(), where=case)
 
 
+def test_gradient_of_embedding_spares_the_padding_row() -> None:
+    spared = 0
+    for case in cases("embedding"):
+        indices, padding = _t(case.operands["indices"].astype(np.int64)), case.attrs["padding_idx"]
+        weight = _t(case.operands["weight"]).requires_grad_()
+        out = F.embedding(indices, weight, padding)
+        cotangent = torch.arange(out.numel(), dtype=torch.float64).reshape(out.shape) + 1
+        out.backward(cotangent)
+        assert case.op.vjp is not None and weight.grad is not None
+        close(case.op.vjp(cotangent.numpy(), **case.operands, **case.attrs)["weight"], weight.grad.numpy(), where=case)
+        spared += padding is not None and bool((indices == padding).any())
+    assert spared
+
+
 def test_dropout() -> None:
     for case in cases("dropout"):
         x, p = case.operands["x"], case.attrs["p"]
