@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,23 +15,24 @@ from ir.core import Model
 
 @dataclass
 class Source:
-    """`native` is the live object or checked path that the importer reads and the runtime runs."""
+    """`native` is the live object or checked path that the importer reads and the runtime runs.
+
+    `own_inputs` are example inputs that came with the source (a factory may return them); the user's outrank them.
+    """
 
     given: Any
     framework: str
     native: Any
     options: ImportOptions
+    own_inputs: Any = None
 
     def load(self, inputs: Any = None) -> Model:
         """The model in the IR. Raises ConversionError naming everything unsupported at once."""
-        model = self._importer().load(self.native, inputs, options=self.options)
-        model.metadata.setdefault(
-            "source", str(self.given) if isinstance(self.given, (str, Path)) else type(self.given).__name__
-        )
+        importer = importlib.import_module(f"converter.importers.{self.framework}")
+        model: Model = importer.load(self.native, self.own_inputs if inputs is None else inputs, options=self.options)
+        label = str(self.given) if isinstance(self.given, (str, Path)) else type(self.given).__name__
+        model.metadata.setdefault("source", label)
         return model
-
-    def _importer(self) -> Any:
-        return importlib.import_module(f"converter.importers.{self.framework}")
 
 
 def open_source(given: Any, framework: str | None = None, options: ImportOptions | None = None) -> Source:
@@ -39,11 +40,24 @@ def open_source(given: Any, framework: str | None = None, options: ImportOptions
     options = options or ImportOptions()
     found = framework or frameworks.detect(given)
     if found.startswith("package:"):
-        found = found.removeprefix("package:")
         from converter.runtimes.packages import load_package
 
-        return Source(given, found, load_package(Path(given)), options)
+        return Source(given, found.removeprefix("package:"), load_package(Path(given)), options)
     if found not in frameworks.SOURCES:
         raise UsageError(f"models of {found!r} cannot be read; known sources: {', '.join(frameworks.SOURCES)}")
-    importer = importlib.import_module(f"converter.importers.{found}")
-    return Source(given, found, importer.open_source(given, options), options)
+    if isinstance(given, (str, Path)) and found == "torch":
+        return _open_torch_file(given, options)
+    return Source(given, found, Path(given) if isinstance(given, str) else given, options)
+
+
+def _open_torch_file(given: str | Path, options: ImportOptions) -> Source:
+    """Open once, so that importer and runtime share one module.
+
+    Naming `file.py:factory` asks for that function to be run: it needs no further flag, unlike code inside a file.
+    """
+    frameworks.require("torch")
+    from converter.importers.torch.files import open_source as open_file
+
+    trusting = replace(options, trust=True) if ".py:" in str(given) else options
+    native, own_inputs = open_file(str(given), trusting)
+    return Source(given, "torch", native, options, own_inputs)
