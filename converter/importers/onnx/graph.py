@@ -94,6 +94,7 @@ class GraphImporter:
         self.recorded: set[str] = set()
         self.active: list[Any] = []  # functions being inlined, outermost first
         self.instances: dict[tuple[Path, str], int] = {}
+        self.derived: dict[Any, Ref] = {}  # parts of packed weights, so that a weight used twice stays one
         self._weights: dict[int, tuple[Stored, Value]] = {}
         self._count = 0
 
