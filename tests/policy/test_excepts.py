@@ -16,14 +16,14 @@ BLIND = {"Exception", "BaseException"}
 
 
 def blind_handlers(text: str) -> Iterator[int]:
-    """Lines of handlers that catch everything and give no reason."""
+    """Lines of handlers that catch everything, give no reason, and do not end by raising."""
     lines = text.splitlines()
     for node in ast.walk(ast.parse(text)):
         if not isinstance(node, ast.ExceptHandler):
             continue
         kinds = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
         is_blind = any(k is None or (isinstance(k, ast.Name) and k.id in BLIND) for k in kinds)
-        if is_blind and not REASON.search(lines[node.lineno - 1]):
+        if is_blind and not isinstance(node.body[-1], ast.Raise) and not REASON.search(lines[node.lineno - 1]):
             yield node.lineno
 
 
@@ -44,7 +44,8 @@ def test_no_blind_except(folder: str) -> None:
         ("except Exception:  # noqa: BLE001", True),
         ("except Exception:  # noqa: BLE001 - a report of what was seen", False),
         ("except ValueError:", False),
+        ("except Exception as e:\n    raise ValueError from e", False),
     ],
 )
 def test_the_finder_knows_blind_handlers(handler: str, blind: bool) -> None:
-    assert bool(list(blind_handlers(f"try:\n    pass\n{handler}\n    pass\n"))) is blind
+    assert bool(list(blind_handlers(f"try:\n    pass\n{handler}\n" + ("" if "raise" in handler else "    pass\n")))) is blind

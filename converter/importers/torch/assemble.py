@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 from converter.errors import ConversionError, UsageError
 from converter.importers.base import ImportOptions, Planner, apply_trainable
 from converter.importers.torch import families
@@ -20,7 +22,7 @@ from ir.types import symbol
 
 def assemble(
     program: Any, model: Model, plan: Planner, options: ImportOptions, *, parameters: tuple[Parameter, ...],
-    leaves: Mapping[str, str], labels: Mapping[str, Mapping[int, str]], examples: Mapping[str, tuple[int, ...]],
+    leaves: Mapping[str, str], labels: Mapping[str, Mapping[int, str]], examples: Mapping[str, tuple[int | None, ...]],
     entries: Iterable[Entry], scopes: Scopes,
 ) -> Model:  # fmt: skip
     """Read a functionalised program into `model`.
@@ -49,7 +51,7 @@ def assemble(
 
 def name_sizes(
     program: Any, leaves: Mapping[str, str], labels: Mapping[str, Mapping[int, str]],
-    examples: Mapping[str, tuple[int, ...]], model: Model,
+    examples: Mapping[str, tuple[int | None, ...]], model: Model,
 ) -> Sizes:  # fmt: skip
     """Bind torch's size symbols to the user's names; what became fixed or tied is noted on the model."""
     sizes = Sizes()
@@ -72,30 +74,31 @@ def name_sizes(
     return sizes
 
 
-def _bind_symbol(sizes: Sizes, name: str, label: str, example: int, model: Model) -> None:
+def _bind_symbol(sizes: Sizes, name: str, label: str, example: int | None, model: Model) -> None:
     known = sizes.by_symbol.get(name)
     if known is not None:
         if str(known) != label:
             _note(model, f"sizes {known} and {label} are always equal: the model's code makes them so")
         return
     sizes.bind(name, symbol(label))
-    sizes.hints.setdefault(label, example)
+    if example is not None:
+        sizes.hints.setdefault(label, example)
 
 
-def _bind_compound(sizes: Sizes, expr: Any, label: str, example: int) -> None:
+def _bind_compound(sizes: Sizes, expr: Any, label: str, example: int | None) -> None:
     """An input size such as 4*s0: a symbol that no input has bare gets the name of the size it counts."""
     unknown = [s for s in expr.free_symbols if str(s) not in sizes.by_symbol]
-    if len(unknown) > 1:
-        raise ConversionError(f"input size {label} is {expr}, which several unknown sizes decide")
-    for s in unknown:
-        import sympy
-
-        known = {k: sizes.example(sizes.by_symbol[str(k)]) for k in expr.free_symbols if k is not s}
-        solutions = [v for v in sympy.solve(expr.subs(known) - example, s) if v.is_Integer]
-        if len(solutions) != 1:
-            raise ConversionError(f"input size {label} is {expr}, which does not decide {s}")
-        sizes.bind(str(s), symbol(f"{label}_units"))
-        sizes.hints[f"{label}_units"] = int(solutions[0])
+    if not unknown:
+        return
+    if len(unknown) > 1 or len(expr.free_symbols) > 1:
+        raise ConversionError(f"input size {label} is {expr}, which several sizes decide; make one of them fixed")
+    (unit,) = unknown
+    step, offset = expr.coeff(unit), expr.subs(unit, 0)
+    if expr != step * unit + offset or not (step.is_Integer and offset.is_Integer):
+        raise ConversionError(f"input size {label} is {expr}, which does not decide {unit}; make it fixed")
+    sizes.bind(str(unit), symbol(f"{label}_units"))
+    if example is not None:
+        sizes.hints[f"{label}_units"] = (example - int(offset)) // int(step)
 
 
 def _results(program: Any, reader: Reader, items: list[Any]) -> Tree:
@@ -115,7 +118,7 @@ def _results(program: Any, reader: Reader, items: list[Any]) -> Tree:
         raise UsageError(f"the model's result cannot be described: {error}; return tensors, tuples and dicts") from None
     if not found:
         raise UsageError("the model returns no tensor")
-    reader.model.graph.set_outputs([by_mark[id(mark)] for _, mark in found])
+    reader.model.graph.set_outputs([found_value for _, mark in found if (found_value := by_mark[id(mark)]) is not None])
     return tree
 
 
@@ -131,7 +134,7 @@ def metadata(source: str, program: Any, model: Model) -> dict[str, Any]:
     digest = hashlib.blake2b(program.graph_module.code.encode(), digest_size=16)
     for weight in model.weights.values():
         digest.update(f"{weight.name} {weight.type}".encode())
-        digest.update(memoryview(weight.data.numpy().reshape(-1).copy().view("uint8")))
+        digest.update(np.ascontiguousarray(weight.data.numpy()).view(np.uint8).data)
     return {
         "framework": "torch", "versions": {"torch": torch.__version__}, "source": source, "fingerprint": digest.hexdigest(),
     }  # fmt: skip

@@ -11,7 +11,8 @@ from converter.importers.torch.dtypes import ir_dtype, torch_dtype
 from ir.core import Model, Value
 from ir.types import Dim, DimExpr, DType, dtypes
 
-Result = Value | Sequence[Value] | None
+Result = Value | Sequence[Value | None]
+"""What a rule gives: one value, or one for each result of the op (None for a result that cannot be had)."""
 RuleFn = Callable[["TorchContext", "Call"], Result]
 rule: RuleTable[RuleFn] = RuleTable("converter/importers/torch")
 """Every rule by the overload's full name: `aten.add.Tensor`."""

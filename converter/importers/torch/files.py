@@ -2,16 +2,160 @@
 
 from __future__ import annotations
 
+import importlib.util
+import pickletools
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-from converter.errors import UsageError
+from converter.errors import ConversionError, UntrustedSource, UsageError
 from converter.importers.base import ImportOptions
+from converter.importers.torch import archive
 
 TORCHSCRIPT = (
-    "{} is a TorchScript program, which cannot be read yet; export the original module: torch.export.export(model, inputs)"
+    "{}: TorchScript programs cannot be read yet; export the original module: torch.export.export(model, inputs)"
 )
+_STATE_DICT = (
+    "{}: holds weights (a state dict), not a model; build the module, load_state_dict() into it and pass the module, "
+    "or name a function that does: file.py:factory"
+)
+_WHOLE = "{}: a pickled module ({}); unpickling executes code from the file: pass trust=True (--trust) only if you know it"
 
 
 def open_source(text: str, options: ImportOptions) -> tuple[Any, Any]:
-    """A model (and its example inputs, where the file brings them) from a path."""
-    raise UsageError(f"{text}: not read yet")
+    """A module or ExportedProgram from a path, and its example inputs where the file brings them (else None).
+
+    Raises UsageError for files that hold no model, UntrustedSource where reading would execute code.
+    """
+    file, _, factory = text.rpartition(":")
+    if file.endswith(".py") and factory.isidentifier():
+        return call_factory(Path(file), factory, options)
+    path = Path(text)
+    if not path.is_file():
+        raise UsageError(f"{path}: no such file")
+    if not zipfile.is_zipfile(path):
+        return _bare_pickle(path, options)
+    try:
+        with zipfile.ZipFile(path) as zipped:
+            return _open_zip(path, zipped, options)
+    except (zipfile.BadZipFile, EOFError) as error:
+        raise UsageError(f"{path}: a damaged archive: {error}") from None
+
+
+def _open_zip(path: Path, zipped: zipfile.ZipFile, options: ImportOptions) -> tuple[Any, Any]:
+    names = zipped.namelist()
+    if any(n.endswith("/archive_format") or n == "archive_format" for n in names):
+        return archive.load_program(path, zipped, options), None
+    if any("/code/" in n and n.endswith(".py") for n in names) or any(n.endswith("/constants.pkl") for n in names):
+        raise ConversionError(TORCHSCRIPT.format(path))
+    member = next((n for n in names if n.endswith("/data.pkl") or n == "data.pkl"), None)
+    if member is None:
+        raise UsageError(f"{path}: a zip archive that is no PyTorch file")
+    return _pickle(path, zipped.read(member), options)
+
+
+def _bare_pickle(path: Path, options: ImportOptions) -> tuple[Any, Any]:
+    """A file of the format before PyTorch 1.6, or no PyTorch file at all."""
+    head = path.read_bytes()
+    if not head.startswith(b"\x80"):
+        raise UsageError(f"{path}: neither a PyTorch archive nor a pickle")
+    return _pickle(path, head, options)
+
+
+def _pickle(path: Path, data: bytes, options: ImportOptions) -> tuple[Any, Any]:
+    try:
+        named = list(pickle_globals(data))
+    except ValueError as error:
+        raise UsageError(f"{path}: a damaged or truncated pickle: {error}") from None
+    foreign = [n for n in named if n not in SAFE_GLOBALS]
+    if not foreign:
+        raise UsageError(_STATE_DICT.format(path))
+    if not options.trust:
+        raise UntrustedSource(_WHOLE.format(path, ", ".join(dict.fromkeys(foreign[:3]))))
+    return _unpickle(path), None
+
+
+def _unpickle(path: Path) -> Any:
+    import torch
+
+    try:
+        loaded = torch.load(path, map_location="cpu", weights_only=False)
+    except Exception as error:  # unpickling runs the file's code, which may raise anything
+        raise UsageError(f"{path}: cannot be unpickled: {type(error).__name__}: {error}") from error
+    if not isinstance(loaded, torch.nn.Module):
+        raise UsageError(_STATE_DICT.format(path))
+    return loaded
+
+
+SAFE_GLOBALS = frozenset({
+    "collections OrderedDict", "torch Size", "torch device", "torch.serialization _get_layout",
+    *(f"torch._utils {f}" for f in (
+        "_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_tensor_v3", "_rebuild_parameter",
+    )),
+    *(f"torch {k}Storage" for k in (
+        "Float", "Double", "Half", "BFloat16", "Long", "Int", "Short", "Char", "Byte", "Bool", "ComplexFloat", "ComplexDouble",
+    )),
+    "torch.storage UntypedStorage", "torch.storage TypedStorage", "torch.nn.parameter Parameter", "torch Tensor",
+})  # fmt: skip
+"""What pickles of plain tensors name. None of these executes anything of the file's."""
+
+
+def pickle_globals(data: bytes) -> Iterator[str]:
+    """`module name` of everything a pickle would import, read as data; raises ValueError on a damaged one.
+
+    Files of the old format are several pickles in a row, followed by raw storages: the first pickles are enough.
+    """
+    import io
+
+    stream = io.BytesIO(data)
+    strings: list[str] = []
+    for _ in range(5):
+        for opcode, argument, _ in pickletools.genops(stream):
+            if opcode.name in ("GLOBAL", "INST"):
+                yield str(argument)
+            elif opcode.name == "STACK_GLOBAL":
+                yield " ".join(strings[-2:]) if len(strings) >= 2 else "unknown unknown"
+            elif isinstance(argument, str):
+                strings.append(argument)
+        if stream.read(1) != b"\x80":
+            return
+        stream.seek(-1, 1)
+
+
+def call_factory(path: Path, factory: str, options: ImportOptions) -> tuple[Any, Any]:
+    """Run `factory()` of a Python file: it returns a module, or a module and its example inputs.
+
+    Raises UntrustedSource without `options.trust`: the file is executed.
+    """
+    if not path.is_file():
+        raise UsageError(f"{path}: no such file")
+    if not options.trust:
+        raise UntrustedSource(f"{path}: would be executed; pass trust=True (--trust) if you know it")
+    made = _function(path, factory)()
+    if isinstance(made, tuple) and len(made) == 2:
+        return made
+    return made, None
+
+
+def _function(path: Path, factory: str) -> Any:
+    name = f"isomorph_source_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise UsageError(f"{path}: cannot be loaded as a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # classes defined there must be found again by name
+    folder = str(path.resolve().parent)
+    sys.path.insert(0, folder)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # the user's file may raise anything
+        raise UsageError(f"{path}: fails when executed: {type(error).__name__}: {error}") from error
+    finally:
+        sys.path.remove(folder)
+    function = getattr(module, factory, None)
+    if not callable(function):
+        known = [n for n, v in vars(module).items() if callable(v) and not n.startswith("_") and getattr(v, "__module__", "") == name]
+        raise UsageError(f"{path}: has no function {factory!r}; it defines {', '.join(known) or 'none'}")
+    return function

@@ -206,12 +206,13 @@ def _apply_dynamic(example: Example, dynamic: Mapping[str, Any], reader: _Leaves
             raise UsageError(f"dynamic: no input is called {key!r}; inputs are {', '.join(names)}")
         for name in hits:
             rank = dict(example.leaves)[name].dim()
-            example.dims[name] = {**example.dims[name], **_named_axes(name, axes, rank)}
+            example.dims[name] = {**example.dims[name], **named_axes(name, axes, rank)}
     _check_sizes(example)
     return _enlarge(example, reader)
 
 
-def _named_axes(name: str, axes: Any, rank: int) -> dict[int, str]:
+def named_axes(name: str, axes: Any, rank: int) -> dict[int, str]:
+    """Axis -> size name, from a list of axes or names, or a mapping axis -> name; raises UsageError."""
     pairs: list[tuple[Any, Any]]
     if isinstance(axes, Mapping):
         pairs = list(axes.items())

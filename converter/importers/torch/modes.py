@@ -20,6 +20,9 @@ _TRAIN_FLAG = {
     "aten.batch_norm.default": 5, "aten.lstm.input": 7, "aten.gru.input": 7, "aten.rnn_tanh.input": 7, "aten.rnn_relu.input": 7,
     "isomorph.lstm.default": 11, "isomorph.gru.default": 10, "isomorph.rnn.default": 10, **dict.fromkeys(_DROPOUTS, 2),
 }  # fmt: skip
+_VALUELESS = (
+    "aten.contiguous", "aten.clone", "aten._assert", "aten.detach", "aten.alias", "aten.lift_fresh", "aten.sym_",
+)  # fmt: skip
 _SDPA = "aten.scaled_dot_product_attention.default"
 
 
@@ -144,7 +147,7 @@ def argument(node: Any, position: int, name: str = "", default: Any = None) -> A
 
 
 def _comparable(graph: Any) -> Iterable[Any]:
-    """Call nodes, without the counters that only training advances."""
+    """Call nodes, without the counters that only training advances and without what changes no value."""
     counters: set[Any] = set()
     for node in graph.nodes:
         if node.op == "placeholder" and node.name.endswith("num_batches_tracked"):
@@ -152,8 +155,8 @@ def _comparable(graph: Any) -> Iterable[Any]:
         elif node.op == "call_function":
             if str(node.target).startswith("aten.add") and node.args and node.args[0] in counters:
                 counters.add(node)
-                continue
-            yield node
+            elif not str(node.target).startswith(_VALUELESS):
+                yield node
 
 
 def _key(node: Any) -> tuple[str, str]:

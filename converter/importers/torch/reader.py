@@ -149,7 +149,7 @@ class Reader:
             self._check(node, result, meta)
             if not result.name and result.producer is not None:
                 result.name = node.name
-        elif result is not None:
+        else:
             for i, (value, m) in enumerate(zip(result, meta, strict=True)):
                 if value is not None and m is not None:
                     self._check(node, value, m)

@@ -26,12 +26,13 @@ def _unary_float(op: str) -> RuleFn:
     return convert
 
 
-def _rounding(op: str) -> RuleFn:
-    def convert(c: TorchContext, a: Call) -> Value:
-        x = a.value("self")
-        return getattr(c.b, op)(x) if x.type.dtype.is_float else x
+def _round_to(c: TorchContext, a: Call, op: str) -> Value:
+    x = a.value("self")
+    return getattr(c.b, op)(x) if x.type.dtype.is_float else x
 
-    return convert
+
+def _rounding(op: str) -> RuleFn:
+    return lambda c, a: _round_to(c, a, op)
 
 
 for _name in _UNARY_FLOAT:
@@ -71,7 +72,7 @@ def square(c: TorchContext, a: Call) -> Value:
 def round_decimals(c: TorchContext, a: Call) -> Value:
     if a.lit("decimals") != 0:
         c.refuse("rounding to decimals is not exact in the IR")
-    return _rounding("round")(c, a)  # type: ignore[return-value]
+    return _round_to(c, a, "round")
 
 
 @rule("aten.frac.default")
@@ -137,6 +138,10 @@ def mul(c: TorchContext, a: Call) -> Value:
 
 @rule("aten.div.Tensor", "aten.div.Scalar", "aten.true_divide.Tensor", "aten.divide.Tensor")
 def div(c: TorchContext, a: Call) -> Value:
+    return _true_div(c, a)
+
+
+def _true_div(c: TorchContext, a: Call) -> Value:
     dtype = wide(c, a, a.dtype)
     return c.cast(c.b.div(a.operand("self", dtype), a.operand("other", dtype)), a.dtype)
 
@@ -145,9 +150,9 @@ def div(c: TorchContext, a: Call) -> Value:
 def div_mode(c: TorchContext, a: Call) -> Value:
     mode = a.lit("rounding_mode")
     if mode is None:
-        return div(c, a)
+        return _true_div(c, a)
     if mode == "floor":
-        return floor_divide(c, a)
+        return _binary(c, a, "floor_div")
     if mode != "trunc":
         c.refuse(f"rounding_mode={mode!r} is unknown")
     dtype = a.promoted("self", "other")

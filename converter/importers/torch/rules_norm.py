@@ -27,7 +27,7 @@ def layer_norm(c: TorchContext, a: Call) -> Value | list[Value | None]:
     a.raw("cudnn_enable") if a.has("cudnn_enable") else None
     axes = tuple(range(-len(a.dims("normalized_shape")), 0))
     out = _mixed(c, a, "input", lambda x, w, b: c.b.layer_norm(x, w, b, axes=axes, eps=a.lit("eps")))
-    return [out, None, None] if "native" in str(a.node.target) else out  # type: ignore[return-value]
+    return [out, None, None] if "native" in str(a.node.target) else out
 
 
 @rule("aten.rms_norm.default")

@@ -139,6 +139,10 @@ def topk(c: TorchContext, a: Call) -> list[Value]:
 
 @rule("aten.sort.default", "aten.sort.stable")
 def sort(c: TorchContext, a: Call) -> list[Value]:
+    return _sorted(c, a)
+
+
+def _sorted(c: TorchContext, a: Call) -> list[Value]:
     x = a.value("self")
     stable = bool(a.lit("stable")) if a.has("stable") else False
     return list(c.b.sort(x, axis=a.axis("dim", x.type.rank), descending=a.lit("descending"), stable=stable))
@@ -146,7 +150,7 @@ def sort(c: TorchContext, a: Call) -> list[Value]:
 
 @rule("aten.argsort.default", "aten.argsort.stable")
 def argsort(c: TorchContext, a: Call) -> Value:
-    return sort(c, a)[1]
+    return _sorted(c, a)[1]
 
 
 @rule("aten.count_nonzero.dim_IntList", "aten.count_nonzero.default")
