@@ -146,7 +146,7 @@ class Context:
         made, results = [], []
         for i in range(outputs):
             var = _variable(schema.outputs, i)
-            declared = variables.get(var) or schema_dtype(var) or dtype
+            declared = variables.get(var) or schema_dtype(var) or dtype or _only_dtype(schema, var)
             if declared is None:
                 raise AssertionError(f"{kind}: output {i} has no known dtype")
             made.append(Tensor("", wide.get(var, declared)))
@@ -203,6 +203,12 @@ class Context:
 
 def _allowed(schema: Any, var: str) -> list[str]:
     return next((list(c.allowed_type_strs) for c in schema.type_constraints if c.type_param_str == var), [])
+
+
+def _only_dtype(schema: Any, var: str) -> DType | None:
+    """The dtype of a type variable that admits one."""
+    allowed = _allowed(schema, var)
+    return schema_dtype(allowed[0]) if len(allowed) == 1 else None
 
 
 def _schema(kind: str, opset: int) -> Any:

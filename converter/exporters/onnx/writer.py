@@ -51,11 +51,9 @@ def nbytes(weight: Weight) -> int:
 def _model_proto(model: Model, built: Built, opset: int) -> onnx.ModelProto:
     from onnx import helper
 
-    from converter import __version__
-
     proto = helper.make_model(
         built.graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=IR_VERSION, producer_name="isomorph",
-        producer_version=__version__,
+        producer_version=_version(),
     )  # fmt: skip
     properties = {
         "signature": to_json(model.signature), "modules": model.modules, "notes": [*model.notes, *built.notes],
@@ -69,6 +67,16 @@ def _model_proto(model: Model, built: Built, opset: int) -> onnx.ModelProto:
         entry = proto.metadata_props.add()
         entry.key, entry.value = PREFIX + key, json.dumps(value)
     return proto
+
+
+def _version() -> str:
+    """Our own version; empty where the package runs without being installed."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("isomorph")
+    except PackageNotFoundError:
+        return ""
 
 
 def _is_json(value: Any) -> bool:

@@ -1,0 +1,77 @@
+"""Activations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from converter.exporters.onnx.context import Context, Tensor
+from converter.exporters.onnx.table import rule
+from ir.core import Node
+from ir.types import normalize_axis
+
+PLAIN = {"sigmoid": "Sigmoid", "softsign": "Softsign"}
+WITH_ALPHA = {"leaky_relu": "LeakyRelu", "elu": "Elu", "celu": "Celu"}
+
+
+@rule("relu")
+def relu(c: Context, node: Node) -> Tensor:
+    return c.op("Relu", c.x(node, "x"))
+
+
+@rule(*PLAIN)
+def plain(c: Context, node: Node) -> Tensor:
+    return c.op(PLAIN[node.op.name], c.x(node, "x"))
+
+
+@rule(*WITH_ALPHA)
+def with_alpha(c: Context, node: Node) -> Tensor:
+    return c.op(WITH_ALPHA[node.op.name], c.x(node, "x"), alpha=node.attrs["alpha"])
+
+
+@rule("selu")
+def selu(c: Context, node: Node) -> Tensor:
+    return c.op("Selu", c.x(node, "x"), alpha=node.attrs["alpha"], gamma=node.attrs["gamma"])
+
+
+@rule("hard_sigmoid")
+def hard_sigmoid(c: Context, node: Node) -> Tensor:
+    return c.op("HardSigmoid", c.x(node, "x"), alpha=node.attrs["alpha"], beta=node.attrs["beta"])
+
+
+def exact_softplus(node: Node) -> str | None:
+    """ONNX's Softplus has neither scale nor threshold."""
+    plain_ = node.attrs["beta"] == 1 and node.attrs["threshold"] == math.inf
+    return None if plain_ else "ONNX's Softplus has neither scale nor threshold"
+
+
+@rule("softplus", accepts=exact_softplus)
+def softplus(c: Context, node: Node) -> Tensor:
+    return c.op("Softplus", c.x(node, "x"))
+
+
+@rule("prelu")
+def prelu(c: Context, node: Node) -> Tensor:
+    """The slope is reshaped to lie along its axis."""
+    x, slope = c.x(node, "x"), c.x(node, "slope")
+    rank = node.operand("x").type.rank
+    axis = node.attrs["axis"]
+    behind = 0 if axis is None else rank - 1 - normalize_axis(axis, rank)
+    if behind:
+        slope = c.op("Unsqueeze", slope, c.ints(range(1, behind + 1)))
+    if node.output.type.shape != node.operand("x").type.shape:
+        x = c.op("Expand", x, c.dims(node.output.type.shape))
+    return c.op("PRelu", x, slope)
+
+
+def along_axis(name: str) -> Callable[[Context, Node], Tensor]:
+    """A rule for an op normalised along `axis`."""
+
+    def write(c: Context, node: Node) -> Tensor:
+        return c.op(name, c.x(node, "x"), axis=node.attrs["axis"])
+
+    return write
+
+
+rule("softmax")(along_axis("Softmax"))
+rule("log_softmax")(along_axis("LogSoftmax"))

@@ -1,0 +1,27 @@
+"""Matrix products, the linear layer and Einstein sums."""
+
+from __future__ import annotations
+
+from converter.exporters.onnx.context import Context, Tensor
+from converter.exporters.onnx.table import rule
+from ir.core import Node
+
+
+@rule("matmul")
+def matmul(c: Context, node: Node) -> Tensor:
+    return c.op("MatMul", c.x(node, "x"), c.x(node, "y"))
+
+
+@rule("linear")
+def linear(c: Context, node: Node) -> Tensor:
+    """Gemm for a matrix, which reads the weight as it lies; else MatMul with the weight transposed in the graph."""
+    x, weight, bias = c.x(node, "x"), c.x(node, "weight"), c.maybe(node, "bias")
+    if node.operand("x").type.rank == 2:
+        return c.op("Gemm", x, weight, bias, transB=1)
+    out = c.op("MatMul", x, c.op("Transpose", weight, perm=[1, 0]))
+    return out if bias is None else c.op("Add", out, bias)
+
+
+@rule("einsum")
+def einsum(c: Context, node: Node) -> Tensor:
+    return c.op("Einsum", *c.inputs(node), equation=node.attrs["equation"])
