@@ -2,12 +2,15 @@
 
 Kernels see only dtypes NumPy computes in: half floats are widened to float32 before an op and, in exact mode, rounded
 to the declared dtype after it (one rounding per op, as accelerators do).
+
+A value is forgotten after its last reader, so that a run holds little more than the widest cut of the graph; weights
+are read, widened and forgotten in the same way. Observers see every value; `run_all` keeps them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -15,9 +18,11 @@ import numpy as np
 from ir.core.graph import Graph, Node, Value
 from ir.core.model import Model
 from ir.eval.bind import bind_shape
+from ir.eval.lifetime import last_reads
 from ir.ops.define import OpDef
 from ir.types import DType, TensorType, dtypes, type_of
 from ir.types.dim import DimExpr, evaluate_dim
+from ir.types.shape import evaluate_shape
 
 Mode = Literal["exact", "reference"]
 Observer = Callable[[Value, np.ndarray], None]
@@ -57,6 +62,23 @@ class Evaluator:
         state = {name: run.value(v) for name, v in model.state.items()}
         return dict(zip(model.signature.output_names, outs, strict=True)), state
 
+    def run_all(
+        self, model: Model, inputs: Mapping[str, np.ndarray], weights: Mapping[str, np.ndarray] | None = None
+    ) -> dict[Value, np.ndarray]:
+        """Every value that a run computes, inputs included, as held between ops; of a body, those of its last call.
+
+        `observe` is told as well. Raises EvaluationError.
+        """
+        found: dict[Value, np.ndarray] = {}
+
+        def keep(value: Value, array: np.ndarray) -> None:
+            found[value] = array
+            if self.observe is not None:
+                self.observe(value, array)
+
+        replace(self, observe=keep).run_with_state(model, inputs, weights)
+        return found
+
     def storage(self, dtype: DType) -> DType:
         """The dtype in which values declared as `dtype` are held between ops."""
         if self.mode == "exact":
@@ -87,13 +109,20 @@ class _Run:
         self.env: dict[str, int] = {}
         self.values: dict[Value, np.ndarray] = {}
         self.rng = np.random.default_rng(settings.seed)
+        self.kept = frozenset(model.state.values())
+        self._plans: dict[Graph, dict[Node, tuple[Value, ...]]] = {}
 
     def graph(self, graph: Graph, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         for value, array in zip(graph.inputs, inputs, strict=True):
             self._check_input(value, array)
             self._store(value, array)
+        if graph not in self._plans:
+            self._plans[graph] = last_reads(graph, self.kept)
+        done = self._plans[graph]
         for node in graph:
             self.node(node)
+            for value in done.get(node, ()):
+                self.values.pop(value, None)
         return [self.value(v) for v in graph.outputs]
 
     def _check_input(self, value: Value, array: np.ndarray) -> None:
@@ -120,7 +149,8 @@ class _Run:
 
     def _held(self, array: np.ndarray, dtype: DType) -> np.ndarray:
         held = self.s.storage(dtype).numpy
-        return array if array.dtype == held else array.astype(held)
+        with np.errstate(all="ignore"):  # overflow of a narrow float is infinity
+            return array if array.dtype == held else array.astype(held)
 
     def _store(self, value: Value, array: np.ndarray) -> None:
         self.values[value] = self._held(array, value.type.dtype)
@@ -138,7 +168,7 @@ class _Run:
 
     def node(self, node: Node) -> None:
         operands = {k: self._operand(v) for k, v in node.operands.items()}
-        bodies = {k: self._body(b) for k, b in node.bodies.items()}
+        bodies = {k: _Body(self, b) for k, b in node.bodies.items()}
         try:
             results = evaluate_op(
                 self.s, node.op, operands, concrete_attrs(node.op, node.attrs, self.env, self.s), bodies, self.rng
@@ -162,20 +192,43 @@ class _Run:
                 f"{node.op.name} ({node.origin}) declared {value.type}, computed {list(array.shape)}: {error}"
             ) from None
 
-    def _body(self, body: Graph) -> Callable[..., tuple[np.ndarray, ...]]:
-        def call(*arrays: np.ndarray) -> tuple[np.ndarray, ...]:
-            outer = dict(self.env)
-            try:
-                return tuple(
-                    self._operand_array(v, a) for v, a in zip(body.outputs, self.graph(body, arrays), strict=True)
-                )
-            finally:
-                self.env = outer
-
-        return call
+    def call(self, body: Graph, arrays: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
+        """Run a body on arrays as kernels see them; symbols bound inside end with the call."""
+        held = [self._held(a, v.type.dtype) for v, a in zip(body.inputs, arrays, strict=True)]
+        outer = dict(self.env)
+        try:
+            return tuple(self._operand_array(v, a) for v, a in zip(body.outputs, self.graph(body, held), strict=True))
+        finally:
+            self.env = outer
+            for value in (*body.inputs, *(v for v in body.outputs if not v.is_weight)):
+                self.values.pop(value, None)
 
     def _operand_array(self, value: Value, array: np.ndarray) -> np.ndarray:
         return array.astype(self.s.compute(value.type.dtype).numpy)
+
+
+class _Body:
+    """A body as an op's `evaluate` sees it (`ir.ops.control.Body`)."""
+
+    def __init__(self, run: _Run, graph: Graph) -> None:
+        self.run = run
+        self.graph = graph
+        self.outputs = len(graph.outputs)
+
+    def __call__(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+        return self.run.call(self.graph, arrays)
+
+    def empty(self, index: int, inputs: Sequence[np.ndarray]) -> np.ndarray:
+        """Zeros as output `index` would be for these inputs, from its type; ValueError where that does not tell."""
+        env = dict(self.run.env)
+        for value, array in zip(self.graph.inputs, inputs, strict=True):
+            bind_shape(value.type.shape, array.shape, env)
+        t = self.graph.outputs[index].type
+        try:
+            shape = evaluate_shape(t.shape, env)
+        except KeyError as error:
+            raise ValueError(f"no trip ran, so the size {error.args[0]} of {t} is unknown") from None
+        return np.zeros(shape, self.run.s.compute(t.dtype).numpy)
 
 
 def evaluate_op(

@@ -31,6 +31,10 @@ class Relu(UnaryReal):
         return np.maximum(x, np.zeros((), x.dtype))
 
     @staticmethod
+    def vjp(cotangent: Array, x: Array) -> dict[str, Array]:
+        return {"x": cotangent * (x > 0)}
+
+    @staticmethod
     def decompose(b: Builder, x: Value) -> Value:
         return b.maximum(x, 0)
 

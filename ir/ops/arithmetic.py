@@ -172,6 +172,19 @@ def _signs_differ(b: Builder, rest: Value, y: Value) -> Value:
     return b.and_(b.not_equal(rest, 0), b.xor(b.less(rest, 0), b.less(y, 0)))
 
 
+def _summed(gradient: Array, shape: tuple[int, ...]) -> Array:
+    """A gradient of the broadcast operand, added up to the operand's own shape."""
+    extra = tuple(range(gradient.ndim - len(shape)))
+    stretched = tuple(i for i, d in enumerate(shape, len(extra)) if d == 1)
+    return gradient.sum(axis=(*extra, *stretched), keepdims=True).reshape(shape)
+
+
+def _split(cotangent: Array, x: Array, y: Array, x_wins: Array) -> dict[str, Array]:
+    """The cotangent goes to the operand that was taken, half to each where they are equal."""
+    share = np.where(x == y, 0.5, x_wins)
+    return {"x": _summed(cotangent * share, x.shape), "y": _summed(cotangent * (1 - share), y.shape)}
+
+
 @op
 class Maximum(Binary):
     """The larger of two; NaN where either is NaN."""
@@ -179,6 +192,10 @@ class Maximum(Binary):
     @staticmethod
     def evaluate(x: Array, y: Array) -> Array:
         return np.maximum(x, y)
+
+    @staticmethod
+    def vjp(cotangent: Array, x: Array, y: Array) -> dict[str, Array]:
+        return _split(cotangent, x, y, x > y)
 
 
 @op
@@ -188,6 +205,10 @@ class Minimum(Binary):
     @staticmethod
     def evaluate(x: Array, y: Array) -> Array:
         return np.minimum(x, y)
+
+    @staticmethod
+    def vjp(cotangent: Array, x: Array, y: Array) -> dict[str, Array]:
+        return _split(cotangent, x, y, x < y)
 
 
 @op

@@ -20,15 +20,6 @@ if TYPE_CHECKING:
 Number = bool | int | float
 
 
-def check_representable(value: Number, dtype: DType, where: str) -> None:
-    """Raise ValueError where a Python number is not exactly a value of an integer or bool type (floats round)."""
-    whole = isinstance(value, int) or value.is_integer()
-    if dtype.is_bool and value not in (0, 1):
-        raise ValueError(f"{where}: {value} is not a bool")
-    if dtype.is_integer and not (whole and dtype.min <= value <= dtype.max):
-        raise ValueError(f"{where}: {value} is not a value of {dtype}")
-
-
 @op
 class Constant:
     """A small tensor fixed at conversion; large ones are weights."""
@@ -64,7 +55,8 @@ class Full:
     def infer(shape: tuple[Dim, ...], value: Number, dtype: DType) -> TensorType:
         if any(isinstance(d, int) and d < 0 for d in shape):
             raise ValueError(f"full: negative size in {list(shape)}")
-        check_representable(value, dtype, "full")
+        if not dtype.holds(value):
+            raise ValueError(f"full: {value} is not a value of {dtype}")
         return TensorType(dtype, shape)
 
     @staticmethod

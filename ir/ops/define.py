@@ -18,9 +18,12 @@ or the name of an earlier operand whose dtype it must share. Annotated class att
 `infer` and `evaluate` get every operand and attribute by keyword; an absent optional operand is None, a variadic one
 a tuple. Flags: `modal` (evaluate takes `training: bool`), `random` (evaluate takes `rng`, used only where the op draws),
 `discontinuous` (a tiny input change may flip the result). `roles` names the axes of weight operands
-(`{"weight": "O I S*"}`), so that importers and exporters permute with `ir.data.role_permutation`. `decompose(b, ...)` takes values in place of
+(`{"weight": "O I S*"}`), so that importers and exporters permute with `ir.data.role_permutation`.
+`decompose(b, ...)` takes values in place of
 types and returns the outputs made of smaller ops; it raises NotImplementedError, before it makes any node, where these
 operands and attributes have no such form.
+`vjp(cotangent, **operands, **attributes)` maps operand names to gradients, in NumPy; an op has one only where the
+agreed gradient is not the plain derivative (ties, duplicates).
 """
 
 from __future__ import annotations

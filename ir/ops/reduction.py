@@ -124,6 +124,10 @@ class ReduceMax(_Reduction):
     def evaluate(x: Array, axes: Axes, keepdims: bool) -> Array:
         return np.max(x, axis=axes, keepdims=keepdims)
 
+    @staticmethod
+    def vjp(cotangent: Array, x: Array, axes: Axes, keepdims: bool) -> dict[str, Array]:
+        return _shared(cotangent, x, np.max(x, axis=axes, keepdims=keepdims), axes, keepdims)
+
 
 @op
 class ReduceMin(_Reduction):
@@ -136,6 +140,19 @@ class ReduceMin(_Reduction):
     @staticmethod
     def evaluate(x: Array, axes: Axes, keepdims: bool) -> Array:
         return np.min(x, axis=axes, keepdims=keepdims)
+
+    @staticmethod
+    def vjp(cotangent: Array, x: Array, axes: Axes, keepdims: bool) -> dict[str, Array]:
+        return _shared(cotangent, x, np.min(x, axis=axes, keepdims=keepdims), axes, keepdims)
+
+
+def _shared(cotangent: Array, x: Array, chosen: Array, axes: Axes, keepdims: bool) -> dict[str, Array]:
+    """The cotangent of an extreme, in equal parts on the elements equal to it."""
+    axis = reduced_axes(axes, x.ndim)
+    if not keepdims:
+        cotangent, chosen = np.expand_dims(cotangent, axis), np.expand_dims(chosen, axis)
+    tied = (x == chosen) | (np.isnan(x) & np.isnan(chosen))
+    return {"x": tied * (cotangent / np.maximum(tied.sum(axis=axis, keepdims=True), 1))}
 
 
 class _BoolReduction(_Reduction):

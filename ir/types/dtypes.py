@@ -62,6 +62,13 @@ class DType:
         """Highest finite value."""
         return _bound(self, "max")
 
+    def holds(self, value: bool | int | float) -> bool:
+        """Whether a Python number is a value of this type; floats may round, integers and booleans must be exact."""
+        if self.is_bool:
+            return value in (0, 1)
+        whole = isinstance(value, int) or value.is_integer()
+        return not self.is_integer or (whole and self.min <= value <= self.max)
+
     @property
     def eps(self) -> float:
         """Distance from 1 to the next larger float (of the real part, for complex)."""

@@ -253,6 +253,14 @@ def test_numbers_become_constants_of_the_peer() -> None:
     assert out.type.dtype == constant.output.type.dtype == dtypes.bfloat16
 
 
+@pytest.mark.parametrize(("kind", "value"), [("int64", 0.5), ("uint8", -1), ("int8", 128), ("int32", float("nan"))])
+def test_numbers_that_a_type_does_not_hold_are_refused(kind: str, value: float) -> None:
+    graph = Graph()
+    x = graph.add_input(tensor_type(kind, 3), "x")
+    with pytest.raises(ValueError, match=f"is not a value of {kind}"):
+        Builder(graph).add(x, value)
+
+
 def test_builder_refuses() -> None:
     graph = Graph()
     x, i = graph.add_input(FLOAT, "x"), graph.add_input(tensor_type("int64", 2), "i")

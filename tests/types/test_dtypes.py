@@ -37,6 +37,19 @@ def test_float_bounds(kind: DType) -> None:
     assert kind.is_half == (kind.is_float and kind.bits < 32)
 
 
+@pytest.mark.parametrize(
+    ("kind", "value", "held"),
+    [
+        ("int8", 127, True), ("int8", 128, False), ("uint8", -1, False), ("int64", 2.0, True), ("int64", 2.5, False),
+        ("int64", float("inf"), False), ("int64", float("nan"), False), ("bool", 1, True), ("bool", 2, False),
+        ("bool", 0.0, True), ("float16", 1e9, True), ("float32", float("nan"), True), ("int4", -8, True),
+        ("int4", 8, False),
+    ],
+)  # fmt: skip
+def test_numbers_a_type_holds(kind: str, value: float, held: bool) -> None:
+    assert dtype(kind).holds(value) is held
+
+
 def test_parts_of_complex() -> None:
     assert dtypes.complex64.real is dtypes.float32
     assert dtypes.float64.complex is dtypes.complex128
