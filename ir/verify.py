@@ -225,7 +225,8 @@ def _types(model: Model) -> Iterator[Violation]:
     equalities = _equalities(model.assumptions)
     for node in _nodes(model):
         try:
-            inferred = infer_node(node)
+            with recording_assumptions():  # those of a check are not the model's
+                inferred = infer_node(node)
         except _REFUSALS as error:
             yield Violation("IR008", f"{node.op.name} does not apply: {error}", _at(node))
             continue
@@ -243,8 +244,7 @@ def infer_node(node: Node) -> tuple[TensorType, ...]:
         for k, x in node.operands.items()
         if x is not None
     }
-    with recording_assumptions():
-        return node.op.infer_types(given, node.attrs, node.bodies)
+    return node.op.infer_types(given, node.attrs, node.bodies)
 
 
 def _equalities(assumptions: list[Assumption]) -> dict[str, Dim]:

@@ -13,6 +13,7 @@ from ir.core.walk import walk
 from ir.passes.base import Pass, Rewriter, home
 
 _REFUSALS = (TypeError, ValueError, NotImplementedError)
+_DEPTH = 30  # an op may decompose into itself with simpler attributes, but not for ever
 Wanted = Callable[[Node], bool]
 
 
@@ -44,8 +45,8 @@ class Decompose(Pass):
         name = node.op.name
         if node.op.decompose is None:
             return rewriter.miss(node, name, "it has no decomposition")
-        if name in inside:
-            raise ValueError(f"the decomposition of {name} leads back to it: {' -> '.join((*inside, name))}")
+        if len(inside) > _DEPTH:
+            raise ValueError(f"the decomposition of {inside[0]} does not end: {' -> '.join(inside)}")
         made: list[Node] = []
         try:
             values = decompose_node(node, rewriter.builder(node), made)

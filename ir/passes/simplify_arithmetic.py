@@ -107,6 +107,8 @@ def clip_without_bounds(node: Node, b: Builder) -> Outcome:
 @rule("reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "reduce_mean", "reduce_any", "reduce_all")
 def reduce_over_nothing(node: Node, b: Builder) -> Outcome:
     if node.attrs["axes"] == () and same_type(node.operand("x"), node):
+        if node.op.name in ("reduce_sum", "reduce_mean") and not node.output.type.dtype.is_integer:
+            return fail("a sum turns -0.0 into 0.0")
         return hit(node.operand("x"), "no axis is reduced")
     return None
 

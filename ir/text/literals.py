@@ -27,18 +27,21 @@ def dim_text(dim: Dim) -> str:
     """A size: `batch`, `2 * n + 1`, `(n + 1) // 2`, `max(n, 1)`; opaque symbols are marked `?n`."""
     if not isinstance(dim, DimExpr):
         return str(dim)
-    text = " + ".join(_term(mono, coef) for mono, coef in dim.terms)
-    return text.replace("+ -", "- ")
+    text = ""
+    for mono, coef in dim.terms:
+        minus = "-" if coef < 0 else "+"
+        text += f" {minus} " if text else minus.strip("+")
+        text += _term(mono, abs(coef), coef < 0)
+    return text
 
 
-def _term(mono: Any, coef: int) -> str:
+def _term(mono: Any, coef: int, negative: bool) -> str:
     factors = [_atom(atom) for atom, power in mono for _ in range(power)]
-    if abs(coef) != 1 or not factors:
-        factors.insert(0, str(abs(coef)))
-    sign = "-" if coef < 0 else ""
-    if sign or len(factors) > 1:
+    if coef != 1 or not factors:
+        factors.insert(0, str(coef))
+    if negative or len(factors) > 1:
         factors = [f"({f})" if "//" in f or "%" in f else f for f in factors]
-    return sign + " * ".join(factors)
+    return " * ".join(factors)
 
 
 def _atom(atom: Any) -> str:

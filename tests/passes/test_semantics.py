@@ -14,7 +14,7 @@ from tests.ir.random_graphs import assert_same, random_case
 
 PASSES: list[Pass] = [Fold(), Simplify(), CommonSubexpressions(), DeadCode(), InferTypes()]
 SEEDS = st.integers(0, 2**32 - 1)
-SLOW = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+SLOW = settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 @pytest.mark.parametrize("item", PASSES, ids=lambda p: p.name)

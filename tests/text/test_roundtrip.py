@@ -7,7 +7,7 @@ import math
 import ml_dtypes
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 import ir.ops
@@ -70,6 +70,8 @@ DIMS: st.SearchStrategy[Dim] = st.recursive(
 
 
 @given(dim=DIMS)
+@example(symbol("n") * symbol("n") + floordiv(-1, symbol("n")))
+@example(-(symbol("n") // 2) + 1)
 @FAST
 def test_sizes(dim: Dim) -> None:
     reader = Expressions(dim_text(dim))
