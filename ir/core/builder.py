@@ -54,7 +54,7 @@ class Builder:
         node = self.node(record, *args, **kwargs)
         return (
             node.outputs[0]
-            if len(record.outputs) == 1 and len(node.outputs) == 1 and not record.bodies
+            if len(record.outputs) == 1 and not record.outputs[0].endswith("*")
             else node.outputs
         )
 
@@ -80,7 +80,9 @@ class Builder:
         return node
 
     def constant(self, value: Any, dtype: DType | None = None) -> Value:
-        """A constant tensor."""
+        """A constant tensor; raises ValueError for a Python number that an integer or bool `dtype` does not hold."""
+        if dtype is not None and isinstance(value, (bool, int, float)) and not dtype.holds(value):
+            raise ValueError(f"{value} is not a value of {dtype}")
         array = np.asarray(value) if dtype is None else np.asarray(value).astype(dtype.numpy)
         return self.op(registry.get("constant"), value=array)
 
@@ -103,7 +105,7 @@ class Builder:
             raise TypeError(f"{record.name} takes {len(names)} operands, got {len(args)}; attributes go by name")
         given.update(zip(names, args, strict=False))
         given.update({k: kwargs.pop(k) for k in list(kwargs) if k in names})
-        bodies = {k: kwargs.pop(k) for k in list(kwargs) if k in record.bodies}
+        bodies = {k.rstrip("_"): kwargs.pop(k) for k in list(kwargs) if k.rstrip("_") in record.bodies}  # else_=...
         return {k: self._operand(record, k, v, given) for k, v in given.items()}, kwargs, bodies
 
     def _operand(self, record: OpDef, name: str, value: Any, given: dict[str, Any]) -> Any:
