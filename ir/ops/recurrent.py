@@ -16,6 +16,14 @@ from typing import Any, Literal
 import numpy as np
 
 from ir.ops.recurrent_parts import CellWeights, Direction, Stack, dropper, recur, sigmoid
+from ir.ops.recurrent_scan import (
+    decompose_stack,
+    gru_step,
+    gru_step_reset_first,
+    lstm_step,
+    relu_step,
+    tanh_step,
+)
 from ir.ops.registry import op
 from ir.ops.sampler import Sample, Sampler
 from ir.types import TensorType
@@ -85,6 +93,28 @@ class LSTM:
         stack = Stack("lstm", 4, hidden_size, layers, direction, bias, batch_first, projection)
         states = [(initial_h, stack.out), (initial_c, hidden_size)]
         return stack.run(_lstm_step, x, states, lengths, weights, dropper(dropout, frozen, training, rng))
+
+    @staticmethod
+    def decompose(
+        b: Any,
+        x: Any,
+        initial_h: Any,
+        initial_c: Any,
+        lengths: Any,
+        weights: tuple[Any, ...],
+        hidden_size: int,
+        layers: int,
+        direction: Direction,
+        bias: bool,
+        dropout: float,
+        batch_first: bool,
+        projection: int,
+        frozen: bool,
+    ) -> tuple[Any, ...]:
+        stack = Stack("lstm", 4, hidden_size, layers, direction, bias, batch_first, projection)
+        states = [(initial_h, stack.out), (initial_c, hidden_size)]
+        step = lstm_step
+        return decompose_stack(b, stack, step, x, states, lengths, weights, dropout, frozen)
 
     @staticmethod
     def samples(s: Sampler) -> Iterator[Sample]:
@@ -176,6 +206,27 @@ class GRU:
         return stack.run(step, x, [(initial_h, hidden_size)], lengths, weights, dropper(dropout, frozen, training, rng))
 
     @staticmethod
+    def decompose(
+        b: Any,
+        x: Any,
+        initial_h: Any,
+        lengths: Any,
+        weights: tuple[Any, ...],
+        hidden_size: int,
+        layers: int,
+        direction: Direction,
+        bias: bool,
+        dropout: float,
+        batch_first: bool,
+        linear_before_reset: bool,
+        frozen: bool,
+    ) -> tuple[Any, ...]:
+        stack = Stack("gru", 3, hidden_size, layers, direction, bias, batch_first)
+        states = [(initial_h, hidden_size)]
+        step = gru_step if linear_before_reset else gru_step_reset_first
+        return decompose_stack(b, stack, step, x, states, lengths, weights, dropout, frozen)
+
+    @staticmethod
     def samples(s: Sampler) -> Iterator[Sample]:
         for before in (True, False):
             for row in _stack_samples(s, 3):
@@ -246,6 +297,27 @@ class RNN:
         stack = Stack("rnn", 1, hidden_size, layers, direction, bias, batch_first)
         step = _tanh_step if nonlinearity == "tanh" else _relu_step
         return stack.run(step, x, [(initial_h, hidden_size)], lengths, weights, dropper(dropout, frozen, training, rng))
+
+    @staticmethod
+    def decompose(
+        b: Any,
+        x: Any,
+        initial_h: Any,
+        lengths: Any,
+        weights: tuple[Any, ...],
+        hidden_size: int,
+        layers: int,
+        direction: Direction,
+        bias: bool,
+        dropout: float,
+        batch_first: bool,
+        nonlinearity: str,
+        frozen: bool,
+    ) -> tuple[Any, ...]:
+        stack = Stack("rnn", 1, hidden_size, layers, direction, bias, batch_first)
+        states = [(initial_h, hidden_size)]
+        step = tanh_step if nonlinearity == "tanh" else relu_step
+        return decompose_stack(b, stack, step, x, states, lengths, weights, dropout, frozen)
 
     @staticmethod
     def samples(s: Sampler) -> Iterator[Sample]:

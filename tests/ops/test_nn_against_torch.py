@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
 import pytest
 
+from ir.ops import get
 from ir.ops.axes import explicit_padding, to_channels_first
 from tests.ops.nn_samples import Case, cases, close
 
@@ -154,3 +156,21 @@ def test_adaptive_pool(kind: str) -> None:
         run = getattr(F, f"adaptive_{kind}_pool{x.ndim - 2}d")
         size = case.attrs["output_size"]
         _check(case, run(_tensor(x), size if x.ndim > 3 else size[0]))
+
+
+def test_conv_in_blocks_is_conv_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = [case.run()[0] for case in cases("conv")]
+    for limit in (1, 3000):
+        monkeypatch.setattr("ir.ops.conv._COLUMN_BYTES", limit)
+        for case, expected in zip(cases("conv"), whole, strict=True):
+            close(case.run()[0], expected, where=case)
+
+
+def test_conv_needs_little_memory_beyond_its_columns() -> None:
+    op = get("conv")
+    x, weight = np.ones((2, 64, 96, 96)), np.ones((64, 64, 5, 5))
+    tracemalloc.start()
+    out = op.evaluate(x, weight, None, (1, 1), "same_upper", (1, 1), 1, "channels_first")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2 * (48 << 20) + 4 * out.nbytes  # the columns of all 25 elements would take 236 MB

@@ -149,3 +149,40 @@ def test_paddings_that_mean_nothing_are_refused() -> None:
             explicit_padding(padding, (5,), (3,), (1,), (1,))
     with pytest.raises(ValueError, match="one spatial axis"):
         explicit_padding("causal", (5, 5), (3, 3), (1, 1), (1, 1))
+
+
+FIRST = {"layout": "channels_first"}
+WINDOW = {"padding": "valid", "ceil_mode": False, **FIRST}
+STACK = {"layers": 1, "direction": "forward", "bias": True, "dropout": 0.0, "batch_first": False, "frozen": False}
+DEFAULTS = {
+    "conv": {"padding": "valid", "groups": 1, **FIRST},
+    "conv_transpose": {"groups": 1, **FIRST},
+    "max_pool": WINDOW,
+    "avg_pool": {**WINDOW, "dilations": (), "include_pad": True, "divisor": None},
+    "adaptive_avg_pool": FIRST,
+    "adaptive_max_pool": FIRST,
+    "batch_norm": {"axis": 1, "eps": 1e-5, "momentum": 0.1, "unbiased": True, "frozen": False},
+    "layer_norm": {"axes": (-1,), "eps": 1e-5},
+    "rms_norm": {"axes": (-1,), "eps": 1e-5},
+    "group_norm": {"eps": 1e-5, **FIRST},
+    "instance_norm": {"eps": 1e-5, **FIRST},
+    "lrn": {"alpha": 1e-4, "beta": 0.75, "k": 1.0, "wider": "after", **FIRST},
+    "normalize": {"p": 2.0, "axis": 1, "eps": 1e-12},
+    "attention": {"scale": None, "causal": False, "grouped": False, "dropout": 0.0, "frozen": False},
+    "embedding": {"padding_idx": None},
+    "dropout": {"broadcast_axes": (), "frozen": False},
+    "lstm": {**STACK, "projection": 0},
+    "gru": {**STACK, "linear_before_reset": True},
+    "rnn": {**STACK, "nonlinearity": "tanh"},
+    "resize": {
+        "sizes": None, "scales": None, "mode": "nearest", "coordinates": "half_pixel", "nearest": "round_prefer_floor",
+        "cubic_a": -0.75, "exclude_outside": False, "antialias": False, **FIRST,
+    },
+    "linear": {}, "matmul": {}, "einsum": {},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_defaults(name: str) -> None:
+    """Importers leave attributes out and exporters print only what differs: a default never moves."""
+    assert {a.name: a.default for a in get(name).attributes if not a.required} == DEFAULTS[name]

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ir.eval import Evaluator
+from tests.ops.harness import decomposed_model, model_of
 from tests.ops.nn_ort import run_op
 from tests.ops.nn_samples import Case, cases, close
 
@@ -161,3 +163,35 @@ def test_dropout_between_layers_only_in_training() -> None:
         first = slice(0, 2)  # the first layer's final states see no dropout
         close(case.run()[1][first], still[1][first])
         assert not np.allclose(case.run()[1][2:], still[1][2:])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_decomposition_takes_any_batch_and_time(name: str) -> None:
+    """The scan of a model with symbolic sizes runs at other sizes than those it was made with."""
+    for case in cases(name):
+        if not _silent(case) or case.operands["lengths"] is not None or 0 in case.operands["x"].shape:
+            continue
+        model, inputs = decomposed_model(case.op, case.sample, dynamic=_batch_and_time(case))
+        plain, _ = model_of(case.op, case.sample, dynamic=_batch_and_time(case))
+        assert any(node.op.name == "scan" for node in model.graph)
+        time, batch = (1, 0) if case.attrs["batch_first"] else (0, 1)
+        for steps, count in ((1, 2), (7, 5)):
+            other = dict(inputs)
+            other["x"] = np.resize(
+                np.resize(inputs["x"], (9, 9, 6)), (steps, count, 6) if time == 0 else (count, steps, 6)
+            )
+            for key in ("initial_h", "initial_c"):
+                if key in other:
+                    other[key] = np.resize(inputs[key], (len(inputs[key]), count, inputs[key].shape[2]))
+            assert other["x"].shape[batch] == count
+            want, have = (Evaluator().run(m, other) for m in (plain, model))
+            for key in want:
+                close(have[key], want[key], where=case)
+
+
+def _batch_and_time(case: Case) -> tuple[tuple[int, int], ...]:
+    """The symbolic axes: batch and time of the input, batch of the states."""
+    states = [
+        i for i, s in enumerate(case.op.operands) if s.name.startswith("initial") and case.operands[s.name] is not None
+    ]
+    return (*case.sample.dynamic, *((i, 1) for i in states))
