@@ -17,7 +17,7 @@ from converter.importers.onnx.scopes import metadata
 from ir.core import Branch, Builder, Leaf, Model, Parameter, Signature, Value
 from ir.core.signature import from_json
 from ir.types import Assumption
-from ir.types.dim import recording_assumptions
+from ir.types.dim import recording_assumptions, symbols
 
 if TYPE_CHECKING:
     from converter.importers.onnx.graph import Frame, GraphImporter
@@ -57,7 +57,8 @@ def load(source: Any, inputs: Any = None, *, options: ImportOptions | None = Non
         plan.check()
         outputs = [_output(importer, frame, o.name) for o in graph.output]
     model.graph.set_outputs(outputs)
-    _finish(importer, assumptions)
+    importer.assume(assumptions)
+    _finish(importer)
     return model
 
 
@@ -86,7 +87,7 @@ def _output(importer: GraphImporter, frame: Frame, name: str) -> Value:
     return importer.value(ref, frame)
 
 
-def _finish(importer: GraphImporter, assumptions: Iterable[Assumption]) -> None:
+def _finish(importer: GraphImporter) -> None:
     """Signature, kinds of weights, metadata and notes of a model whose graph stands."""
     import onnx
 
@@ -97,7 +98,7 @@ def _finish(importer: GraphImporter, assumptions: Iterable[Assumption]) -> None:
     model.signature = _signature(importer, [o.name for o in proto.graph.output])
     classify(model, importer.recorded, importer.options.trainable)
     apply_trainable(model, importer.options.trainable)
-    model.assumptions = list(dict.fromkeys(assumptions))
+    _keep_assumptions(model, importer.assumptions)
     producer = " ".join(p for p in (proto.producer_name, proto.producer_version) if p)
     model.metadata = {
         "framework": "onnx", "versions": {"onnx": onnx.__version__, "opset": str(source.opsets.get("", "")), "producer": producer},
@@ -107,6 +108,19 @@ def _finish(importer: GraphImporter, assumptions: Iterable[Assumption]) -> None:
         model.notes.append("the training information of the file (its training graphs) is not carried over")
     if proto.graph.quantization_annotation:
         model.notes.append("quantisation annotations of the file are not carried over")
+
+
+def _keep_assumptions(model: Model, assumptions: Iterable[Assumption]) -> None:
+    """Assumptions over sizes known outside every body are checked by what is emitted; the others are told."""
+    known = {s.name for v in model.graph.inputs for d in v.type.shape for s in symbols(d)}
+    for node in model.graph:
+        known.update(s.name for v in node.outputs for d in v.type.shape for s in symbols(d))
+        known.update([node.attrs["symbol"]] if isinstance(node.attrs.get("symbol"), str) else [])
+    for item in dict.fromkeys(assumptions):
+        if all(s.name in known for d in (item.left, item.right) for s in symbols(d)):
+            model.assumptions.append(item)
+        else:
+            model.notes.append(f"assumed inside a loop or branch: {item}")
 
 
 def _signature(importer: GraphImporter, outputs: list[str]) -> Signature:

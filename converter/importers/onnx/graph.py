@@ -21,6 +21,7 @@ from converter.importers.onnx.tensors import read_sparse, read_tensor
 from converter.importers.onnx.values import Element, Ref, Stored
 from converter.importers.onnx.weights import WEIGHT_KEY, is_literal, parse_record, weight_of
 from ir.core import Builder, Model, Origin, Path, Value
+from ir.types import Assumption
 
 if TYPE_CHECKING:
     import onnx
@@ -95,6 +96,9 @@ class GraphImporter:
         self.active: list[Any] = []  # functions being inlined, outermost first
         self.instances: dict[tuple[Path, str], int] = {}
         self.derived: dict[Any, Ref] = {}  # parts of packed weights, so that a weight used twice stays one
+        self.changing: set[str] = set()  # sizes of carried values that change from trip to trip
+        self.assumptions: list[Assumption] = []
+        self._serial = 0
         self._weights: dict[int, tuple[Stored, Value]] = {}
         self._count = 0
 
@@ -132,10 +136,27 @@ class GraphImporter:
         frame.poisoned.add(name)
         return _Unpoison(self.plan.collecting(f"initialiser {name!r}", file=f"{RULES.folder}/tensors.py"), frame, name)
 
-    @staticmethod
-    def stored(name: str, data: Any, record: dict[str, Any] | None = None) -> Ref:
+    def stored(self, name: str, data: Any, record: dict[str, Any] | None = None) -> Ref:
         """A reference to bytes of the file."""
-        return Ref(data.type, stored=Stored(name, data, record))
+        self._serial += 1
+        return Ref(data.type, stored=Stored(name, data, record, self._serial))
+
+    def mark(self) -> int:
+        """A point in time for `forget`."""
+        return self._serial
+
+    def forget(self, mark: int) -> None:
+        """Take back weights made of tensors that were read after `mark`: the body that read them is imported again."""
+        for key, (stored, value) in list(self._weights.items()):
+            if stored.serial > mark and not value.uses:
+                self.model.remove_weight(value.name)
+                self.recorded.discard(value.name)
+                del self._weights[key]
+        self.derived = {k: r for k, r in self.derived.items() if r.stored is None or r.stored.serial <= mark}
+
+    def assume(self, assumptions: Iterable[Assumption]) -> None:
+        """Keep assumptions that were recorded apart."""
+        self.assumptions.extend(assumptions)
 
     def run_nodes(self, nodes: Iterable[onnx.NodeProto], outputs: Iterable[str], frame: Frame, label: str) -> None:
         """Import the nodes that `outputs` need."""
@@ -186,6 +207,8 @@ class GraphImporter:
             result = rule.fn(context)
         except Poisoned:
             return []
+        except IndexError as error:
+            context.refuse(f"does not fit the IR: {error}")
         if unread := context.unread():
             context.refuse(f"the attribute {', '.join(unread)} is not supported")
         return list(result) if isinstance(result, (tuple, list)) else [result]

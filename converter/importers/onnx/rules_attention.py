@@ -11,7 +11,7 @@ from ir.core import Value
 from ir.types import Dim, dtypes, floordiv, same
 
 
-@rule("Attention", 23, 24)
+@rule("Attention", 23, 24, 25)
 def attention(c: OnnxContext) -> tuple[Value | None, ...]:
     """Attention over [batch, heads, length, features], or heads side by side in the last axis of 3-D operands."""
     _check(c)
@@ -70,6 +70,8 @@ def _mask(c: OnnxContext, q: Value, k: Value, past: Dim) -> tuple[Value | None, 
     if mask is not None and same(mask.type.shape[-1], total) is not True and mask.type.shape[-1] != 1:
         if c.version >= 24 and same(mask.type.shape[-1], total) is False:
             mask = _widened(c, mask, total)
+    if c.version >= 25:
+        mask = _windowed(c, mask, length, total, past)
     if c.version >= 24 and c.has(6):
         return _with_lengths(c, mask, causal, length, total), False
     if causal and past != 0:
@@ -96,6 +98,24 @@ def _with_lengths(c: OnnxContext, mask: Value | None, causal: bool, length: Dim,
         offset = c.b.sub(kept, c.b.dim(size=length))
         valid = c.b.and_(valid, c.b.less_equal(keys, c.b.add(rows, offset)))
     return _both(c, mask, valid)
+
+
+def _windowed(c: OnnxContext, mask: Value | None, length: Dim, total: Dim, past: Dim) -> Value | None:
+    """Only keys within left_window_size before and right_window_size after a query's own position count; -1 is open."""
+    left, right = c.attr("left_window_size"), c.attr("right_window_size")
+    if left == right == -1:
+        return mask
+    if left < -1 or right < -1:
+        c.refuse(f"windows of {left} and {right} positions are not defined")
+    if c.has(6):
+        c.refuse("windows together with nonpad_kv_seqlen are not supported")
+    keys = c.b.arange(start=0, stop=total, step=1, dtype="int64")
+    rows = c.b.unsqueeze(c.b.arange(start=past, stop=past + length, step=1, dtype="int64"), axes=(1,))
+    away = c.b.sub(keys, rows)
+    for bound, keep in ((left, lambda: c.b.greater_equal(away, -left)), (right, lambda: c.b.less_equal(away, right))):
+        if bound != -1:
+            mask = _both(c, mask, keep())
+    return mask
 
 
 def _both(c: OnnxContext, mask: Value | None, keep: Value) -> Value:

@@ -24,6 +24,7 @@ class Stored:
     name: str
     data: Data
     record: dict[str, Any] | None = None  # what our own exporter noted of the weight: kind, trainable, aliases
+    serial: int = 0  # order of reading
 
 
 @dataclass(eq=False)
