@@ -72,7 +72,9 @@ class Cond:
         return tuple(results)
 
     @staticmethod
-    def evaluate(predicate: Array, captures: tuple[Array, ...], symbols: tuple[str, ...], **bodies: Body) -> tuple[Array, ...]:
+    def evaluate(
+        predicate: Array, captures: tuple[Array, ...], symbols: tuple[str, ...], **bodies: Body
+    ) -> tuple[Array, ...]:
         return bodies["then" if predicate else "else"](*captures)
 
     @staticmethod
@@ -120,7 +122,13 @@ class While:
 
     @staticmethod
     def infer(
-        carried: Types, invariant: Types, trip_count: TensorType | None, trips: Dim | None, symbols: tuple[str, ...], cond: Graph, body: Graph
+        carried: Types,
+        invariant: Types,
+        trip_count: TensorType | None,
+        trips: Dim | None,
+        symbols: tuple[str, ...],
+        cond: Graph,
+        body: Graph,
     ) -> Types:
         if trip_count is not None and trip_count.rank:
             raise ShapeError(f"while: trip_count must be 0-d, got {trip_count}")
@@ -142,7 +150,13 @@ class While:
 
     @staticmethod
     def evaluate(
-        carried: tuple[Array, ...], invariant: tuple[Array, ...], trip_count: Array | None, trips: int | None, symbols: tuple[str, ...], cond: Body, body: Body
+        carried: tuple[Array, ...],
+        invariant: tuple[Array, ...],
+        trip_count: Array | None,
+        trips: int | None,
+        symbols: tuple[str, ...],
+        cond: Body,
+        body: Body,
     ) -> tuple[Array, ...]:
         bounds = [*([trips] if trips is not None else []), *([int(trip_count)] if trip_count is not None else [])]
         limit = min(bounds, default=None)
@@ -168,7 +182,9 @@ def _check_condition(cond: Graph, types: Types, changing: int) -> None:
         raise DTypeError(f"while: cond must return one 0-d bool, got {', '.join(map(str, result)) or 'nothing'}")
 
 
-def _stack(body: Body, rows: Sequence[tuple[Array, ...]], first: int, inputs: Sequence[Array], axes: Sequence[int]) -> Iterator[Array]:
+def _stack(
+    body: Body, rows: Sequence[tuple[Array, ...]], first: int, inputs: Sequence[Array], axes: Sequence[int]
+) -> Iterator[Array]:
     """The scan outputs, stacked along their axes; from the body's types where nothing ran."""
     for k in range(body.outputs - first):
         axis = axes[k] if axes else 0
@@ -212,9 +228,17 @@ class Scan:
 
     @staticmethod
     def infer(
-        carried: Types, scanned: Types, invariant: Types, axes: tuple[int, ...], reverse: tuple[bool, ...], output_axes: tuple[int, ...],
-        output_reverse: tuple[bool, ...], length: Dim | None, symbols: tuple[str, ...], body: Graph,
-    ) -> Types:  # fmt: skip
+        carried: Types,
+        scanned: Types,
+        invariant: Types,
+        axes: tuple[int, ...],
+        reverse: tuple[bool, ...],
+        output_axes: tuple[int, ...],
+        output_reverse: tuple[bool, ...],
+        length: Dim | None,
+        symbols: tuple[str, ...],
+        body: Graph,
+    ) -> Types:
         _check_counts("scan: axes and reverse", len(scanned), axes, reverse)
         places = [normalize_axis(a, t.rank) for a, t in zip(axes or (0,) * len(scanned), scanned, strict=True)]
         trips = _scan_length(scanned, places, length)
@@ -234,9 +258,17 @@ class Scan:
 
     @staticmethod
     def evaluate(
-        carried: tuple[Array, ...], scanned: tuple[Array, ...], invariant: tuple[Array, ...], axes: tuple[int, ...], reverse: tuple[bool, ...],
-        output_axes: tuple[int, ...], output_reverse: tuple[bool, ...], length: int | None, symbols: tuple[str, ...], body: Body,
-    ) -> tuple[Array, ...]:  # fmt: skip
+        carried: tuple[Array, ...],
+        scanned: tuple[Array, ...],
+        invariant: tuple[Array, ...],
+        axes: tuple[int, ...],
+        reverse: tuple[bool, ...],
+        output_axes: tuple[int, ...],
+        output_reverse: tuple[bool, ...],
+        length: int | None,
+        symbols: tuple[str, ...],
+        body: Body,
+    ) -> tuple[Array, ...]:
         turned = [np.moveaxis(x, a, 0) for x, a in zip(scanned, axes or (0,) * len(scanned), strict=True)]
         turned = [x[::-1] if back else x for x, back in zip(turned, reverse or (False,) * len(turned), strict=True)]
         counts = {len(x) for x in turned} | ({length} if length is not None else set())
@@ -250,7 +282,13 @@ class Scan:
             rows.append(out[len(carried) :])
         slices = [np.zeros(x.shape[1:], x.dtype) for x in turned]
         stacked = _stack(body, rows, len(carried), (*carried, *slices, *invariant), output_axes)
-        return (*state, *(np.flip(y, output_axes[k] if output_axes else 0) if back else y for k, (y, back) in enumerate(_flags(stacked, output_reverse))))
+        return (
+            *state,
+            *(
+                np.flip(y, output_axes[k] if output_axes else 0) if back else y
+                for k, (y, back) in enumerate(_flags(stacked, output_reverse))
+            ),
+        )
 
     @staticmethod
     def samples(s: Sampler) -> Iterator[Sample]:

@@ -65,7 +65,9 @@ def cond(s: Sampler) -> Iterator[Sample]:
         yield s.case(np.array(flag), (s.floats(2, 3),), symbols=("found",), bodies=chosen, name="size from inside")
     one, two = s.floats(2, 3), (s.floats(2, 3), s.floats(2, 3))
     yield s.case(np.array(True), (one,), bodies=sizes, name="size without a name", error=AttributeValueError)
-    yield s.case(np.array(True), two, symbols=("n",), bodies=swap, name="name without a size", error=AttributeValueError)
+    yield s.case(
+        np.array(True), two, symbols=("n",), bodies=swap, name="name without a size", error=AttributeValueError
+    )
     yield s.case(np.array([True]), two, bodies=swap, name="predicate", error=ShapeError)
     yield s.case(np.array(True), (one,), bodies=swap, name="inputs", error=ShapeError)
     mixed = swap | {"else": body("else", (t, t), lambda b, x, y: (b.greater(x, y), y))}
@@ -89,9 +91,9 @@ def while_(s: Sampler) -> Iterator[Sample]:
     for trips in (3, 0):
         yield s.case((s.floats(3),), (), trips=trips, bodies={"cond": always(x), "body": halve}, name="scan outputs")
         for bound in (5, 1, -1):
-            operands = ((s.floats(3),), (), np.array(bound))
-            attrs = {"trips": trips, "symbols": ("ran",)}
-            yield s.case(*operands, bodies={"cond": always(x), "body": halve}, name="trip count", **attrs)
+            bodies = {"cond": always(x), "body": halve}
+            last = np.array(bound)
+            yield s.case((s.floats(3),), (), last, trips=trips, symbols=("ran",), bodies=bodies, name="trip count")
     yield from _growing(s)
     yield from _loop_of_onnx(s)
     good = {"cond": always(x), "body": halve}
@@ -117,11 +119,15 @@ def _growing(s: Sampler) -> Iterator[Sample]:
     same = body("body", (x,), lambda b, x: (x, x))
     for trips in (2, 0):
         bodies = {"cond": always(x), "body": same}
-        yield s.case((s.floats(3, 2),), (), trips=trips, symbols=("r0", "r1"), bodies=bodies, name="size from the start")
+        yield s.case(
+            (s.floats(3, 2),), (), trips=trips, symbols=("r0", "r1"), bodies=bodies, name="size from the start"
+        )
     found = body("body", (INDEX,), lambda b, i: (b.add(i, 1), b.nonzero(b.constant(np.ones(2)), symbol="count")))
     bodies = {"cond": always(INDEX), "body": found}
     yield s.case((np.array(0),), (), trips=2, symbols=("pairs",), bodies=bodies, name="size from inside")
-    yield s.case((np.array(0),), (), trips=0, symbols=("pairs",), bodies=bodies, name="unknown size", error=RuntimeError)
+    yield s.case(
+        (np.array(0),), (), trips=0, symbols=("pairs",), bodies=bodies, name="unknown size", error=RuntimeError
+    )
 
 
 def _loop_of_onnx(s: Sampler) -> Iterator[Sample]:
@@ -153,9 +159,19 @@ def scan(s: Sampler) -> Iterator[Sample]:
     sums = {"body": body("body", (row, row), total)}
     for length in (4, 1, 0):
         yield s.case((s.floats(3),), (s.floats(length, 3),), (), bodies=sums, name=f"length {length}")
-    for axis, back, out, flipped in ((1, False, 1, False), (-1, True, -1, True), (0, True, 0, False), (0, False, 1, True)):
+    for axis, back, out, flipped in (
+        (1, False, 1, False),
+        (-1, True, -1, True),
+        (0, True, 0, False),
+        (0, False, 1, True),
+    ):
         shape = (4, 3) if axis == 0 else (3, 4)
-        attrs = {"axes": (axis,), "reverse": (back,), "output_axes": (out,), "output_reverse": (flipped,)}
+        attrs: dict[str, Any] = {
+            "axes": (axis,),
+            "reverse": (back,),
+            "output_axes": (out,),
+            "output_reverse": (flipped,),
+        }
         yield s.case((s.floats(3),), (s.floats(*shape),), (), bodies=sums, name="directions", **attrs)
     yield s.case((s.floats(3),), (s.floats(0, 3),), (), output_axes=(1,), bodies=sums, name="length 0, axis 1")
     mixed = body("body", (row, wide, row, row), lambda b, c, x, y, k: (b.mul(c, k), b.add(x, y)))
@@ -168,8 +184,19 @@ def scan(s: Sampler) -> Iterator[Sample]:
     yield s.case((), (s.floats(4, 3),), (), length=4, bodies={"body": square}, name="nothing carried")
     chosen = body("body", (INDEX,), lambda b, x: b.nonzero(b.constant(np.ones(2)), symbol="count"))
     yield s.case((), (s.ints(3),), (), symbols=("pairs",), bodies={"body": chosen}, name="size from inside")
-    yield s.case((), (s.ints(0),), (), symbols=("pairs",), bodies={"body": chosen}, name="unknown size", error=RuntimeError)
-    yield s.case((), (), (), bodies={"body": body("body", (), lambda b: b.constant(1))}, name="no length", error=AttributeValueError)
+    yield s.case(
+        (), (s.ints(0),), (), symbols=("pairs",), bodies={"body": chosen}, name="unknown size", error=RuntimeError
+    )
+    yield s.case(
+        (),
+        (),
+        (),
+        bodies={"body": body("body", (), lambda b: b.constant(1))},
+        name="no length",
+        error=AttributeValueError,
+    )
     unequal = ((s.floats(3),), (s.floats(2, 4, 3), s.floats(5, 3)), (s.floats(3),))
     yield s.case(*unequal, axes=(1, 0), bodies={"body": mixed}, name="lengths", error=ShapeError)
-    yield s.case((s.floats(3),), (s.floats(4, 3),), (), axes=(0, 0), bodies=sums, name="axes", error=AttributeValueError)
+    yield s.case(
+        (s.floats(3),), (s.floats(4, 3),), (), axes=(0, 0), bodies=sums, name="axes", error=AttributeValueError
+    )

@@ -54,10 +54,13 @@ class Plan:
 
     def static_shape(self, shape: Shape) -> Shape:
         """The shape after the static step."""
-        out = []
+        out: list[Dim] = []
         for item, size in zip(self.static, shape, strict=True):
-            if not isinstance(item, int):
-                out.append(size if item is None else slice_range(*item, size)[1])
+            if isinstance(item, tuple):
+                start, stop, step = item
+                out.append(slice_range(start, stop, step, size)[1])
+            elif item is None:
+                out.append(size)
         return tuple(out)
 
     def result(self, rest: Sequence[Any], block: Sequence[Any], one: Any = 1) -> tuple[Any, ...]:

@@ -177,9 +177,7 @@ class GatherElements:
     fill_value: bool | int | float = 0
 
     @staticmethod
-    def infer(
-        data: TensorType, indices: TensorType, axis: int, bounds: str, neg: str, fill_value: Fill
-    ) -> TensorType:
+    def infer(data: TensorType, indices: TensorType, axis: int, bounds: str, neg: str, fill_value: Fill) -> TensorType:
         if data.rank == 0:
             raise AxisError("gather_elements: data of rank 0 has no axis to read along")
         check_prefix(indices.shape, data.shape, normalize_axis(axis, data.rank), "gather_elements")
@@ -196,7 +194,9 @@ class GatherElements:
         return _filled(np.take_along_axis(window, position, axis), ok, bounds, fill_value)
 
     @staticmethod
-    def vjp(cotangent: Array, data: Array, indices: Array, axis: int, bounds: Any, neg: Any, **_: Any) -> dict[str, Array]:
+    def vjp(
+        cotangent: Array, data: Array, indices: Array, axis: int, bounds: Any, neg: Any, **_: Any
+    ) -> dict[str, Array]:
         axis = normalize_axis(axis, data.ndim)
         position, ok = resolve(indices, data.shape[axis], bounds, neg)
         grid: list[Array] = list(np.indices(indices.shape, sparse=True))
@@ -243,7 +243,9 @@ class GatherNd:
     fill_value: bool | int | float = 0
 
     @staticmethod
-    def infer(data: TensorType, indices: TensorType, batch_dims: int, bounds: str, neg: str, fill_value: Fill) -> TensorType:
+    def infer(
+        data: TensorType, indices: TensorType, batch_dims: int, bounds: str, neg: str, fill_value: Fill
+    ) -> TensorType:
         if indices.rank == 0 or not 0 <= batch_dims < indices.rank or batch_dims > data.rank:
             raise ShapeError(f"gather_nd: batch_dims {batch_dims} and one index axis do not fit {indices} into {data}")
         depth = static_size(indices.shape[-1], "gather_nd: the length of index vectors")
@@ -262,17 +264,23 @@ class GatherNd:
         if 0 in sizes and not position.size:
             return np.zeros(shape, data.dtype)
         if 0 in sizes:
-            data = np.zeros((*data.shape[:batch_dims], *(1 for _ in sizes), *data.shape[batch_dims + depth :]), data.dtype)
+            data = np.zeros(
+                (*data.shape[:batch_dims], *(1 for _ in sizes), *data.shape[batch_dims + depth :]), data.dtype
+            )
         grid = _batch_grid(position.shape[:-1], batch_dims)
         rows = data[(*grid, *np.moveaxis(position, -1, 0))] if grid or depth else np.broadcast_to(data, shape)
         return _filled(np.broadcast_to(rows, shape), ok, bounds, fill_value)
 
     @staticmethod
-    def vjp(cotangent: Array, data: Array, indices: Array, batch_dims: int, bounds: Any, neg: Any, **_: Any) -> dict[str, Array]:
+    def vjp(
+        cotangent: Array, data: Array, indices: Array, batch_dims: int, bounds: Any, neg: Any, **_: Any
+    ) -> dict[str, Array]:
         depth = batch_dims + indices.shape[-1]
         position, ok = resolve_rows(indices, data.shape[batch_dims:depth], bounds, neg)
         lead = [np.broadcast_to(g, position.shape[:-1]) for g in _batch_grid(position.shape[:-1], batch_dims)]
-        flat = flatten_rows(np.concatenate([np.stack([*lead], -1), position], -1) if lead else position, data.shape[:depth])
+        flat = flatten_rows(
+            np.concatenate([np.stack([*lead], -1), position], -1) if lead else position, data.shape[:depth]
+        )
         kept = np.ones(flat.shape, np.bool_) if ok is None else ok.reshape(-1)
         out = np.zeros((int(np.prod(data.shape[:depth])), int(np.prod(data.shape[depth:]))), cotangent.dtype)
         np.add.at(out, flat[kept], cotangent.reshape(flat.size, out.shape[1])[kept])
@@ -437,14 +445,20 @@ class OneHot:
         axis = normalize_axis(axis, indices.ndim + 1)
         position, ok = resolve(indices, depth, "fill", neg)
         hit = (np.expand_dims(position, -1) == np.arange(depth)) & np.expand_dims(np.asarray(ok), -1)
-        return np.where(np.moveaxis(hit, -1, axis), np.asarray(on).astype(dtype.numpy), np.asarray(off).astype(dtype.numpy))
+        return np.where(
+            np.moveaxis(hit, -1, axis), np.asarray(on).astype(dtype.numpy), np.asarray(off).astype(dtype.numpy)
+        )
 
     @staticmethod
-    def decompose(b: Builder, indices: Value, depth: Dim, axis: int, on: Fill, off: Fill, dtype: DType, neg: Any) -> Value:
+    def decompose(
+        b: Builder, indices: Value, depth: Dim, axis: int, on: Fill, off: Fill, dtype: DType, neg: Any
+    ) -> Value:
         if indices.type.dtype.name == "uint64":
             raise NotImplementedError("one_hot of uint64 indices: int64 cannot hold them all")
         axis = normalize_axis(axis, indices.type.rank + 1)
-        wide = b.unsqueeze(indices if indices.type.dtype == dtypes.int64 else b.cast(indices, to=dtypes.int64), axes=(axis,))
+        wide = b.unsqueeze(
+            indices if indices.type.dtype == dtypes.int64 else b.cast(indices, to=dtypes.int64), axes=(axis,)
+        )
         if neg == "from_end":
             last = b.dim(size=depth)
             wide = b.where(b.less(wide, 0), b.add(wide, last), wide)

@@ -11,7 +11,19 @@ from ir.ops.axes import Layout
 from ir.ops.registry import op
 from ir.ops.sampler import Sample, Sampler
 from ir.ops.shape import moved_last
-from ir.types import Dim, Shape, TensorType, dim_max, dim_min, dtypes, floordiv, mod, normalize_axes, normalize_axis, require_same
+from ir.types import (
+    Dim,
+    Shape,
+    TensorType,
+    dim_max,
+    dim_min,
+    dtypes,
+    floordiv,
+    mod,
+    normalize_axes,
+    normalize_axis,
+    require_same,
+)
 from ir.types.errors import AttributeValueError, AxisError, DTypeError, ShapeError
 
 if TYPE_CHECKING:
@@ -81,13 +93,14 @@ class Pad:
 
 def _check_pad(size: Dim, pair: tuple[Dim, Dim], mode: str) -> None:
     """Raise where one axis cannot be padded so; nothing where symbolic sizes leave it open (evaluation checks)."""
-    if not (isinstance(size, int) and isinstance(pair[0], int) and isinstance(pair[1], int)):
+    before, after = pair
+    if not (isinstance(size, int) and isinstance(before, int) and isinstance(after, int)):
         return
-    left = size + min(pair[0], 0) + min(pair[1], 0)
+    left = size + min(before, 0) + min(after, 0)
     if left < 0:
         raise ShapeError(f"pad {pair} crops more than the size {size}")
-    added = max(*pair, 0)
-    if mode == "reflect" and added and min(pair) < 0:
+    added = max(before, after, 0)
+    if mode == "reflect" and added and min(before, after) < 0:
         raise AttributeValueError(f"pad {pair}: reflect may not crop and add along one axis; frameworks differ")
     if mode != "constant" and added and left == 0 or mode == "reflect" and added and added >= left:
         raise ShapeError(f"pad {pair}: mode {mode} has too few elements ({left}) to repeat")
@@ -217,8 +230,8 @@ _TO_SPACE = {
 class DepthToSpace:
     """Channels moved into blocks of block x block pixels; the last three axes are the image, any others lead.
 
-    Channel order: `DCR` (row in block, column in block, channel) as TensorFlow and ONNX, `CRD` (channel, row, column) as
-    torch.pixel_shuffle.
+    Channel order: `DCR` (row in block, column in block, channel) as TensorFlow and ONNX, `CRD` (channel, row, column)
+    as torch.pixel_shuffle.
     """
 
     inputs = ("x: any",)
@@ -305,10 +318,14 @@ class SpaceToDepth:
 def _to_depth(shape: Shape, block: int, mode: DepthMode, layout: Layout) -> tuple[Shape, tuple[int, ...], Shape]:
     lead, c, h, w = _image(shape, layout, "space_to_depth")
     inner, outer = _TO_SPACE[layout, mode]
-    small: Shape = (floordiv(h, block), floordiv(w, block))
-    sizes: dict[str, Dim] = {"i": block, "j": block, "c": c, "h": small[0], "w": small[1]}
+    rows, cols = floordiv(h, block), floordiv(w, block)
+    sizes: dict[str, Dim] = {"i": block, "j": block, "c": c, "h": rows, "w": cols}
     split = (*lead, *(sizes[k] for k in outer))
-    return split, _perm(lead, [outer.index(k) for k in inner]), _image_shape(lead, c * block * block, *small, layout)
+    return (
+        split,
+        _perm(lead, [outer.index(k) for k in inner]),
+        _image_shape(lead, c * block * block, rows, cols, layout),
+    )
 
 
 @op

@@ -19,7 +19,16 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ir.ops.accumulate import Reduction, accumulate, accumulate_vjp, check_reduction
-from ir.ops.positions import Neg, WriteBounds, check_prefix, check_same_shape, flatten_rows, resolve, resolve_rows, static_size
+from ir.ops.positions import (
+    Neg,
+    WriteBounds,
+    check_prefix,
+    check_same_shape,
+    flatten_rows,
+    resolve,
+    resolve_rows,
+    static_size,
+)
 from ir.ops.registry import op
 from ir.ops.sampler import Sample, Sampler
 from ir.types import Dim, DimExpr, TensorType, broadcast_shapes, normalize_axis
@@ -49,7 +58,9 @@ class ScatterElements:
     unique: bool = False
 
     @staticmethod
-    def infer(data: TensorType, indices: TensorType, updates: TensorType, axis: int, reduction: str, **_: Any) -> TensorType:
+    def infer(
+        data: TensorType, indices: TensorType, updates: TensorType, axis: int, reduction: str, **_: Any
+    ) -> TensorType:
         if data.rank == 0:
             raise AxisError("scatter_elements: data of rank 0 has no axis to write along")
         check_prefix(indices.shape, data.shape, normalize_axis(axis, data.rank), "scatter_elements")
@@ -59,7 +70,15 @@ class ScatterElements:
 
     @staticmethod
     def evaluate(
-        data: Array, indices: Array, updates: Array, axis: int, reduction: Reduction, include_self: bool, bounds: Any, neg: Any, unique: bool
+        data: Array,
+        indices: Array,
+        updates: Array,
+        axis: int,
+        reduction: Reduction,
+        include_self: bool,
+        bounds: Any,
+        neg: Any,
+        unique: bool,
     ) -> Array:
         cells, kept = _element_cells(data, indices, axis, bounds, neg)
         out = accumulate(data.reshape(-1, 1), cells[kept], updates.reshape(-1, 1)[kept], reduction, include_self)
@@ -67,36 +86,58 @@ class ScatterElements:
 
     @staticmethod
     def vjp(
-        cotangent: Array, data: Array, indices: Array, updates: Array, axis: int, reduction: Reduction, include_self: bool,
-        bounds: Any, neg: Any, **_: Any,
-    ) -> dict[str, Array]:  # fmt: skip
+        cotangent: Array,
+        data: Array,
+        indices: Array,
+        updates: Array,
+        axis: int,
+        reduction: Reduction,
+        include_self: bool,
+        bounds: Any,
+        neg: Any,
+        **_: Any,
+    ) -> dict[str, Array]:
         cells, kept = _element_cells(data, indices, axis, bounds, neg)
-        columns = (a.reshape(-1, 1) for a in (cotangent, data, updates))
-        return _shaped_vjp(*columns, cells, kept, reduction, include_self, data, updates)
+        g, column, parts = (a.reshape(-1, 1) for a in (cotangent, data, updates))
+        return _shaped_vjp(g, column, parts, cells, kept, reduction, include_self, data, updates)
 
     @staticmethod
     def samples(s: Sampler) -> Iterator[Sample]:
         for reduction in REDUCTIONS:
             for include_self in (True, False):
-                attrs = {"reduction": reduction, "include_self": include_self}
+                attrs: dict[str, Any] = {"reduction": reduction, "include_self": include_self}
                 yield s.case(s.floats(4, 3), s.ints(5, 3, low=-4, high=4), s.floats(5, 3), **attrs)
-                yield s.case(s.floats(3, 4), s.ints(2, 6, low=0, high=4), s.floats(2, 6), axis=1, neg="invalid", **attrs)
+                yield s.case(
+                    s.floats(3, 4), s.ints(2, 6, low=0, high=4), s.floats(2, 6), axis=1, neg="invalid", **attrs
+                )
                 yield s.case(s.ints(6), s.ints(9, low=-6, high=6), s.ints(9), **attrs)
             for bounds in ("clip", "wrap", "drop"):
                 i = np.array([[0, -1, 4, 9, -9, 1, np.iinfo(np.int64).min]])
                 yield s.case(s.floats(2, 4), i, s.floats(1, 7), axis=-1, reduction=reduction, bounds=bounds)
-            yield s.case(s.ints(4, dtype="uint8"), s.ints(0), s.ints(0, dtype="uint8"), reduction=reduction, name="no index")
+            yield s.case(
+                s.ints(4, dtype="uint8"), s.ints(0), s.ints(0, dtype="uint8"), reduction=reduction, name="no index"
+            )
         for reduction in ("none", "add", "mul", "max", "min"):
             yield s.case(s.bools(4), s.ints(7, low=0, high=4), s.bools(7), reduction=reduction)
             edge = s.floats(40, edge=True, low=-1, high=1)
-            yield s.case(s.floats(5, edge=True), s.ints(40, low=0, high=5), edge, reduction=reduction, include_self=False, name="edges", rtol=1e-4)
+            yield s.case(
+                s.floats(5, edge=True),
+                s.ints(40, low=0, high=5),
+                edge,
+                reduction=reduction,
+                include_self=False,
+                name="edges",
+                rtol=1e-4,
+            )
         yield s.case(s.floats(5), s.permutation(5), s.floats(5), unique=True, bounds="unchecked", neg="invalid")
         yield s.case(s.floats(0), s.ints(2), s.floats(2), bounds="drop", name="empty axis, drop")
         yield s.case(s.floats(0), s.ints(2), s.floats(2), bounds="clip", name="empty axis", error=PositionError)
         yield s.case(s.floats(4), np.array([4]), s.floats(1), name="out of range", error=PositionError)
         yield s.case(s.floats(4), np.array([-1]), s.floats(1), neg="invalid", name="negative", error=PositionError)
         yield s.case(s.floats(4), s.ints(2, low=0), s.floats(3), name="updates", error=ShapeError)
-        yield s.case(s.bools(4), s.ints(2, low=0, high=4), s.bools(2), reduction="mean", name="mean of bool", error=DTypeError)
+        yield s.case(
+            s.bools(4), s.ints(2, low=0, high=4), s.bools(2), reduction="mean", name="mean of bool", error=DTypeError
+        )
 
 
 def _element_cells(data: Array, indices: Array, axis: int, bounds: Any, neg: Any) -> tuple[Array, Array]:
@@ -110,7 +151,15 @@ def _element_cells(data: Array, indices: Array, axis: int, bounds: Any, neg: Any
 
 
 def _shaped_vjp(
-    g: Array, data: Array, updates: Array, cells: Array, kept: Array, reduction: Reduction, include_self: bool, like: Array, like_updates: Array
+    g: Array,
+    data: Array,
+    updates: Array,
+    cells: Array,
+    kept: Array,
+    reduction: Reduction,
+    include_self: bool,
+    like: Array,
+    like_updates: Array,
 ) -> dict[str, Array]:
     """Cotangents in the operands' shapes; updates that were dropped get 0."""
     g_data, g_kept = accumulate_vjp(g, data, cells[kept], updates[kept], reduction, include_self)
@@ -145,23 +194,40 @@ class ScatterNd:
 
     @staticmethod
     def evaluate(
-        data: Array, indices: Array, updates: Array, reduction: Reduction, include_self: bool, bounds: Any, neg: Any, unique: bool
+        data: Array,
+        indices: Array,
+        updates: Array,
+        reduction: Reduction,
+        include_self: bool,
+        bounds: Any,
+        neg: Any,
+        unique: bool,
     ) -> Array:
         rows, cells, kept, parts = _row_cells(data, indices, updates, bounds, neg)
         return accumulate(rows, cells[kept], parts[kept], reduction, include_self).reshape(data.shape)
 
     @staticmethod
     def vjp(
-        cotangent: Array, data: Array, indices: Array, updates: Array, reduction: Reduction, include_self: bool, bounds: Any, neg: Any, **_: Any
+        cotangent: Array,
+        data: Array,
+        indices: Array,
+        updates: Array,
+        reduction: Reduction,
+        include_self: bool,
+        bounds: Any,
+        neg: Any,
+        **_: Any,
     ) -> dict[str, Array]:
         rows, cells, kept, parts = _row_cells(data, indices, updates, bounds, neg)
-        return _shaped_vjp(cotangent.reshape(rows.shape), rows, parts, cells, kept, reduction, include_self, data, updates)
+        return _shaped_vjp(
+            cotangent.reshape(rows.shape), rows, parts, cells, kept, reduction, include_self, data, updates
+        )
 
     @staticmethod
     def samples(s: Sampler) -> Iterator[Sample]:
         for reduction in REDUCTIONS:
             for include_self in (True, False):
-                attrs = {"reduction": reduction, "include_self": include_self}
+                attrs: dict[str, Any] = {"reduction": reduction, "include_self": include_self}
                 yield s.case(s.floats(4, 3), s.ints(6, 1, low=-4, high=4), s.floats(6, 3), **attrs)
                 yield s.case(s.ints(3, 2), s.ints(2, 4, 2, low=0, high=2), s.ints(2, 4), neg="invalid", **attrs)
             for bounds in ("clip", "wrap", "drop"):
@@ -176,7 +242,9 @@ class ScatterNd:
         yield s.case(s.floats(3), s.ints(2, 2), s.floats(2), name="vectors too long", error=ShapeError)
         yield s.case(s.floats(3), s.ints(2, 1), s.ints(2), name="dtypes", error=DTypeError)
         yield s.case(s.floats(3, 2), s.ints(2, 1), s.floats(2), name="updates", error=ShapeError)
-        yield s.case(s.complexes(3), s.ints(2, 1), s.complexes(2), reduction="max", name="order of complex", error=DTypeError)
+        yield s.case(
+            s.complexes(3), s.ints(2, 1), s.complexes(2), reduction="max", name="order of complex", error=DTypeError
+        )
 
 
 def _row_cells(data: Array, indices: Array, updates: Array, bounds: Any, neg: Any) -> tuple[Array, Array, Array, Array]:
@@ -286,7 +354,9 @@ class SegmentReduce:
     empty: Literal["identity", "zero"] = "identity"
 
     @staticmethod
-    def infer(data: TensorType, ids: TensorType, num_segments: Dim, reduction: str, bounds: str, empty: str) -> TensorType:
+    def infer(
+        data: TensorType, ids: TensorType, num_segments: Dim, reduction: str, bounds: str, empty: str
+    ) -> TensorType:
         check_same_shape(ids.shape, data.shape[: ids.rank], "segment_reduce: ids cover the leading axes of data")
         check_reduction(data.dtype, reduction, "segment_reduce")
         if isinstance(num_segments, int) and num_segments < 0:
@@ -301,7 +371,9 @@ class SegmentReduce:
         return accumulate(rows, cells[kept], parts[kept], reduction, False).reshape(start.shape)
 
     @staticmethod
-    def decompose(b: Builder, data: Value, ids: Value, num_segments: Dim, reduction: Any, bounds: Any, empty: str) -> Value:
+    def decompose(
+        b: Builder, data: Value, ids: Value, num_segments: Dim, reduction: Any, bounds: Any, empty: str
+    ) -> Value:
         kind = data.type.dtype
         value = _empty_value(kind.numpy, reduction, empty)
         start = b.full(shape=(num_segments, *data.type.shape[ids.type.rank :]), value=value, dtype=kind)
@@ -309,7 +381,9 @@ class SegmentReduce:
         return b.scatter_nd(start, where, data, reduction=reduction, include_self=False, bounds=bounds, neg="invalid")
 
     @staticmethod
-    def vjp(cotangent: Array, data: Array, ids: Array, num_segments: int, reduction: Reduction, bounds: Any, **_: Any) -> dict[str, Array]:
+    def vjp(
+        cotangent: Array, data: Array, ids: Array, num_segments: int, reduction: Reduction, bounds: Any, **_: Any
+    ) -> dict[str, Array]:
         start = np.zeros((num_segments, *data.shape[ids.ndim :]), data.dtype)
         rows, cells, kept, parts = _row_cells(start, ids[..., None], data, bounds, "invalid")
         grads = _shaped_vjp(cotangent.reshape(rows.shape), rows, parts, cells, kept, reduction, False, start, data)
@@ -320,11 +394,20 @@ class SegmentReduce:
         for reduction in REDUCTIONS[1:]:
             for empty in ("identity", "zero"):
                 yield s.case(s.floats(7, 2), s.ints(7, low=0, high=4), num_segments=5, reduction=reduction, empty=empty)
-                yield s.case(s.ints(3, 2), s.ints(3, 2, low=-2, high=6), num_segments=4, reduction=reduction, empty=empty, bounds="drop")
+                yield s.case(
+                    s.ints(3, 2),
+                    s.ints(3, 2, low=-2, high=6),
+                    num_segments=4,
+                    reduction=reduction,
+                    empty=empty,
+                    bounds="drop",
+                )
             yield s.case(s.floats(0, 2), s.ints(0), num_segments=2, reduction=reduction, name="no data")
         for reduction in ("add", "mul", "max", "min"):
             yield s.case(s.bools(6), s.ints(6, low=0, high=3), num_segments=4, reduction=reduction)
-        yield s.case(s.floats(2), np.array([0, -1]), num_segments=2, reduction="add", name="negative", error=PositionError)
+        yield s.case(
+            s.floats(2), np.array([0, -1]), num_segments=2, reduction="add", name="negative", error=PositionError
+        )
         yield s.case(s.floats(3), s.ints(2), num_segments=2, reduction="add", name="ids", error=ShapeError)
 
 

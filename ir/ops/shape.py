@@ -67,7 +67,14 @@ class Reshape:
 
     @staticmethod
     def samples(s: Sampler) -> Iterator[Sample]:
-        for old, new in (((2, 3, 4), (6, 4)), ((6,), (2, 3)), ((1,), ()), ((), (1, 1)), ((0, 3), (3, 0, 2)), ((2, 3), (2, 3))):
+        for old, new in (
+            ((2, 3, 4), (6, 4)),
+            ((6,), (2, 3)),
+            ((1,), ()),
+            ((), (1, 1)),
+            ((0, 3), (3, 0, 2)),
+            ((2, 3), (2, 3)),
+        ):
             yield s.case(s.floats(*old), shape=new)
         yield s.case(s.bools(4), shape=(2, 2))
         yield s.case(s.floats(2, 3), shape=(4,), name="other count", error=ShapeError)
@@ -196,8 +203,8 @@ class Transpose:
             yield s.case(s.floats(2, 3, 4), perm=perm)
         yield s.case(s.floats(), perm=())
         yield s.case(s.ints(0, 3), perm=(1, 0))
-        for perm in ((0, 0), (0,), (0, 2)):
-            yield s.case(s.floats(2, 3), perm=perm, name="no permutation", error=AxisError)
+        for wrong in ((0, 0), (0,), (0, 2)):
+            yield s.case(s.floats(2, 3), perm=wrong, name="no permutation", error=AxisError)
 
 
 @op
@@ -223,7 +230,14 @@ class Expand:
 
     @staticmethod
     def samples(s: Sampler) -> Iterator[Sample]:
-        for old, new in (((3,), (2, 3)), ((2, 1), (2, 4)), ((), (2, 2)), ((1, 3), (0, 3)), ((2, 3), (2, 3)), ((1,), (4, 1))):
+        for old, new in (
+            ((3,), (2, 3)),
+            ((2, 1), (2, 4)),
+            ((), (2, 2)),
+            ((1, 3), (0, 3)),
+            ((2, 3), (2, 3)),
+            ((1,), (4, 1)),
+        ):
             yield s.case(s.floats(*old), shape=new)
         yield s.case(s.floats(3), shape=(2, 4), name="sizes", error=ShapeError)
         yield s.case(s.floats(1, 3), shape=(3,), name="ranks", error=ShapeError)
@@ -424,9 +438,14 @@ class Roll:
 
     @staticmethod
     def decompose(b: Builder, x: Value, shifts: tuple[Dim, ...], axes: tuple[int, ...]) -> Value:
-        steps = [(normalize_axis(a, x.type.rank), s, x.type.shape[normalize_axis(a, x.type.rank)]) for s, a in zip(shifts, axes)]
+        steps = [
+            (normalize_axis(a, x.type.rank), s, x.type.shape[normalize_axis(a, x.type.rank)])
+            for s, a in zip(shifts, axes)
+        ]
         if any(not isinstance(n, int) for _, _, n in steps):
-            raise NotImplementedError("roll along an axis of symbolic size: the shift modulo an empty axis is undefined")
+            raise NotImplementedError(
+                "roll along an axis of symbolic size: the shift modulo an empty axis is undefined"
+            )
         for axis, shift, n in steps:
             if n:
                 at = (n - shift) % n

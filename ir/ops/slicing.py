@@ -11,10 +11,21 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from ir.ops.positions import Neg, check_same_shape, resolve
+from ir.ops.positions import Neg, check_same_shape
 from ir.ops.registry import op
 from ir.ops.sampler import Sample, Sampler
-from ir.types import Dim, Shape, TensorType, ceildiv, dim_max, dim_min, dtypes, normalize_axes, normalize_axis, require_same
+from ir.types import (
+    Dim,
+    Shape,
+    TensorType,
+    ceildiv,
+    dim_max,
+    dim_min,
+    dtypes,
+    normalize_axes,
+    normalize_axis,
+    require_same,
+)
 from ir.types.errors import AttributeValueError, PositionError, ShapeError
 
 if TYPE_CHECKING:
@@ -69,15 +80,21 @@ def check_slices(rank: int, axes: Sequence[int], *fields: Sequence[Any]) -> tupl
     return normalize_axes(axes, rank)
 
 
-def sliced_shape(shape: Shape, axes: Sequence[int], starts: Sequence[Bound], stops: Sequence[Bound], steps: Sequence[int]) -> Shape:
+def sliced_shape(
+    shape: Shape, axes: Sequence[int], starts: Sequence[Bound], stops: Sequence[Bound], steps: Sequence[int]
+) -> Shape:
     """The shape of a slice."""
     out = list(shape)
-    for axis, start, stop, step in zip(check_slices(len(shape), axes, starts, stops, steps), starts, stops, steps, strict=True):
+    for axis, start, stop, step in zip(
+        check_slices(len(shape), axes, starts, stops, steps), starts, stops, steps, strict=True
+    ):
         out[axis] = slice_range(start, stop, step, shape[axis])[1]
     return tuple(out)
 
 
-def _key(rank: int, axes: Sequence[int], starts: Sequence[Any], stops: Sequence[Any], steps: Sequence[int]) -> tuple[slice, ...]:
+def _key(
+    rank: int, axes: Sequence[int], starts: Sequence[Any], stops: Sequence[Any], steps: Sequence[int]
+) -> tuple[slice, ...]:
     key = [slice(None)] * rank
     for axis, start, stop, step in zip(normalize_axes(axes, rank), starts, stops, steps, strict=True):
         key[axis] = slice(start, stop, step)
@@ -122,7 +139,8 @@ class Slice:
 
 BOUNDS: tuple[tuple[int | None, int | None, int], ...] = (
     (0, 3, 1), (1, None, 1), (None, -1, 1), (-3, None, 1), (2, 2, 1), (5, 2, 1), (-20, 20, 1), (9, 12, 1), (1, -1, 3),
-    (None, None, -1), (None, None, -2), (-1, None, -3), (5, 1, -2), (-2, -6, -1), (20, -20, -1), (1, 4, -1), (0, None, -1),
+    (None, None, -1), (None, None, -2), (-1, None, -3), (5, 1, -2), (-2, -6, -1), (20, -20, -1), (1, 4, -1),
+    (0, None, -1),
 )  # fmt: skip
 
 
@@ -162,7 +180,9 @@ class SliceUpdate:
             inner = b.slice(x, **slice_attrs(axes[0], starts[0], stops[0], steps[0]))
             update = b.slice_update(inner, update, **rest)
         axis = normalize_axis(axes[0], x.type.rank)
-        return _update_axis(b, x, update, axis, *slice_range(starts[0], stops[0], steps[0], x.type.shape[axis]), steps[0])
+        return _update_axis(
+            b, x, update, axis, *slice_range(starts[0], stops[0], steps[0], x.type.shape[axis]), steps[0]
+        )
 
     @staticmethod
     def vjp(cotangent: Array, x: Array, update: Array, **attrs: Any) -> dict[str, Array]:
@@ -176,7 +196,7 @@ class SliceUpdate:
         for start, stop, step in BOUNDS:
             length = len(range(*slice(start, stop, step).indices(7)))
             yield s.case(s.floats(3, 7), s.floats(3, length), **slice_attrs(1, start, stop, step))
-        both = {"axes": (2, 0), "starts": (1, -1), "stops": (None, None), "steps": (2, -2)}
+        both: dict[str, Any] = {"axes": (2, 0), "starts": (1, -1), "stops": (None, None), "steps": (2, -2)}
         yield s.case(s.ints(4, 2, 6), s.ints(2, 2, 3), **both)
         yield s.case(s.floats(2), s.floats(2), axes=(), starts=(), stops=(), steps=(), name="no axis")
         yield s.case(s.floats(4), s.floats(3), name="shape", error=ShapeError, **slice_attrs(0, 0, 2, 1))
@@ -188,7 +208,9 @@ def _update_axis(b: Builder, x: Value, update: Value, axis: int, first: Dim, len
         update = b.flip(update, axes=(axis,))
         first, step = first + (length - 1) * step, -step
     if step == 1:
-        before = b.slice(x, **slice_attrs(axis, 0, first, 1)) if length != 0 else b.slice(x, **slice_attrs(axis, 0, 0, 1))
+        before = (
+            b.slice(x, **slice_attrs(axis, 0, first, 1)) if length != 0 else b.slice(x, **slice_attrs(axis, 0, 0, 1))
+        )
         after = b.slice(x, **slice_attrs(axis, first + length if length != 0 else 0, None, 1))
         return b.concat(before, update, after, axis=axis)
     order = [axis, *(k for k in range(x.type.rank) if k != axis)]
@@ -206,7 +228,7 @@ def _update_axis(b: Builder, x: Value, update: Value, axis: int, first: Dim, len
 
 @op
 class Select:
-    """The slice at one position of an axis, which it drops; a negative index counts from the end, outside is an error."""
+    """The slice at one position of an axis, which it drops; negative indices count from the end, outside is an error."""
 
     inputs = ("x: any",)
     axis: int
@@ -283,7 +305,9 @@ class SelectUpdate:
         yield s.case(s.floats(3, 2), s.floats(1), axis=0, index=0, name="shape", error=ShapeError)
 
 
-def _block_starts(shape: tuple[int, ...], starts: Sequence[Array], sizes: Sequence[int], bounds: str, neg: Neg) -> tuple[slice, ...]:
+def _block_starts(
+    shape: tuple[int, ...], starts: Sequence[Array], sizes: Sequence[int], bounds: str, neg: Neg
+) -> tuple[slice, ...]:
     """The block as slices: each start is moved so that the block fits (clip) or must fit already (error)."""
     key = []
     for n, start, size in zip(shape, starts, sizes, strict=True):
@@ -325,7 +349,9 @@ class DynamicSlice:
     neg: Neg = "invalid"
 
     @staticmethod
-    def infer(x: TensorType, starts: tuple[TensorType, ...], sizes: tuple[Dim, ...], bounds: str, neg: str) -> TensorType:
+    def infer(
+        x: TensorType, starts: tuple[TensorType, ...], sizes: tuple[Dim, ...], bounds: str, neg: str
+    ) -> TensorType:
         _check_block(x, starts, sizes, "dynamic_slice")
         return x.with_shape(sizes)
 
@@ -334,12 +360,16 @@ class DynamicSlice:
         return x[_block_starts(x.shape, starts, sizes, bounds, neg)]
 
     @staticmethod
-    def decompose(b: Builder, x: Value, starts: tuple[Value, ...], sizes: tuple[Dim, ...], bounds: str, neg: Any) -> Value:
+    def decompose(
+        b: Builder, x: Value, starts: tuple[Value, ...], sizes: tuple[Dim, ...], bounds: str, neg: Any
+    ) -> Value:
         _refuse_empty_block(sizes, bounds)
         out = x
         for axis, (start, size) in enumerate(zip(starts, sizes, strict=True)):
             if x.type.shape[axis] != size or bounds == "error":
-                out = b.gather(out, _block_positions(b, start, size, x.type.shape[axis], bounds, neg), axis=axis, neg="invalid")
+                out = b.gather(
+                    out, _block_positions(b, start, size, x.type.shape[axis], bounds, neg), axis=axis, neg="invalid"
+                )
         return out
 
     @staticmethod
@@ -400,7 +430,11 @@ class DynamicUpdateSlice:
             line = _block_positions(b, start, size, x.type.shape[axis], bounds, neg)
             line = b.reshape(line, shape=tuple(size if k == axis else 1 for k in range(rank)))
             grids.append(b.expand(line, shape=sizes))
-        return b.scatter_nd(x, b.stack(grids, axis=-1), update, neg="invalid", unique=True) if grids else b.identity(update)
+        return (
+            b.scatter_nd(x, b.stack(grids, axis=-1), update, neg="invalid", unique=True)
+            if grids
+            else b.identity(update)
+        )
 
     @staticmethod
     def samples(s: Sampler) -> Iterator[Sample]:

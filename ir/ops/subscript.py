@@ -9,7 +9,7 @@ import numpy as np
 
 from ir.ops.index_spec import Entry, Plan, plan
 from ir.ops.indexing import GatherNd, opaque
-from ir.ops.positions import Neg, ReadBounds, WriteBounds, check_same_shape
+from ir.ops.positions import Neg, ReadBounds, WriteBounds, check_same_shape, static_size
 from ir.ops.registry import op
 from ir.ops.sampler import Sample, Sampler
 from ir.ops.scatter import ScatterNd
@@ -94,14 +94,25 @@ class IndexGet:
     symbol: str = ""
 
     @staticmethod
-    def infer(data: TensorType, arrays: tuple[TensorType, ...], spec: Spec, rule: Rule, symbol: str, **_: Any) -> TensorType:
+    def infer(
+        data: TensorType, arrays: tuple[TensorType, ...], spec: Spec, rule: Rule, symbol: str, **_: Any
+    ) -> TensorType:
         p = plan(spec, data.shape, arrays, rule)
         shape = p.static_shape(data.shape)
         count = opaque(symbol) if _has_mask(arrays) else 0
         return data.with_shape(p.result(shape, block_shape(p, shape, arrays, count)))
 
     @staticmethod
-    def evaluate(data: Array, arrays: tuple[Array, ...], spec: Spec, rule: Rule, bounds: Any, neg: Any, fill_value: Any, symbol: str) -> Array:
+    def evaluate(
+        data: Array,
+        arrays: tuple[Array, ...],
+        spec: Spec,
+        rule: Rule,
+        bounds: Any,
+        neg: Any,
+        fill_value: Any,
+        symbol: str,
+    ) -> Array:
         p = plan(spec, data.shape, tuple(type_of(a) for a in arrays), rule)
         view = data[_static_key(p)]
         if not p.columns:
@@ -111,21 +122,42 @@ class IndexGet:
         return np.expand_dims(found.transpose(_layout_perm(p, rows.ndim - 1)), _new_places(p, rows.ndim - 1))
 
     @staticmethod
-    def decompose(b: Builder, data: Value, arrays: tuple[Value, ...], spec: Spec, rule: Rule, bounds: Any, neg: Any, fill_value: Any, symbol: str) -> Value:
+    def decompose(
+        b: Builder,
+        data: Value,
+        arrays: tuple[Value, ...],
+        spec: Spec,
+        rule: Rule,
+        bounds: Any,
+        neg: Any,
+        fill_value: Any,
+        symbol: str,
+    ) -> Value:
         p = plan(spec, data.type.shape, tuple(a.type for a in arrays), rule)
         out = _static_get(b, p, data)
         rank = 0
         if p.columns:
             rows = _build_rows(b, p, out, arrays, symbol)
             rank = rows.type.rank - 1
-            out = b.gather_nd(_transpose(b, out, (*p.indexed, *p.kept)), rows, bounds=bounds, neg=neg, fill_value=fill_value)
+            out = b.gather_nd(
+                _transpose(b, out, (*p.indexed, *p.kept)), rows, bounds=bounds, neg=neg, fill_value=fill_value
+            )
             out = _transpose(b, out, _layout_perm(p, rank))
         new = _new_places(p, rank)
         out = b.unsqueeze(out, axes=new) if new else out
         return b.identity(out) if out is data else out
 
     @staticmethod
-    def vjp(cotangent: Array, data: Array, arrays: tuple[Array, ...], spec: Spec, rule: Rule, bounds: Any, neg: Any, **_: Any) -> dict[str, Array]:
+    def vjp(
+        cotangent: Array,
+        data: Array,
+        arrays: tuple[Array, ...],
+        spec: Spec,
+        rule: Rule,
+        bounds: Any,
+        neg: Any,
+        **_: Any,
+    ) -> dict[str, Array]:
         p = plan(spec, data.shape, tuple(type_of(a) for a in arrays), rule)
         out = np.zeros(data.shape, cotangent.dtype)
         view = out[_static_key(p)]
@@ -151,33 +183,36 @@ class IndexGet:
         for bounds in ("clip", "wrap", "fill"):
             for neg in ("from_end", "invalid"):
                 yield s.case(x, (far, s.ints(4, low=0, high=2)), spec=TWO, bounds=bounds, neg=neg, fill_value=3)
-        yield s.case(x, (s.ints(2, low=0, high=2),), spec=(("array", 0),), bounds="unchecked")
-        yield s.case(s.ints(0, 3), (s.ints(0),), spec=(("array", 0),), name="empty")
-        yield s.case(x, (far,), spec=(("array", 0),), name="out of range", error=PositionError)
+        yield s.case(x, (s.ints(2, low=0, high=2),), spec=(A,), bounds="unchecked")
+        yield s.case(s.ints(0, 3), (s.ints(0),), spec=(A,), name="empty")
+        yield s.case(x, (far,), spec=(A,), name="out of range", error=PositionError)
         yield s.case(x, (), spec=(("int", 2),), name="integer out of range", error=PositionError)
         yield s.case(x, (s.ints(2, low=0), s.ints(3, low=0)), spec=TWO, name="no broadcast", error=ShapeError)
-        yield s.case(x, (s.bools(3),), spec=(("array", 0),), symbol="count", name="mask size", error=ShapeError)
-        yield s.case(x, (s.floats(2),), spec=(("array", 0),), name="float index", error=DTypeError)
+        yield s.case(x, (s.bools(3),), spec=(A,), symbol="count", name="mask size", error=ShapeError)
+        yield s.case(x, (s.floats(2),), spec=(A,), name="float index", error=DTypeError)
         yield s.case(x, (), spec=(("slice", 0, 1),), name="entry", error=AttributeValueError)
 
 
 ALL: Entry = ("slice", None, None, None)
-TWO: Spec = (("array", 0), ("array", 1))
+A: Entry = ("array", 0)
+B: Entry = ("array", 1)
+NEW: Entry = ("newaxis",)
+DOTS: Entry = ("ellipsis",)
+TWO: Spec = (A, B)
 SPECS: tuple[tuple[Spec, tuple[tuple[int, ...], ...]], ...] = (
-    (TWO, ((3,), (3,))), ((ALL, *TWO), ((2, 1), (4,))), ((("array", 0), ALL, ("array", 1)), ((3,), (3,))),
-    ((ALL, ("array", 0), ALL, ("array", 1)), ((3,), (1,))), ((ALL, ("array", 0), ("newaxis",), ("array", 1)), ((3,), ())),
-    ((ALL, ("array", 0), ("ellipsis",), ("array", 1), ALL), ((3,), (3,))), ((("int", 0), ALL, ("array", 0)), ((3,),)),
-    ((ALL, ("int", -1), ALL, ("array", 0)), ((3,),)), ((ALL, ("int", 1), ("array", 0)), ((3,),)),
-    ((ALL, ("array", 0), ("int", 1), ("array", 1)), ((3,), (3,))), ((("array", 0), ALL, ("array", 1)), ((), (3,))),
-    ((ALL, ("array", 0), ALL, ("array", 1)), ((), ())), ((("ellipsis",), ("array", 0)), ((2, 3),)),
-    ((("slice", 1, None, None), ("array", 0), ("slice", None, None, -2)), ((2, 2),)), ((("newaxis",), ("int", 1), ("newaxis",)), ()),
-    ((("int", 1), ("int", -1), ("int", 0), ("int", 2)), ()), ((("slice", -1, None, None), ("ellipsis",), ("newaxis",), ("slice", 0, 3, 2)), ()),
-    ((), ()), ((("array", 0), ("newaxis",), ("slice", 0, 2, None)), ((2, 0),)),
+    ((A, B), ((3,), (3,))), ((ALL, A, B), ((2, 1), (4,))), ((A, ALL, B), ((3,), (3,))),
+    ((ALL, A, ALL, B), ((3,), (1,))), ((ALL, A, NEW, B), ((3,), ())), ((ALL, A, DOTS, B, ALL), ((3,), (3,))),
+    ((("int", 0), ALL, A), ((3,),)), ((ALL, ("int", -1), ALL, A), ((3,),)), ((ALL, ("int", 1), A), ((3,),)),
+    ((ALL, A, ("int", 1), B), ((3,), (3,))), ((A, ALL, B), ((), (3,))), ((ALL, A, ALL, B), ((), ())),
+    ((DOTS, A), ((2, 3),)), ((("slice", 1, None, None), A, ("slice", None, None, -2)), ((2, 2),)),
+    ((NEW, ("int", 1), NEW), ()), ((("int", 1), ("int", -1), ("int", 0), ("int", 2)), ()),
+    ((("slice", -1, None, None), DOTS, NEW, ("slice", 0, 3, 2)), ()), ((), ()),
+    ((A, NEW, ("slice", 0, 2, None)), ((2, 0),)),
 )  # fmt: skip
 MASK_SPECS: tuple[tuple[Spec, tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]], ...] = (
-    ((("array", 0),), ((2, 3),), ()), ((ALL, ("array", 0)), ((3, 4),), ()), ((("array", 0), ALL, ("array", 1)), ((2,),), ((1,),)),
-    ((("ellipsis",), ("array", 0), ("slice", 1, None, None)), ((4,),), ()), ((ALL, ("array", 0), ("int", 0)), ((3,),), ()),
-    ((("array", 0), ("int", 0), ALL, ("array", 1)), ((2,),), ((),)),
+    ((A,), ((2, 3),), ()), ((ALL, A), ((3, 4),), ()), ((A, ALL, B), ((2,),), ((1,),)),
+    ((DOTS, A, ("slice", 1, None, None)), ((4,),), ()), ((ALL, A, ("int", 0)), ((3,),), ()),
+    ((A, ("int", 0), ALL, B), ((2,),), ((),)),
 )  # fmt: skip
 
 
@@ -196,7 +231,11 @@ def _static_fields(p: Plan, ints: bool) -> dict[str, Any]:
     """Attributes of the slice (integers as slices of length 1 when `ints`) that the static step takes."""
     rows = [(a, i) for a, i in enumerate(p.static) if isinstance(i, tuple)]
     if ints:
-        rows = [(a, (i, None if i == -1 else i + 1, 1) if isinstance(i, int) else i) for a, i in enumerate(p.static) if i is not None]
+        rows = [
+            (a, (i, None if i == -1 else i + 1, 1) if isinstance(i, int) else i)
+            for a, i in enumerate(p.static)
+            if i is not None
+        ]
     names = ("starts", "stops", "steps")
     return {"axes": tuple(a for a, _ in rows), **{n: tuple(i[k] for _, i in rows) for k, n in enumerate(names)}}
 
@@ -249,17 +288,32 @@ class IndexPut:
     symbol: str = ""
 
     @staticmethod
-    def infer(data: TensorType, arrays: tuple[TensorType, ...], updates: TensorType, spec: Spec, rule: Rule, **_: Any) -> TensorType:
+    def infer(
+        data: TensorType, arrays: tuple[TensorType, ...], updates: TensorType, spec: Spec, rule: Rule, **_: Any
+    ) -> TensorType:
         p = plan(spec, data.shape, arrays, rule)
         shape = p.static_shape(data.shape)
         selection = p.result(shape, block_shape(p, shape, arrays, _update_count(p, shape, arrays, updates)))
         if updates.rank > len(selection):
             raise ShapeError(f"index_put: updates {updates} have more axes than the selection {list(selection)}")
-        check_same_shape(broadcast_shapes(selection, updates.shape), selection, "index_put: updates broadcast to the selection")
+        check_same_shape(
+            broadcast_shapes(selection, updates.shape), selection, "index_put: updates broadcast to the selection"
+        )
         return data
 
     @staticmethod
-    def evaluate(data: Array, arrays: tuple[Array, ...], updates: Array, spec: Spec, rule: Rule, reduction: Any, bounds: Any, neg: Any, unique: bool, symbol: str) -> Array:
+    def evaluate(
+        data: Array,
+        arrays: tuple[Array, ...],
+        updates: Array,
+        spec: Spec,
+        rule: Rule,
+        reduction: Any,
+        bounds: Any,
+        neg: Any,
+        unique: bool,
+        symbol: str,
+    ) -> Array:
         p = plan(spec, data.shape, tuple(type_of(a) for a in arrays), rule)
         out = data.copy()
         view = out[_static_key(p)]
@@ -274,7 +328,19 @@ class IndexPut:
         return out
 
     @staticmethod
-    def decompose(b: Builder, data: Value, arrays: tuple[Value, ...], updates: Value, spec: Spec, rule: Rule, reduction: Any, bounds: Any, neg: Any, unique: bool, symbol: str) -> Value:
+    def decompose(
+        b: Builder,
+        data: Value,
+        arrays: tuple[Value, ...],
+        updates: Value,
+        spec: Spec,
+        rule: Rule,
+        reduction: Any,
+        bounds: Any,
+        neg: Any,
+        unique: bool,
+        symbol: str,
+    ) -> Value:
         types = tuple(a.type for a in arrays)
         p = plan(spec, data.type.shape, types, rule)
         symbol = symbol or _count_name(p, data.type, types, updates.type)
@@ -296,7 +362,18 @@ class IndexPut:
         return _static_put(b, p, data, values)
 
     @staticmethod
-    def vjp(cotangent: Array, data: Array, arrays: tuple[Array, ...], updates: Array, spec: Spec, rule: Rule, reduction: Any, bounds: Any, neg: Any, **_: Any) -> dict[str, Array]:
+    def vjp(
+        cotangent: Array,
+        data: Array,
+        arrays: tuple[Array, ...],
+        updates: Array,
+        spec: Spec,
+        rule: Rule,
+        reduction: Any,
+        bounds: Any,
+        neg: Any,
+        **_: Any,
+    ) -> dict[str, Array]:
         p = plan(spec, data.shape, tuple(type_of(a) for a in arrays), rule)
         g_data = cotangent.copy()
         view = g_data[_static_key(p)]
@@ -319,8 +396,11 @@ class IndexPut:
         for rule in ("numpy", "torch"):
             for spec, shapes in SPECS:
                 arrays = tuple(s.ints(*shape, low=-2, high=2) for shape in shapes)
-                full = IndexGet.infer(type_of(x), tuple(type_of(a) for a in arrays), spec, rule, "").shape
-                yield s.case(x, arrays, s.floats(*full), spec=spec, rule=rule, reduction="add" if rule == "numpy" else "none")
+                shape = IndexGet.infer(type_of(x), tuple(type_of(a) for a in arrays), spec, rule, "").shape
+                full = tuple(static_size(d, "a sample's size") for d in shape)
+                yield s.case(
+                    x, arrays, s.floats(*full), spec=spec, rule=rule, reduction="add" if rule == "numpy" else "none"
+                )
                 yield s.case(x, arrays, s.floats(*full[-1:]), spec=spec, rule=rule, name="broadcast")
             for spec, masks, shapes in MASK_SPECS:
                 arrays = (*(_mask(s, shape) for shape in masks), *(s.ints(*shape, low=-2, high=2) for shape in shapes))
@@ -328,17 +408,24 @@ class IndexPut:
                     yield s.case(x, arrays, s.floats(), spec=spec, rule=rule, symbol=symbol, name="mask")
         for bounds in ("clip", "wrap", "drop"):
             for neg in ("from_end", "invalid"):
-                yield s.case(s.ints(4, 2), (np.array([0, -1, 7, -9]),), s.ints(4, 2), spec=(("array", 0),), bounds=bounds, neg=neg)
-        yield s.case(s.ints(4), (s.permutation(4),), s.ints(4), spec=(("array", 0),), bounds="unchecked", unique=True)
-        yield s.case(s.bools(4), (s.ints(6, low=0, high=4),), s.bools(6), spec=(("array", 0),), reduction="add")
+                yield s.case(
+                    s.ints(4, 2),
+                    (np.array([0, -1, 7, -9]),),
+                    s.ints(4, 2),
+                    spec=(A,),
+                    bounds=bounds,
+                    neg=neg,
+                )
+        yield s.case(s.ints(4), (s.permutation(4),), s.ints(4), spec=(A,), bounds="unchecked", unique=True)
+        yield s.case(s.bools(4), (s.ints(6, low=0, high=4),), s.bools(6), spec=(A,), reduction="add")
         yield s.case(s.bools(4), (), s.bools(2), spec=(("slice", 1, 3, 1),), reduction="add")
-        yield s.case(x, (np.array([2]),), s.floats(), spec=(("array", 0),), name="out of range", error=PositionError)
-        yield s.case(x, (np.array([0]),), s.floats(4), spec=(("array", 0),), name="updates", error=ShapeError)
+        yield s.case(x, (np.array([2]),), s.floats(), spec=(A,), name="out of range", error=PositionError)
+        yield s.case(x, (np.array([0]),), s.floats(4), spec=(A,), name="updates", error=ShapeError)
         yield s.case(x, (), s.floats(1, 1, 1, 1, 1), spec=(), name="updates of higher rank", error=ShapeError)
 
 
 def _count_name(p: Plan, data: TensorType, arrays: Sequence[TensorType], updates: TensorType) -> str:
-    """The name of the count of True where updates state it; raises NotImplementedError where a mask's count has none."""
+    """The name of the count of True where updates state it; raises NotImplementedError where it has none."""
     count = _update_count(p, p.static_shape(data.shape), arrays, updates)
     if isinstance(count, DimExpr) and count.is_symbol and count.symbol.opaque:
         return count.symbol.name
@@ -348,7 +435,7 @@ def _count_name(p: Plan, data: TensorType, arrays: Sequence[TensorType], updates
 
 
 def _update_count(p: Plan, shape: Shape, arrays: Sequence[TensorType], updates: TensorType) -> Dim:
-    """The count of True as the updates state it: the size of theirs that lies over the block, 1 where they have none."""
+    """The count of True as the updates state it: their size that lies over the block, 1 where they have none."""
     if not _has_mask(arrays):
         return 0
     other = [t.shape for t in arrays if not t.dtype.is_bool]

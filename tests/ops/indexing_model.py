@@ -12,7 +12,12 @@ from ir.eval import EvaluationError, Evaluator
 from ir.ops import get
 from ir.types import type_of
 
-_OPERANDS = {"slice": {"data": "x"}, "slice_update": {"data": "x"}, "dynamic_slice": {"data": "x"}, "dynamic_update_slice": {"data": "x"}}
+_OPERANDS = {
+    "slice": {"data": "x"},
+    "slice_update": {"data": "x"},
+    "dynamic_slice": {"data": "x"},
+    "dynamic_update_slice": {"data": "x"},
+}
 _NEEDS_SYMBOL = ("mask_select", "compress", "nonzero")
 
 
@@ -39,7 +44,9 @@ def arguments(case: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     return operands, attrs
 
 
-def evaluate(name: str, operands: dict[str, Any], attrs: dict[str, Any], mode: str = "exact", lowered: bool = False) -> np.ndarray:
+def evaluate(
+    name: str, operands: dict[str, Any], attrs: dict[str, Any], mode: str = "exact", lowered: bool = False
+) -> np.ndarray:
     """Build the model and run it; raises what the op raised."""
     model, feeds, handles = Model(signature=Signature((), Leaf("output"))), {}, {}
 
@@ -48,7 +55,9 @@ def evaluate(name: str, operands: dict[str, Any], attrs: dict[str, Any], mode: s
         return model.graph.add_input(type_of(value), label)
 
     for key, value in operands.items():
-        handles[key] = tuple(add(f"{key}{i}", v) for i, v in enumerate(value)) if isinstance(value, tuple) else add(key, value)
+        handles[key] = (
+            tuple(add(f"{key}{i}", v) for i, v in enumerate(value)) if isinstance(value, tuple) else add(key, value)
+        )
     b, op = Builder(model.graph), get(name)
     out = op.decompose(b, **handles, **op.complete(attrs)) if lowered else b.op(op, **handles, **attrs)
     model.graph.set_outputs([out])

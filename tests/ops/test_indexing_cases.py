@@ -12,7 +12,9 @@ import pytest
 from ir.ops import get
 from tests.ops.indexing_model import arguments, array, evaluate, vjp
 
-CASES: list[dict[str, Any]] = json.loads((Path(__file__).parent / "data" / "indexing_cases.json").read_text("utf-8"))["cases"]
+CASES: list[dict[str, Any]] = json.loads((Path(__file__).parent / "data" / "indexing_cases.json").read_text("utf-8"))[
+    "cases"
+]
 RESULTS = [c for c in CASES if "output" in c["expected"]]
 ERRORS = [c for c in CASES if "error" in c["expected"]]
 GRADIENTS = [c for c in CASES if "grad" in c]
