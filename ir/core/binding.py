@@ -1,7 +1,7 @@
 """Which node binds which opaque size symbol, and where symbols are read.
 
 An opaque symbol is bound by the first node, in execution order, that names it: in the type of an output (`nonzero`) or
-in a string attribute `symbol` (`bind_dim`). Other symbols are bound by the shapes of the model's inputs and weights.
+in an attribute `symbol` or `symbols` (`bind_dim`, `while`). Other symbols are bound by the shapes of the model's inputs and weights.
 A body sees the symbols bound outside it; those bound inside end with it.
 """
 
@@ -25,9 +25,10 @@ def value_symbols(values: Iterable[Value]) -> frozenset[str]:
 
 
 def declared_symbols(node: Node) -> frozenset[str]:
-    """Symbols that the node names in an attribute `symbol`, as binders do."""
-    name = node.attrs.get("symbol")
-    return frozenset({name}) if isinstance(name, str) and name else frozenset()
+    """Symbols that the node names in an attribute `symbol` or `symbols`, as binders do."""
+    name, several = node.attrs.get("symbol"), node.attrs.get("symbols", ())
+    one = (name,) if isinstance(name, str) and name else ()
+    return frozenset((*one, *(several if isinstance(several, tuple) else ())))
 
 
 def bindable_symbols(node: Node) -> frozenset[str]:

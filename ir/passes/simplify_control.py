@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ir.core.binding import binders
 from ir.core.builder import Builder
 from ir.core.graph import Node, Value
 from ir.core.walk import copy_node
@@ -17,6 +18,8 @@ def cond_decided(node: Node, b: Builder) -> Outcome:
     if decided is None:
         return None
     body = node.bodies["then" if decided else "else"]
+    if any(n.graph is body for n in binders(body)):
+        return fail("the branch binds sizes under names of its own")
     mapping: dict[Value, Value] = dict(zip(body.inputs, node.operands["captures"], strict=True))
     results = [mapping.get(v, v) for v in body.outputs]
     if not all(types_agree(old.type, new.type) for old, new in zip(node.outputs, results, strict=True)):

@@ -20,13 +20,16 @@ class Expressions:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.tokens = list(tokenize(text))
-        self.position = 0
+        self._stream = tokenize(text)  # read as we go: a long text has many tokens
+        self.token = next(self._stream)
+        self._ahead: Token | None = None
 
     # -- tokens -----------------------------------------------------------------------------------------------
-    @property
-    def token(self) -> Token:
-        return self.tokens[self.position]
+    def peek(self) -> Token:
+        """The token after the current one (the last one stays the last)."""
+        if self._ahead is None:
+            self._ahead = next(self._stream, self.token)
+        return self._ahead
 
     def fail(self, message: str, token: Token | None = None) -> NoReturn:
         """Raise a TextError at a token (the current one)."""
@@ -34,8 +37,9 @@ class Expressions:
         raise TextError(message, at.line, at.column)
 
     def advance(self) -> Token:
+        """Step over the current token and return it."""
         token = self.token
-        self.position = min(self.position + 1, len(self.tokens) - 1)
+        self.token, self._ahead = self.peek(), None
         return token
 
     def at(self, text: str) -> bool:

@@ -312,7 +312,7 @@ class _Parser(Expressions):
 
     def operand_name(self, order: list[str], given: int) -> str:
         """The operand that comes next: named by `name=`, else the next in declaration order."""
-        following = self.tokens[self.position + 1]
+        following = self.peek()
         if self.token.kind == "name" and following.kind == "punct" and following.text == "=":
             token = self.advance()
             self.expect("=")

@@ -142,8 +142,9 @@ def floordiv(a: Dim, b: Dim) -> Dim:
     if a == b:
         return 1
     if isinstance(b, int):
-        divisible = _make({m: c // b for m, c in _terms(a) if c % b == 0})
-        rest = _make({m: c for m, c in _terms(a) if c % b})
+        # Divisible terms leave whole, and so does what exceeds [0, b) in the constant: (n - 1) // 2 + 1 is (n + 1) // 2.
+        divisible = _make({m: c // b for m, c in _terms(a) if c % b == 0 or not m})
+        rest = _make({m: c if m else c % b for m, c in _terms(a) if c % b})
         if isinstance(rest, int):
             return divisible + rest // b
         return divisible + _atom(Func("floordiv", (rest, b)))

@@ -112,9 +112,11 @@ class _Maker:
 
     def sample(self) -> None:
         record = self.pick(usable_ops(self.random_ops))
-        binds = any(a.name == "symbol" for a in record.attributes)
-        attrs = {"symbol": f"s{len(self.case.model.graph)}"} if binds else {}
-        apply(self.b, record, self.pick(samples(record)), lambda x: self.leaf(x, record), **attrs)
+        sample, n = self.pick(samples(record)), len(self.case.model.graph)
+        attrs: dict[str, Any] = {"symbol": f"s{n}"} if any(a.name == "symbol" for a in record.attributes) else {}
+        if sample.attrs.get("symbols"):
+            attrs["symbols"] = tuple(f"{name}_{n}" for name in sample.attrs["symbols"])
+        apply(self.b, record, sample, lambda x: self.leaf(x, record), **attrs)
 
     def leaf(self, array: np.ndarray, record: OpDef) -> Value:
         t = type_of(array)
@@ -150,7 +152,7 @@ def usable_ops(random_ops: bool) -> tuple[OpDef, ...]:
     return tuple(
         r
         for r in ir.ops.all_ops()
-        if samples(r) and (random_ops or not (r.random or any(True for s in samples(r) for _ in s.bodies)))
+        if samples(r) and (random_ops or not r.random)
     )
 
 

@@ -100,6 +100,24 @@ def _symbols(dim: Dim) -> list:
     return list(symbols(dim))
 
 
+@given(dim=DIMS, divisor=st.integers(-5, 5).filter(bool), value=st.integers(1, 50))
+@FAST
+def test_quotients_are_exact(dim: Dim, divisor: int, value: int) -> None:
+    env = {s.name: value + i for i, s in enumerate(_symbols(dim))}
+    try:
+        number = evaluate_dim(dim, env)
+    except ZeroDivisionError:
+        return
+    assert evaluate_dim(floordiv(dim, divisor), env) == number // divisor
+    assert evaluate_dim(mod(dim, divisor), env) == number % divisor
+
+
+def test_equal_quotients_are_one_expression() -> None:
+    n = symbol("n")
+    assert (n - 1) // 2 + 1 == (n + 1) // 2 and (n + 7) // 3 == (n + 1) // 3 + 2
+    assert str((n - 1) // 2) == "(n + 1) // 2 - 1"
+
+
 def test_quotients_keep_their_parentheses() -> None:
     n = symbol("n")
     assert str((n // 2) * (n // 2)) == "(n // 2) * (n // 2)"
