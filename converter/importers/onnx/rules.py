@@ -6,7 +6,7 @@ import importlib
 
 FAMILIES = (
     "activation", "attention", "cast", "comparison", "control", "conv", "creation", "dropout", "elementwise", "indexing",
-    "linalg", "logic", "norm", "pool", "recurrent", "reduction", "resize", "scatter", "shape", "slicing",
+    "linalg", "logic", "norm", "pool", "quantize", "recurrent", "reduction", "resize", "scatter", "shape", "slicing",
 )  # fmt: skip
 
 

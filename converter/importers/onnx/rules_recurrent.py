@@ -46,13 +46,27 @@ def gru(c: OnnxContext) -> tuple[Value, ...]:
 @rule("RNN", 7, 14, 22)
 def rnn(c: OnnxContext) -> tuple[Value, ...]:
     _plain(c)
-    kinds = {str(a).lower() for a in c.attr("activations") or ["tanh"]}
-    if len(kinds) > 1 or not kinds <= {"tanh", "relu"}:
+    kinds = [str(a).lower() for a in c.attr("activations") or ["tanh"]]
+    if not set(kinds) <= {"tanh", "relu"}:
         c.refuse(f"activations={c.attr('activations')} are not supported")
     attrs, weights = _layer(c)
-    attrs["nonlinearity"] = kinds.pop()
-    out, h = c.b.rnn(c.x(0), _state(c, 5), _lengths(c), weights, **attrs)
+    if len(set(kinds)) > 1:
+        return _outputs(c, attrs, *_two_kinds(c, attrs, weights, kinds))
+    out, h = c.b.rnn(c.x(0), _state(c, 5), _lengths(c), weights, nonlinearity=kinds[0], **attrs)
     return _outputs(c, attrs, out, h)
+
+
+def _two_kinds(c: OnnxContext, attrs: dict[str, Any], weights: list[Value], kinds: list[str]) -> tuple[Value, Value]:
+    """Directions with activations of their own: two layers side by side."""
+    initial, lengths, half = _state(c, 5), _lengths(c), len(weights) // 2
+    outs, states = [], []
+    for d, direction in enumerate(("forward", "reverse")):
+        start = None if initial is None else c.b.slice(initial, axes=(0,), starts=(d,), stops=(d + 1,), steps=(1,))
+        own = {**attrs, "direction": direction, "nonlinearity": kinds[d]}
+        out, h = c.b.rnn(c.x(0), start, lengths, weights[d * half : (d + 1) * half], **own)
+        outs.append(out)
+        states.append(h)
+    return c.b.concat(outs, axis=2), c.b.concat(states, axis=0)
 
 
 def _plain(c: OnnxContext) -> None:
