@@ -158,6 +158,7 @@ class Prelu:
         yield s.case(s.floats(3), s.floats(2, 1))
         yield s.case(s.floats(5, 6, edge=True), s.floats(6), axis=1, name="edges")
         yield s.case(s.floats(5), s.floats(), name="scalar slope")
+        yield s.case(s.float_edges()[:, None], s.float_edges(), name="all edges")
         yield s.case(s.floats(0, 3), s.floats(3), axis=1, name="empty")
         yield s.case(s.floats(2, 3), s.floats(2), axis=1, name="wrong size", error=ValueError)
         yield s.case(s.floats(2, 3), s.floats(1, 3), axis=1, name="not a vector", error=ValueError)
@@ -308,6 +309,7 @@ class Softplus(Unary):
     def samples(cls, s: Sampler) -> Iterator[Sample]:
         yield from super().samples(s)
         yield s.case(s.floats(4, 5, low=-30.0, high=30.0), name="around the threshold")
+        yield s.case(np.array([1.25, 1.5, 1.75], s.float_dtype.numpy), threshold=1.5, name="at the threshold")
         yield s.case(s.floats(2, 3), beta=0.0, name="beta zero", error=ValueError)
 
 

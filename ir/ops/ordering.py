@@ -52,7 +52,7 @@ class _Position:
 
     @staticmethod
     def samples(s: Sampler) -> Iterator[Sample]:
-        for axis, keepdims, select_last in ((0, False, False), (-1, True, False), (1, False, True)):
+        for axis, keepdims, select_last in ((0, False, False), (-1, True, False), (1, True, True)):
             yield s.case(s.floats(2, 3, 4), axis=axis, keepdims=keepdims, select_last=select_last)
             ties = s.ints(3, 5, 2, low=0, high=2, dtype=dtypes.int32)
             yield s.case(ties, axis=axis, keepdims=keepdims, select_last=select_last, name="ties")
@@ -61,7 +61,10 @@ class _Position:
         yield s.case(np.array([1, np.nan, 3, np.nan], s.float_dtype.numpy), axis=0, select_last=True, name="last NaN")
         for kind in INTEGERS:
             yield s.case(s.int_edges(kind), axis=0, name="integers")
+        yield s.case(s.floats(3, 1), axis=1, name="one element")
         yield s.case(s.floats(0, 3), axis=1, name="empty result")
+        for keepdims in (False, True):
+            yield s.case(s.floats(2, 0, 0), axis=1, keepdims=keepdims, name="nothing at all")
         yield s.case(s.floats(2, 0), axis=1, name="no elements", error=ValueError)
         yield s.case(s.floats(2, 3), axis=2, name="axis out of range", error=ValueError)
 

@@ -151,7 +151,7 @@ def _shared(cotangent: Array, x: Array, chosen: Array, axes: Axes, keepdims: boo
     axis = reduced_axes(axes, x.ndim)
     if not keepdims:
         cotangent, chosen = np.expand_dims(cotangent, axis), np.expand_dims(chosen, axis)
-    tied = (x == chosen) | (np.isnan(x) & np.isnan(chosen))
+    tied = x == chosen
     return {"x": tied * (cotangent / np.maximum(tied.sum(axis=axis, keepdims=True), 1))}
 
 

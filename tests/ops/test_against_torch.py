@@ -142,6 +142,8 @@ REDUCTIONS: dict[str, Row] = {
 # -- along one axis -------------------------------------------------------------------------------------------------
 def position(fn: Row) -> Row:
     def call(x: Tensor, axis: int, keepdims: bool, select_last: bool) -> Tensor:
+        if not x.shape[axis]:  # torch refuses an empty axis even where the result is empty
+            return None
         if select_last:
             return x.shape[axis] - 1 - fn(x.flip(axis), dim=axis, keepdim=keepdims)
         return fn(x, dim=axis, keepdim=keepdims)
