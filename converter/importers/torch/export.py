@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import logging
 import re
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from converter.errors import ConversionError, UsageError
@@ -75,12 +76,46 @@ def export_raw(module: Any, example: Example) -> Any:
         raise export_error(module, error) from error
 
 
-def functionalise(program: Any) -> Any:
-    """In-place writes and views made explicit; composites stay."""
+def functionalise(program: Any, table: dict[Any, Callable[..., Any]] | None = None) -> Any:
+    """In-place writes and views made explicit; composites stay, except those in `table`."""
     try:
-        return program.run_decompositions({})
+        return program.run_decompositions(table or {})
     except Exception as error:
         raise ConversionError(f"torch.export could not remove in-place writes: {first_line(error)}") from error
+
+
+def decompose_unknown(program: Any, known: Callable[[str], bool]) -> Any:
+    """Break ops without a rule into smaller ones by PyTorch's own definitions, until nothing more can be broken."""
+    for _ in range(4):
+        table = {}
+        for node in program.graph.nodes:
+            if node.op == "call_function" and not known(str(node.target)) and node.target not in table:
+                definition = _definition(node.target)
+                if definition is not None:
+                    table[node.target] = definition
+        if not table:
+            break
+        program = functionalise(program, table)
+    return program
+
+
+def _definition(op: Any) -> Callable[..., Any] | None:
+    """How torch itself computes an op from others: its composite kernel, or its reference decomposition."""
+    import torch
+    from torch._decomp import core_aten_decompositions
+
+    if not isinstance(op, torch._ops.OpOverload) or op.namespace != "aten":
+        return None
+    if torch._C._dispatch_has_kernel_for_dispatch_key(op.name(), "CompositeImplicitAutograd"):
+        return functools.partial(_composite, op)
+    return core_aten_decompositions().get(op)
+
+
+def _composite(op: Any, *args: Any, **kwargs: Any) -> Any:
+    """The composite kernel itself: `op.decompose` would find this function again."""
+    import torch
+
+    return op._op_dk(torch._C.DispatchKey.CompositeImplicitAutograd, *args, **kwargs)
 
 
 def export_error(module: Any, error: Exception) -> ConversionError:

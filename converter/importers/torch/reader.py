@@ -12,6 +12,7 @@ from converter.importers.torch.context import Call, TorchContext
 from converter.importers.torch.context import rule as rules
 from converter.importers.torch.dims import Sizes
 from converter.importers.torch.dtypes import ir_dtype, to_numpy
+from converter.importers.torch.scalars import convert_number
 from converter.importers.torch.scopes import Scopes
 from converter.importers.torch.weights import SMALL, Weights
 from ir.core import Model, Value
@@ -107,6 +108,9 @@ class Reader:
         self.c.env[node] = parts[index]
 
     def _convert(self, node: Any, target: str) -> None:
+        if type(node.meta.get("val")).__name__ == "SymFloat" and not target.startswith("aten."):
+            self._number(node)
+            return
         found = rules.get(target)
         origin = self.scopes.origin(node, found.name if found else "")
         if found is None:
@@ -122,6 +126,11 @@ class Reader:
             self._store(node, result)
         if len(self.plan.items) > before:
             self._poison(node)
+
+    def _number(self, node: Any) -> None:
+        origin = self.scopes.origin(node, "number")
+        with self.plan.collecting(origin.op, place_of(origin)), self.c.at(origin):
+            self.c.env[node] = convert_number(self.c, node)
 
     def _missing(self, node: Any, target: str) -> None:
         self.plan.add(rules.missing(target, place_of(self.scopes.origin(node))))

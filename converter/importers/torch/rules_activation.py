@@ -10,7 +10,7 @@ def _plain(op: str, **names: str) -> RuleFn:
     """An activation whose literals go to attributes: `names` maps attribute to ATen argument."""
 
     def convert(c: TorchContext, a: Call) -> Value:
-        return getattr(c.b, op)(a.value("self"), **{k: a.lit(v) for k, v in names.items()})
+        return getattr(c.b, op)(c.cast(a.value("self"), a.dtype), **{k: a.lit(v) for k, v in names.items()})
 
     return convert
 

@@ -60,7 +60,7 @@ def sign(c: TorchContext, a: Call) -> Value:
     x = a.value("self")
     if x.type.dtype.is_complex:
         c.refuse("the sign of a complex number is not in the IR")
-    return x if x.type.dtype.is_bool else c.b.sign(x)
+    return x if x.type.dtype.is_bool else c.b.sign(x, nan="zero")
 
 
 @rule("aten.square.default")

@@ -136,7 +136,7 @@ def _mask_positions(c: TorchContext, a: Call, mask: Value, at: int) -> list[Valu
     return [c.b.select(found, axis=1, index=i) for i in range(mask.type.rank)]
 
 
-@rule("aten.index.Tensor")
+@rule("aten.index.Tensor", "aten._unsafe_index.Tensor")
 def index(c: TorchContext, a: Call) -> Value:
     x = a.value("self")
     masks = [c.value(i) for i in a.raw("indices") if i is not None]

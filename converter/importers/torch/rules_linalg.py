@@ -94,3 +94,11 @@ def _norm(c: TorchContext, x: Value, order: float, over: dict[str, object]) -> V
         return c.b.reduce_sum(c.cast(c.b.not_equal(x, zero), x.type.dtype), **over)
     total = c.b.reduce_sum(c.b.pow(c.b.abs(x), c.constant(order, x.type.dtype)), **over)
     return c.b.pow(total, c.constant(1 / order, x.type.dtype))
+
+
+@rule("aten.bilinear.default")
+def bilinear(c: TorchContext, a: Call) -> Value:
+    """sum over i, j of x[..., i] * weight[o, i, j] * y[..., j], plus bias[o]."""
+    out = c.b.einsum([a.value("input1"), a.value("weight"), a.value("input2")], equation="...i,oij,...j->...o")
+    bias = a.optional("bias")
+    return out if bias is None else c.b.add(out, bias)

@@ -81,6 +81,13 @@ def batch_norm_without_statistics(c: TorchContext, a: Call) -> Value:
     return _by_batch(c, a)
 
 
+@rule("aten._native_batch_norm_legit.no_stats")
+def batch_norm_by_batch(c: TorchContext, a: Call) -> list[Value | None]:
+    for name in ("momentum", "training"):
+        a.lit(name)
+    return [_by_batch(c, a), None, None]
+
+
 def _by_batch(c: TorchContext, a: Call) -> Value:
     x = a.value("input")
     axes = (0, *range(2, x.type.rank))

@@ -47,7 +47,7 @@ def antialiased(c: TorchContext, a: Call) -> Value:
     if a.lit("align_corners"):
         c.refuse("antialias together with align_corners")
     a_param = {"cubic_a": -0.5} if mode == "cubic" else {}  # Pillow's kernel, which torch uses with antialias
-    return c.b.resize(a.value("input"), mode=mode, antialias=True, **a_param, **_target(a))
+    return c.b.resize(a.value("input"), mode=mode, antialias=True, exclude_outside=True, **a_param, **_target(a))
 
 
 def _smooth(c: TorchContext, a: Call, mode: str, antialias: bool) -> Value:

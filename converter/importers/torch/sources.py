@@ -8,7 +8,7 @@ from typing import Any
 from converter.errors import ConversionError, UsageError
 from converter.importers.base import ImportOptions, Planner
 from converter.importers.torch import assemble as build
-from converter.importers.torch import export, files, modes
+from converter.importers.torch import export, families, files, modes
 from converter.importers.torch.inputs import Example, example_of
 from converter.importers.torch.scopes import Scopes, class_name
 from converter.importers.torch.weights import module_entries, program_entries
@@ -46,7 +46,7 @@ def from_module(module: Any, inputs: Any, options: ImportOptions) -> Model:
         if trained is None:
             model.notes.append(f"training behaviour is not carried over: {why}")
         modes.Merger(raw, trained, plan, model.notes.append).run()
-        program = export.functionalise(raw)
+        program = export.decompose_unknown(export.functionalise(raw), families.known)
         leaves = _placeholders(program, example)
         shapes = {n: tuple(int(d) for d in t.shape) for n, t in example.leaves}
         build.assemble(
