@@ -275,3 +275,54 @@ def test_a_wider_type_holds_every_value(wide: DType) -> None:
         back = values.astype(wide.numpy).astype(narrow.numpy)
         same = (back.view(np.uint8).reshape(-1) == values.view(np.uint8).reshape(-1)).reshape(len(values), -1).all(1)
         assert (same | (values != values)).all(), (wide, narrow)
+
+
+BRANCHES = """isomorph-ir 1
+model m
+signature (x) -> output
+graph (x: float32[2, 3]):
+  p: bool[] = constant(; value=tensor(bool[], PREDICATE))
+  y: float32[TYPE, 3] = cond(p, [x]SYMBOLS)
+    then(a: float32[2, 3]):
+      b: float32[2, 3] = relu(a)
+      c: float32[2, 3] = neg(b)
+      return c
+    else(a: float32[2, 3]):
+      BODY
+      return e
+  return y
+"""
+SAME = "e: float32[2, 3] = exp(a)"
+LOCAL = (
+    "m: bool[2] = constant(; value=tensor(bool[2], [True, False]))\n"
+    '      e: float32[?k, 3] = compress(a, m; axis=0, symbol="k")'
+)
+
+
+def branches(predicate: str, body: str = SAME, type: str = "2", symbols: str = "") -> str:
+    text = BRANCHES.replace("PREDICATE", predicate).replace("BODY", body).replace("TYPE", type)
+    return text.replace("SYMBOLS", symbols)
+
+
+@pytest.mark.parametrize(("predicate", "ops"), [("True", ["relu", "neg"]), ("False", ["exp"])])
+def test_a_decided_branch_takes_the_place_of_the_choice(predicate: str, ops: list[str]) -> None:
+    found, reference = parse(branches(predicate)), parse(branches(predicate))
+    check(found)
+    with recording() as log:
+        assert Simplify().run(found)
+    DeadCode().run(found)
+    check(found)
+    assert [n.op.name for n in found.nodes()] == ops
+    assert {n.origin.history for n in found.nodes()} == {("simplify",)}
+    assert [r.rule for r in log.rewrites] == ["cond_decided"]
+    x = {"x": np.array([[1.0, -2.0, 0.0]] * 2, np.float32)}
+    assert_same(Evaluator("exact").run(reference, x), Evaluator("exact").run(found, x))
+
+
+@pytest.mark.parametrize("predicate", ["True", "False"])
+def test_a_branch_with_sizes_of_its_own_stays(predicate: str) -> None:
+    found = parse(branches(predicate, LOCAL, "?rows", '; symbols=("rows",)'))
+    check(found)
+    with recording() as log:
+        assert not Simplify().run(found)
+    assert [m.rule for m in log.misses] == ["cond_decided"]
