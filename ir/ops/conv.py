@@ -30,6 +30,7 @@ from ir.ops.registry import op
 from ir.ops.sampler import Sample, Sampler
 from ir.types import Dim, TensorType, require_same
 
+Row = tuple[tuple[int, ...], tuple[int, ...], bool, dict[str, Any]]
 _COLUMN_BYTES = 48 << 20  # how much memory one gathered block of input columns may take
 
 
@@ -111,103 +112,55 @@ class Conv:
 
     @staticmethod
     def samples(s: Sampler) -> Iterator[Sample]:
-        one, two, three = (1,), (1, 1), (1, 1, 1)
-        yield s.case(
-            s.floats(2, 3, 9), s.floats(4, 3, 3), s.floats(4), strides=one, dilations=one, dynamic=((0, 0), (0, 2))
-        )
-        yield s.case(
-            s.floats(2, 4, 9), s.floats(6, 2, 2), None, strides=(2,), padding=((1, 0),), dilations=(3,), groups=2
-        )
-        yield s.case(
-            s.floats(2, 3, 8),
-            s.floats(5, 3, 3),
-            s.floats(5),
-            strides=(2,),
-            padding="causal",
-            dilations=(2,),
-            dynamic=((0, 2),),
-        )
-        image, kernel = (2, 4, 7, 6), (6, 4, 3, 2)
-        for padding in ("valid", "same_upper", "same_lower", ((1, 0), (2, 1))):
-            for strides, dilations in (((1, 1), (1, 1)), ((2, 3), (1, 1)), ((1, 1), (2, 3)), ((3, 2), (2, 1))):
-                yield s.case(
-                    s.floats(*image), s.floats(*kernel), s.floats(6), strides=strides, padding=padding, dilations=dilations,
-                    dynamic=((0, 0), (0, 2), (0, 3)),
-                )  # fmt: skip
-        for groups in (2, 4):
-            yield s.case(
-                s.floats(*image),
-                s.floats(8, 4 // groups, 3, 3),
-                s.floats(8),
-                strides=(2, 1),
-                padding=((1, 1), (1, 1)),
-                dilations=two,
-                groups=groups,
-            )
-        for padding, strides in (("valid", (1, 1)), ("same_upper", (2, 1)), (((0, 1), (1, 0)), (1, 2))):
-            yield s.case(
-                s.floats(2, 7, 6, 4), s.floats(6, 2, 3, 2), s.floats(6), strides=strides, padding=padding, dilations=two, groups=2,
-                layout="channels_last", dynamic=((0, 0), (0, 1)),
-            )  # fmt: skip
-        yield s.case(
-            s.floats(1, 5, 5, 4),
-            s.floats(4, 1, 3, 3),
-            None,
-            strides=two,
-            dilations=two,
-            groups=4,
-            layout="channels_last",
-        )
-        yield s.case(s.floats(2, 3, 4, 5), s.floats(6, 3, 1, 1), s.floats(6), strides=two, dilations=two)
-        yield s.case(
-            s.floats(2, 2, 4, 5, 6),
-            s.floats(4, 1, 2, 3, 2),
-            s.floats(4),
-            strides=(1, 2, 1),
-            padding=((0, 1), (1, 1), (1, 0)),
-            dilations=(2, 1, 1),
-            groups=2,
-        )
-        yield s.case(
-            s.floats(1, 4, 4, 4, 2),
-            s.floats(3, 2, 2, 2, 2),
-            None,
-            strides=three,
-            padding="same_lower",
-            dilations=three,
-            layout="channels_last",
-        )
-        yield s.case(
-            s.floats(0, 3, 6, 6), s.floats(4, 3, 3, 3), s.floats(4), strides=two, dilations=two, name="no batch"
-        )
-        yield s.case(
-            s.floats(1, 3, 4, 4),
-            s.floats(4, 3, 5, 5),
-            None,
-            strides=two,
-            dilations=two,
-            error=ValueError,
-            name="window too large",
-        )
-        yield s.case(
-            s.floats(1, 3, 4, 4),
-            s.floats(4, 2, 3, 3),
-            None,
-            strides=two,
-            dilations=two,
-            error=ValueError,
-            name="channels",
-        )
-        yield s.case(
-            s.floats(1, 3, 4, 4),
-            s.floats(4, 3, 3, 3),
-            None,
-            strides=two,
-            padding="causal",
-            dilations=two,
-            error=ValueError,
-            name="causal 2-D",
-        )
+        for x, weight, bias, attrs in _conv_rows():
+            operands = s.floats(*x), s.floats(*weight), s.floats(weight[0]) if bias else None
+            yield s.case(*operands, **{"strides": (1,) * (len(x) - 2), "dilations": (1,) * (len(x) - 2), **attrs})
+
+
+def _conv_rows() -> Iterator[Row]:
+    """Input shape, weight shape, whether there is a bias, and what is not 1 or the default."""
+    attrs: dict[str, Any]
+    last: dict[str, Any] = {"layout": "channels_last"}
+    yield (2, 3, 9), (4, 3, 3), True, {"dynamic": ((0, 0), (0, 2))}
+    yield (2, 4, 9), (6, 2, 2), False, {"strides": (2,), "padding": ((1, 0),), "dilations": (3,), "groups": 2}
+    yield (2, 3, 8), (5, 3, 3), True, {"strides": (2,), "padding": "causal", "dilations": (2,), "dynamic": ((0, 2),)}
+    image, kernel = (2, 4, 7, 6), (6, 4, 3, 2)
+    for padding in ("valid", "same_upper", "same_lower", ((1, 0), (2, 1))):
+        for strides, dilations in (((1, 1), (1, 1)), ((2, 3), (1, 1)), ((1, 1), (2, 3)), ((3, 2), (2, 1))):
+            attrs = {
+                "strides": strides,
+                "padding": padding,
+                "dilations": dilations,
+                "dynamic": ((0, 0), (0, 2), (0, 3)),
+            }
+            yield image, kernel, True, attrs
+    for groups in (2, 4):
+        yield image, (8, 4 // groups, 3, 3), True, {"strides": (2, 1), "padding": ((1, 1), (1, 1)), "groups": groups}
+    for padding, strides in (("valid", (1, 1)), ("same_upper", (2, 1)), (((0, 1), (1, 0)), (1, 2))):
+        attrs = {"strides": strides, "padding": padding, "groups": 2, "dynamic": ((0, 0), (0, 1))}
+        yield (2, 7, 6, 4), (6, 2, 3, 2), True, {**attrs, **last}
+    yield (1, 5, 5, 4), (4, 1, 3, 3), False, {"groups": 4, **last}
+    yield (2, 3, 4, 5), (6, 3, 1, 1), True, {}
+    pads = ((0, 1), (1, 1), (1, 0))
+    yield (
+        (2, 2, 4, 5, 6),
+        (4, 1, 2, 3, 2),
+        True,
+        {"strides": (1, 2, 1), "padding": pads, "dilations": (2, 1, 1), "groups": 2},
+    )
+    yield (1, 4, 4, 4, 2), (3, 2, 2, 2, 2), False, {"padding": "same_lower", **last}
+    yield (0, 3, 6, 6), (4, 3, 3, 3), True, {"name": "no batch"}
+    yield (1, 3, 4, 4), (4, 3, 5, 5), False, {"error": ValueError, "name": "window too large"}
+    yield (1, 3, 4, 4), (4, 2, 3, 3), False, {"error": ValueError, "name": "channels"}
+    yield (1, 3, 4, 4), (4, 3, 3, 3), False, {"padding": "causal", "error": ValueError, "name": "causal 2-D"}
+    yield (
+        (1, 4, 4, 4),
+        (3, 2, 3, 3),
+        False,
+        {"groups": 2, "error": ValueError, "name": "outputs that groups do not divide"},
+    )
+    yield (1, 3, 4, 4), (4, 3, 3, 3), False, {"strides": (0, 1), "error": ValueError, "name": "stride 0"}
+    yield (1, 3, 4, 4), (4, 3, 3), False, {"error": ValueError, "name": "weight of another rank"}
 
 
 def _correlate(
@@ -323,96 +276,56 @@ class ConvTranspose:
 
     @staticmethod
     def samples(s: Sampler) -> Iterator[Sample]:
-        none, two = ((0, 0), (0, 0)), (1, 1)
-        yield s.case(
-            s.floats(2, 3, 6),
-            s.floats(3, 4, 3),
-            s.floats(4),
-            strides=(2,),
-            padding=((1, 1),),
-            output_padding=(1,),
-            dilations=(1,),
-            dynamic=((0, 0), (0, 2)),
-        )
-        yield s.case(
-            s.floats(2, 4, 5),
-            s.floats(4, 2, 2),
-            None,
-            strides=(1,),
-            padding=((0, 1),),
-            output_padding=(0,),
-            dilations=(3,),
-            groups=2,
-        )
-        settings = (
-            ((1, 1), none, (0, 0), two), ((2, 2), ((1, 1), (0, 0)), (1, 0), two), ((3, 2), ((1, 0), (0, 2)), (2, 1), two),
-            ((2, 1), ((2, 2), (1, 1)), (0, 0), (2, 1)), ((2, 2), none, (1, 1), (1, 2)), ((4, 4), none, (0, 0), two),
-        )  # fmt: skip
-        for strides, padding, extra, dilations in settings:
-            yield s.case(
-                s.floats(2, 4, 4, 5), s.floats(4, 3, 3, 2), s.floats(3), strides=strides, padding=padding, output_padding=extra,
-                dilations=dilations, dynamic=((0, 0), (0, 2), (0, 3)),
-            )  # fmt: skip
-        for groups in (2, 4):
-            yield s.case(
-                s.floats(2, 4, 4, 4),
-                s.floats(4, 2, 3, 3),
-                s.floats(2 * groups),
-                strides=(2, 2),
-                padding=((1, 1), (1, 1)),
-                output_padding=(1, 1),
-                dilations=two,
-                groups=groups,
-            )
-            yield s.case(
-                s.floats(2, 3, 4, 4),
-                s.floats(4, 2, 3, 3),
-                None,
-                strides=(2, 1),
-                padding=none,
-                output_padding=(0, 0),
-                dilations=two,
-                groups=groups,
-                layout="channels_last",
-            )
-        yield s.case(
-            s.floats(1, 2, 3, 3, 2),
-            s.floats(2, 4, 2, 2, 3),
-            s.floats(4),
-            strides=(1, 2, 2),
-            padding=((0, 0), (1, 0), (0, 1)),
-            output_padding=(0, 1, 1),
-            dilations=(1, 1, 2),
-        )
-        yield s.case(
-            s.floats(0, 3, 4, 4),
-            s.floats(3, 2, 3, 3),
-            None,
-            strides=two,
-            padding=none,
-            output_padding=(0, 0),
-            dilations=two,
-            name="no batch",
-        )
-        yield s.case(
-            s.floats(1, 3, 4, 4),
-            s.floats(2, 2, 3, 3),
-            None,
-            strides=two,
-            padding=none,
-            output_padding=(0, 0),
-            dilations=two,
-            error=ValueError,
-            name="channels",
-        )
-        yield s.case(
-            s.floats(1, 2, 1, 1),
-            s.floats(2, 2, 1, 1),
-            None,
-            strides=two,
-            padding=((1, 1), (0, 0)),
-            output_padding=(0, 0),
-            dilations=two,
-            error=ValueError,
-            name="crops everything",
-        )
+        for x, weight, bias, attrs in _transpose_rows():
+            channels = weight[1] * attrs.get("groups", 1)
+            operands = s.floats(*x), s.floats(*weight), s.floats(channels) if bias else None
+            n = len(x) - 2
+            plain = {"strides": (1,) * n, "dilations": (1,) * n, "padding": ((0, 0),) * n, "output_padding": (0,) * n}
+            yield s.case(*operands, **{**plain, **attrs})
+
+
+def _transpose_rows() -> Iterator[Row]:
+    """Input shape, weight shape, whether there is a bias, and what is not 1, 0 or the default."""
+    attrs: dict[str, Any]
+    last: dict[str, Any] = {"layout": "channels_last"}
+    everywhere = ((0, 0), (0, 2), (0, 3))
+    yield (
+        (2, 3, 6),
+        (3, 4, 3),
+        True,
+        {"strides": (2,), "padding": ((1, 1),), "output_padding": (1,), "dynamic": everywhere[:2]},
+    )
+    yield (2, 4, 5), (4, 2, 2), False, {"padding": ((0, 1),), "dilations": (3,), "groups": 2}
+    for strides, padding, extra, dilations in (
+        ((1, 1), ((0, 0), (0, 0)), (0, 0), (1, 1)),
+        ((2, 2), ((1, 1), (0, 0)), (1, 0), (1, 1)),
+        ((3, 2), ((1, 0), (0, 2)), (2, 1), (1, 1)),
+        ((2, 1), ((2, 2), (1, 1)), (0, 0), (2, 1)),
+        ((2, 2), ((0, 0), (0, 0)), (1, 1), (1, 2)),
+        ((4, 4), ((0, 0), (0, 0)), (0, 0), (1, 1)),
+    ):
+        attrs = {"strides": strides, "padding": padding, "output_padding": extra, "dilations": dilations}
+        yield (2, 4, 4, 5), (4, 3, 3, 2), True, {**attrs, "dynamic": everywhere}
+    for groups in (2, 4):
+        attrs = {"strides": (2, 2), "padding": ((1, 1), (1, 1)), "output_padding": (1, 1), "groups": groups}
+        yield (2, 4, 4, 4), (4, 2, 3, 3), True, attrs
+        yield (2, 3, 4, 4), (4, 2, 3, 3), False, {"strides": (2, 1), "groups": groups, **last}
+    pads = ((0, 0), (1, 0), (0, 1))
+    attrs = {"strides": (1, 2, 2), "padding": pads, "output_padding": (0, 1, 1), "dilations": (1, 1, 2)}
+    yield (1, 2, 3, 3, 2), (2, 4, 2, 2, 3), True, attrs
+    yield (0, 3, 4, 4), (3, 2, 3, 3), False, {"name": "no batch"}
+    yield (1, 3, 4, 4), (2, 2, 3, 3), False, {"error": ValueError, "name": "channels"}
+    yield (
+        (1, 2, 1, 1),
+        (2, 2, 1, 1),
+        False,
+        {"padding": ((1, 1), (0, 0)), "error": ValueError, "name": "crops everything"},
+    )
+    yield (
+        (1, 2, 3, 3),
+        (2, 2, 1, 1),
+        False,
+        {"padding": ((-1, 0), (0, 0)), "error": ValueError, "name": "negative crop"},
+    )
+    yield (1, 2, 3, 3), (2, 2, 1, 1), False, {"padding": ((0, 0),), "error": ValueError, "name": "padding of one axis"}
+    yield (1, 2, 3, 3), (2, 2, 1, 1), False, {"output_padding": (0,), "error": ValueError, "name": "extra of one axis"}
