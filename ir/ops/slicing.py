@@ -228,7 +228,7 @@ def _update_axis(b: Builder, x: Value, update: Value, axis: int, first: Dim, len
 
 @op
 class Select:
-    """The slice at one position of an axis, which it drops; negative indices count from the end, outside is an error."""
+    """The slice at one position of an axis, which it drops; a negative index counts from the end."""
 
     inputs = ("x: any",)
     axis: int
