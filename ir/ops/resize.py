@@ -108,10 +108,10 @@ class Resize:
             size, n = x.shape[axis], int(n)  # type: ignore[arg-type]
             moved = np.moveaxis(x, axis, 0)
             if antialias:
-                result = _antialiased(moved, n, scale, mode, cubic_a, exclude_outside)
+                result = antialiased(moved, n, scale, mode, cubic_a, exclude_outside)
             else:
                 at = source_coordinates(size, n, scale, coordinates)
-                result = _interpolated(moved, at, mode, nearest, cubic_a, exclude_outside)
+                result = interpolated(moved, at, mode, nearest, cubic_a, exclude_outside)
             x = np.moveaxis(result, 0, axis)
         return np.ascontiguousarray(x)
 
@@ -155,6 +155,8 @@ class Resize:
             s.floats(1, 2, 5, 5), sizes=(3, 8), scales=(0.7, 1.7), mode="linear", coordinates="half_pixel_symmetric"
         )
         yield s.case(s.floats(1, 2, 5, 5), sizes=(3, 8), scales=(0.7, 1.7), mode="linear")
+        yield s.case(s.floats(1, 2, 5, 5), scales=(0.7, 1.7), mode="linear", coordinates="half_pixel_symmetric")
+        yield s.case(s.floats(1, 2, 5, 5), scales=(0.7, 1.7), mode="cubic", coordinates="half_pixel_symmetric")
         for mode, sizes in itertools.product(("linear", "cubic"), ((3, 4), (12, 5), (7, 16), (1, 1))):
             for outside in (False, True):
                 yield s.case(
@@ -233,7 +235,7 @@ def cubic_kernel(distance: np.ndarray, a: float) -> np.ndarray:
     return np.where(d <= 1, near, np.where(d < 2, far, 0.0))
 
 
-def _interpolated(
+def interpolated(
     x: np.ndarray, at: np.ndarray, mode: Mode, nearest: Nearest, cubic_a: float, exclude_outside: bool
 ) -> np.ndarray:
     """`x` at coordinates along axis 0."""
@@ -259,7 +261,7 @@ def _interpolated(
     return out
 
 
-def _antialiased(
+def antialiased(
     x: np.ndarray, out: int, scale: float | None, mode: Mode, cubic_a: float, exclude_outside: bool
 ) -> np.ndarray:
     """`x` along axis 0 by a kernel stretched over the input elements that one output element covers."""

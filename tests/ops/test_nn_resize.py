@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from ir.ops.axes import to_channels_first
+from ir.ops.axes import spatial_axes, to_channels_first
 from ir.ops.resize import output_sizes, source_coordinates
 from ir.types import symbol
 from tests.ops.nn_ort import run_op
@@ -131,3 +132,19 @@ def test_size_of_a_symbolic_axis_is_exact_or_refused() -> None:
     assert output_sizes((h,), None, (2.0,)) == (2 * h,)
     with pytest.raises(ValueError, match="depends on rounding"):
         output_sizes((h,), None, (0.7,))
+
+
+def test_scales_rule_the_coordinates_where_sizes_are_given_too() -> None:
+    """A size that floor(size * scale) gives changes nothing; another size keeps the factor."""
+    compared = 0
+    for case in cases("resize"):
+        a, x = case.attrs, case.operands["x"]
+        if a["scales"] is None or a["sizes"] is not None or a["mode"] == "area":
+            continue
+        out = output_sizes([x.shape[i] for i in spatial_axes(a["layout"], x.ndim)], None, a["scales"])
+        again = Case(case.op, replace(case.sample, attrs={**case.sample.attrs, "sizes": out}), case.index)
+        close(again.run()[0], case.run()[0], where=case)
+        compared += 1
+    assert compared > 8
+    assert source_coordinates(5, 3, 0.7, "asymmetric").tolist() == [0, 1 / 0.7, 2 / 0.7]
+    assert source_coordinates(5, 3, None, "asymmetric").tolist() == [0, 5 / 3, 10 / 3]
