@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from converter.exporters.onnx.dtypes import onnx_type, raw_bytes, schema_dtype
 from converter.exporters.onnx.kernels import compute_dtype
 from converter.exporters.onnx.names import Names, scoped
-from ir.core import Node, Origin, Value
-from ir.types import Dim, DType, dtypes
+from ir.core import Graph, Node, Origin, Value
+from ir.types import Dim, DType, TensorType, dtypes
 
 if TYPE_CHECKING:
     import onnx
@@ -54,6 +54,30 @@ class Frame:
         return None
 
 
+@dataclass(frozen=True)
+class Formal:
+    """An input of a body: the IR value it stands for (None: one that only ONNX has), its type, and a name for it."""
+
+    value: Value | None
+    type: TensorType
+    hint: str
+
+
+Bound = Sequence[tuple[Value, Tensor]]
+Finish = Callable[[list[Tensor], list[Tensor]], Sequence[tuple[Tensor, TensorType]]]
+"""(tensors of the body's outputs, tensors of its inputs) -> what ONNX's body returns, with types."""
+
+
+class BodyWriter(Protocol):
+    """Writes the bodies of control flow."""
+
+    def body(self, graph: Graph, label: str, formals: Sequence[Formal], bound: Bound, finish: Finish) -> onnx.GraphProto:
+        """A body as a GraphProto."""
+
+    def inline(self, graph: Graph, bound: Bound) -> Any:
+        """A body's nodes in the current frame."""
+
+
 class Context:
     """State of one export. Rules call `x` for operands, `op` for nodes, `const` and `sizes` for constants and sizes."""
 
@@ -67,7 +91,7 @@ class Context:
         self.notes: list[str] = []
         self.sizes = Sizes(self)
         self.origin = Origin()
-        self.emit_body: Callable[..., Any] | None = None  # set by the writer
+        self.bodies: BodyWriter  # set by the writer
         self._constants: dict[tuple[str, tuple[int, ...], bytes], Tensor] = {}
 
     # -- operands ---------------------------------------------------------------------------------------------

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from converter.errors import Unsupported
 from converter.exporters.base import refusal
-from converter.exporters.onnx.context import Context, Frame, Refusal, Tensor
+from converter.exporters.onnx.context import Bound, Context, Finish, Formal, Frame, Refusal, Tensor
 from converter.exporters.onnx.dtypes import onnx_type
 from converter.exporters.onnx.lowering import raise_refused
 from converter.exporters.onnx.names import Names
 from converter.exporters.onnx.table import RULES
-from ir.core import Graph, Model, Node, Origin, Value
+from ir.core import Graph, Model, Node, Origin
 from ir.types import Dim, DimExpr, TensorType
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class GraphWriter:
         self.output_names = [names.unique(n) for n in self.outputs]
         self.weight_names = {n: names.unique(n) for n in model.weights}
         self.c = Context(opset, names)
-        self.c.emit_body = self.body
+        self.c.bodies = self
         self.refused: list[Unsupported] = []
 
     def build(self) -> Built:
@@ -97,30 +98,51 @@ class GraphWriter:
                 raise AssertionError(f"the rule of {node.op.name} gives {tensor.dtype} for {value.type}")
         return results
 
-    def body(self, graph: Graph, name: str, inputs: list[tuple[Value, Tensor]], extra: Any = None) -> onnx.GraphProto:
-        """A body as a GraphProto whose inputs are `inputs`; `extra(c)` may emit after the nodes and return the outputs."""
+    def body(self, graph: Graph, label: str, formals: Sequence[Formal], bound: Bound, finish: Finish) -> onnx.GraphProto:
+        """A body as a GraphProto. `formals` are its ONNX inputs, `bound` the values it reads from around it; `finish`
+        turns the tensors of its outputs into those ONNX wants, with their types, and may emit nodes for that.
+        Raises Refusal where a node inside is refused."""
         from onnx import helper
 
         c = self.c
         outer, origin = c.frame, c.origin
         c.frame = Frame(parent=outer)
         try:
-            for value, tensor in inputs:
-                c.frame.values[value] = tensor
-                c.sizes.define(tensor, value.type)
-            infos = self.nodes(graph)
-            results = extra(c) if extra is not None else [c.value(v) for v in graph.outputs]
-            types = [v.type for v in graph.outputs]
-            outs = [self._fresh_output(t) for t in results]
-            declared = [value_info(o.name, t) for o, t in zip(outs[-len(types) :], types, strict=True)] if types else []
-            infos = [i for i in infos if i.name not in {d.name for d in declared}]
-            return helper.make_graph(c.frame.nodes, c.names.unique(name), [], declared, value_info=infos)
+            inputs = [self._formal(f, label) for f in formals]
+            infos = self.inline(graph, bound)
+            pairs = finish([c.value(v) for v in graph.outputs], inputs)
+            if any(not tensor.name for tensor, _ in pairs):
+                c.refuse("its body holds an operation that cannot be written")
+            outputs = [value_info(t.name, type) for t, type in zip(self._distinct([t for t, _ in pairs]), (y for _, y in pairs))]
+            taken = {o.name for o in outputs}
+            infos = [i for i in infos if i.name not in taken]
+            declared = [value_info(t.name, f.type) for t, f in zip(inputs, formals, strict=True)]
+            return helper.make_graph(c.frame.nodes, c.names.unique(label), declared, outputs, value_info=infos)
         finally:
             c.frame, c.origin = outer, origin
 
-    def _fresh_output(self, tensor: Tensor) -> Tensor:
-        """A tensor made in the current frame that no other output is: what a body must return."""
-        return self.c.raw("Identity", [tensor], [tensor.dtype], {})[0]
+    def inline(self, graph: Graph, bound: Bound) -> list[onnx.ValueInfoProto]:
+        """Emit a body's nodes into the current frame, its inputs being these tensors."""
+        for value, tensor in bound:
+            self.c.frame.values[value] = tensor
+            self.c.sizes.define(tensor, value.type)
+        return self.nodes(graph)
+
+    def _formal(self, formal: Formal, label: str) -> Tensor:
+        tensor = Tensor(self.c.names.unique(f"{label}/{formal.hint}"), formal.type.dtype)
+        if formal.value is not None:
+            self.c.frame.values[formal.value] = tensor
+            self.c.sizes.define(tensor, formal.type)
+        return tensor
+
+    def _distinct(self, tensors: list[Tensor]) -> list[Tensor]:
+        """Each made in the current frame, and no two the same: what a body must return."""
+        made = {o for n in self.c.frame.nodes for o in n.output}
+        out: list[Tensor] = []
+        for tensor in tensors:
+            fresh = tensor.name in made and all(tensor.name != t.name for t in out)
+            out.append(tensor if fresh else self.c.raw("Identity", [tensor], [tensor.dtype], {})[0])
+        return out
 
     # -- outputs --------------------------------------------------------------------------------------------------
     def _state(self) -> dict[str, str]:

@@ -44,6 +44,9 @@ def _graph(graph: Graph, opset: int, refused: list[Unsupported]) -> None:
 
 
 def _node(node: Node, opset: int, refused: list[Unsupported]) -> None:
+    if any(v.type.dtype.is_complex for v in (*node.inputs, *node.outputs)):
+        refused.append(refusal(node, "ONNX Runtime has no complex numbers", RULES.file_of(node)))
+        return
     reason = RULES.refusal(node)
     try:
         made = _expanded(node, opset)

@@ -14,7 +14,12 @@ PLAIN = {"sigmoid": "Sigmoid", "softsign": "Softsign"}
 WITH_ALPHA = {"leaky_relu": "LeakyRelu", "elu": "Elu", "celu": "Celu"}
 
 
-@rule("relu")
+def float_relu(node: Node) -> str | None:
+    """Integers have a kernel of Max, not of Relu."""
+    return None if node.operand("x").type.dtype.is_float else "ONNX Runtime rectifies floats only"
+
+
+@rule("relu", accepts=float_relu)
 def relu(c: Context, node: Node) -> Tensor:
     return c.op("Relu", c.x(node, "x"))
 

@@ -118,9 +118,8 @@ def _batched(b: Builder, node: Node) -> Any:
     middle = list(range(batch, axis))
     if middle:
         data = b.transpose(data, perm=(*range(batch), axis, *middle, *range(axis + 1, rank)))
-    rows = b.gather_nd(
-        data, b.unsqueeze(indices, axes=(indices.type.rank,)), batch_dims=batch, bounds=a["bounds"], neg=a["neg"], fill_value=a["fill_value"]
-    )
+    kept = {k: a[k] for k in ("bounds", "neg", "fill_value")}
+    rows = b.gather_nd(data, b.unsqueeze(indices, axes=(indices.type.rank,)), batch_dims=batch, **kept)
     if not middle:
         return rows
     lead, width = indices.type.rank, len(middle)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from converter.exporters.onnx.context import Context, Tensor
 from converter.exporters.onnx.layout import channels_first
 from converter.exporters.onnx.table import expand, rule
 from ir.core import Builder, Node
+from ir.ops.slicing import slice_attrs
 from ir.types import normalize_axes, normalize_axis
 
 
@@ -83,7 +85,7 @@ def layer_norm(c: Context, node: Node) -> Tensor:
     )  # fmt: skip
 
 
-@expand("instance_norm", "lrn")
+@expand("instance_norm")
 def first(b: Builder, node: Node, opset: int) -> Any:
     return channels_first(b, node)
 
@@ -105,17 +107,40 @@ def instance_norm(c: Context, node: Node) -> Tensor:
     return c.op("InstanceNormalization", x, scale, bias, epsilon=node.attrs["eps"])
 
 
+@expand("lrn")
+def windowed(b: Builder, node: Node, opset: int) -> Any:
+    """ONNX Runtime takes odd windows only: even ones are sums of shifted squares."""
+    out = channels_first(b, node)
+    a, x = node.attrs, node.operand("x")
+    if out is not None or a["size"] % 2 or x.type.shape[1] == 0:
+        return out
+    short, long = (a["size"] - 1) // 2, a["size"] // 2
+    pair = (short, long) if a["wider"] == "after" else (long, short)
+    padded = b.pad(b.square(x), pads=tuple(pair if k == 1 else (0, 0) for k in range(x.type.rank)))
+    total: Any = None
+    for i in range(a["size"]):
+        part = b.slice(padded, **slice_attrs(1, i, i + x.type.shape[1], 1))
+        total = part if total is None else b.add(total, part)
+    return b.div(x, b.pow(b.add(b.mul(total, a["alpha"] / a["size"]), a["k"]), a["beta"]))
+
+
 @rule("lrn")
 def lrn(c: Context, node: Node) -> Tensor:
     a = node.attrs
-    x = c.x(node, "x")
-    if a["wider"] == "before" and a["size"] % 2 == 0:
-        # an even window that is wider in front is ONNX's, wider behind, over the channels in reverse
-        flip = (c.ints([-1]), c.ints([-(2**62)]), c.ints([1]), c.ints([-1]))
-        turned = c.op("Slice", x, *flip)
-        return c.op("Slice", _lrn(c, turned, a), *flip)
-    return _lrn(c, x, a)
+    return c.op("LRN", c.x(node, "x"), size=a["size"], alpha=a["alpha"], beta=a["beta"], bias=a["k"])
 
 
-def _lrn(c: Context, x: Tensor, a: Any) -> Tensor:
-    return c.op("LRN", x, size=a["size"], alpha=a["alpha"], beta=a["beta"], bias=a["k"])
+@expand("normalize")
+def by_norm(b: Builder, node: Node, opset: int) -> Any:
+    """Orders other than 1, 2 and inf, which the decomposition knows."""
+    p, axis, x = node.attrs["p"], node.attrs["axis"], node.operand("x")
+    if p in (1, 2, math.inf):
+        return None
+    size = b.abs(x)
+    if p == -math.inf:
+        norm = b.reduce_min(size, axes=(axis,), keepdims=True)
+    elif p == 0:
+        norm = b.reduce_sum(b.cast(b.not_equal(x, 0.0), to=x.type.dtype), axes=(axis,), keepdims=True)
+    else:
+        norm = b.pow(b.reduce_sum(b.pow(size, p), axes=(axis,), keepdims=True), 1 / p)
+    return b.div(x, b.maximum(norm, node.attrs["eps"]))

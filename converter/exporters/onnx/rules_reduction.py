@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from converter.exporters.onnx.context import Context, Tensor
 from converter.exporters.onnx.table import expand, rule
-from ir.core import Builder, Node
-from ir.ops.reduction import reduced_axes
-from ir.types import dtypes
+from ir.core import Builder, Node, Value
+from ir.ops.reduction import reduced_axes, reduced_count
+from ir.ops.slicing import slice_attrs
+from ir.types import Dim, dtypes
 
 NAMES = {
     "reduce_sum": "ReduceSum", "reduce_prod": "ReduceProd", "reduce_mean": "ReduceMean", "reduce_max": "ReduceMax",
@@ -29,6 +31,66 @@ def reduction(c: Context, node: Node) -> Tensor:
     x = c.x(node, "x")
     axes = reduced_axes(node.attrs["axes"], node.operand("x").type.rank)
     return reduce(c, NAMES[node.op.name], x, axes, node.attrs["keepdims"]) if axes else x
+
+
+@expand("reduce_sum", "reduce_prod", "reduce_mean")
+def exact_reduction(b: Builder, node: Node, opset: int) -> Any:
+    """ONNX Runtime reduces integers in float64: 32 bits and fewer are summed as int64, which is exact there, int64 is
+    summed by a product with ones, and products are made pairwise. Means over nothing are NaN."""
+    x = node.operand("x")
+    axes = reduced_axes(node.attrs["axes"], x.type.rank)
+    if not axes:
+        return None
+    if node.op.name == "reduce_mean":
+        empty = reduced_count(x.type, axes) == 0
+        return b.full(shape=node.output.type.shape, value=math.nan, dtype=x.type.dtype) if empty else None
+    kind = x.type.dtype
+    if kind.is_float:
+        return None
+    if node.op.name == "reduce_prod":
+        return _pairwise_product(b, node, axes)
+    if kind == dtypes.int64:
+        return None if _is_small(x) else _product_with_ones(b, node, axes)
+    return b.cast(b.reduce_sum(b.cast(x, to=dtypes.int64), **node.attrs), to=kind)
+
+
+def _is_small(x: Value) -> bool:
+    """Whether the values were counted in fewer bits before: their sums stay far below 2**53."""
+    made = x.producer
+    return made is not None and made.op.name == "cast" and made.operand("x").type.dtype.bits <= 32
+
+
+def _rows(b: Builder, x: Value, axes: tuple[int, ...]) -> tuple[Value, tuple[Dim, ...]]:
+    """The reduced axes as one last axis; and the sizes of the others."""
+    rest = tuple(a for a in range(x.type.rank) if a not in axes)
+    kept = tuple(x.type.shape[a] for a in rest)
+    moved = b.transpose(x, perm=(*rest, *axes))
+    return b.reshape(moved, shape=(*kept, reduced_count(x.type, axes))), kept
+
+
+def _finish(b: Builder, node: Node, out: Value) -> Value:
+    return b.reshape(out, shape=node.output.type.shape) if out.type.shape != node.output.type.shape else out  # type: ignore[no-any-return]
+
+
+def _product_with_ones(b: Builder, node: Node, axes: tuple[int, ...]) -> Value:
+    x, _ = _rows(b, node.operand("x"), axes)
+    return _finish(b, node, b.matmul(x, b.full(shape=x.type.shape[-1:], value=1, dtype=dtypes.int64)))
+
+
+def _pairwise_product(b: Builder, node: Node, axes: tuple[int, ...]) -> Value:
+    x, kept = _rows(b, node.operand("x"), axes)
+    size, axis = x.type.shape[-1], len(kept)
+    if not isinstance(size, int):
+        raise NotImplementedError("a product of integers over a symbolic number of elements")
+    if size == 0:
+        return b.full(shape=node.output.type.shape, value=1, dtype=x.type.dtype)  # type: ignore[no-any-return]
+    while size > 1:
+        half = (size + 1) // 2
+        left, right = b.slice(x, **slice_attrs(axis, 0, half, 1)), b.slice(x, **slice_attrs(axis, half, None, 1))
+        if size % 2:
+            right = b.pad(right, pads=(*((0, 0),) * axis, (0, 1)), value=1)
+        x, size = b.mul(left, right), half
+    return _finish(b, node, x)
 
 
 @rule("reduce_any")

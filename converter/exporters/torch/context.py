@@ -155,6 +155,12 @@ class Context:
         self.body.append(s.Assign(var, value, pure))
         return var
 
+    def unpack(self, value: Expr, wanted: Iterable[bool], hint: str = "") -> tuple[Expr | None, ...]:
+        """Bind the parts of a tuple; those not wanted are `_`, and None in what is returned."""
+        parts = [Var(f"{hint}_{i}" if hint else "") if keep else None for i, keep in enumerate(wanted)]
+        self.body.append(s.Assign(Tup(tuple(p or Name("_") for p in parts)), value))
+        return tuple(parts)
+
     def name_once(self, value: Expr, hint: str = "") -> Expr:
         """The expression itself when it is a name or number, else a variable: for expressions a rule uses twice."""
         return value if isinstance(value, (Var, Name, Lit)) else self.assign(value, hint)
@@ -234,10 +240,11 @@ class Context:
         self.size_arguments[size] = self._sizes[size] = var
         return var
 
-    def bind_size(self, symbol: str, value: Expr) -> None:
+    def bind_size(self, symbol: str, value: Expr) -> Var:
         """A data-dependent size becomes known here."""
         var = self.assign(value, identifier(symbol), strong=True, fold=False)
         self._sizes[_bare(Symbol(symbol, opaque=True))] = var
+        return var
 
     def _polynomial(self, size: DimExpr) -> Expr:
         total: Expr | None = None

@@ -1,41 +1,39 @@
-"""Small pure functions and classes that emitted code may need; a file gets those it uses, and what those use."""
+"""Small functions and classes that emitted code may need. A file gets those it uses and what those use, callees first."""
 
 from __future__ import annotations
 
+import functools
 import re
+from pathlib import Path
 
-HELPERS: dict[str, str] = {
-    "pad_same": '''
-def pad_same(x, window, stride, dilation, lower=False, value=0.0):
-    """Pad the spatial axes so that a sliding window gives ceil(size / stride) results."""
-    widths = []
-    for size, w, s, d in zip(x.shape[2:], window, stride, dilation):
-        total = max((-(-size // s) - 1) * s + (w - 1) * d + 1 - size, 0)
-        half = total // 2
-        widths = [total - half, half, *widths] if lower else [half, total - half, *widths]
-    return F.pad(x, widths, value=value)
-''',
-}
-for _n in (1, 2, 3):
-    HELPERS[f"FrozenBatchNorm{_n}d"] = f'''
-class FrozenBatchNorm{_n}d(nn.BatchNorm{_n}d):
-    """Batch-norm that normalises by its running statistics in training, too."""
+_SOURCE = Path(__file__).with_name("helper_source.py")
 
-    def forward(self, x):
-        return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
-'''
+
+@functools.cache
+def helpers() -> dict[str, str]:
+    """Name -> source of every helper, read from `helper_source.py`."""
+    text = _SOURCE.read_text(encoding="utf-8")
+    body = text[text.index("\n\n\n") :]
+    parts = re.split(r"\n\n\n(?=def |class )", body)
+    found = {}
+    for part in parts:
+        match = re.match(r"(?:def|class) (\w+)", part.strip("\n"))
+        if match:
+            found[match[1]] = part.strip("\n")
+    return found
 
 
 def source_of(names: list[str]) -> list[str]:
     """Source of the named helpers and of all that they call, each once, callees first."""
+    known = helpers()
     ordered: dict[str, None] = {}
 
     def visit(name: str) -> None:
-        for other in HELPERS:
-            if other != name and re.search(rf"\b{other}\b", HELPERS[name]):
+        for other in known:
+            if other != name and other not in ordered and re.search(rf"(?<![.\w]){other}\(", known[name]):
                 visit(other)
         ordered[name] = None
 
     for name in names:
         visit(name)
-    return [HELPERS[n].strip("\n") for n in ordered]
+    return [known[n] for n in ordered]

@@ -17,7 +17,7 @@ from converter.exporters.outline.regions import Region, build_regions, dissolve,
 from converter.exporters.torch.classes import CallsDiffer, ClassWriter
 from converter.exporters.torch.context import Shared
 from converter.exporters.torch.files import write_files
-from converter.exporters.torch.helpers import HELPERS, source_of
+from converter.exporters.torch.helpers import helpers, source_of
 from converter.exporters.torch.root import RootWriter, root_class
 from converter.exporters.torch.rules import TABLE
 from converter.exporters.torch.table import form_of
@@ -26,7 +26,7 @@ from ir.core import Model, Node
 
 RESERVED = {
     "torch", "nn", "F", "Tensor", "math", "json", "sys", "Path", "OrderedDict", "load_file", "load_model",
-    "load_source_weights", "HERE", "TIED", *HELPERS,
+    "load_source_weights", "HERE", "TIED", *helpers(),
 }  # fmt: skip
 
 
@@ -102,8 +102,8 @@ def _module_text(shared: Shared, writer: ClassWriter, root: s.ClassDef, model: M
 
     printer = Printer()
     classes = ["\n".join(printer.block([d])) for d in (*writer.definitions, root)]
-    helpers = source_of(list(shared.helpers))
-    body = "\n\n\n".join([*helpers, *classes, loader_source(model, root.name, _has_hidden(shared, writer))])
+    used = source_of(list(shared.helpers))
+    body = "\n\n\n".join([*used, *classes, loader_source(model, root.name, _has_hidden(shared, writer))])
     return _header(body, root.name) + "\n\n" + body + "\n"
 
 

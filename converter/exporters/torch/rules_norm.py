@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 
-from converter.exporters.code.expr import Attr, Expr, Name, hole, lift
+from converter.exporters.code.expr import Expr, Name, hole, lift
 from converter.exporters.outline.instances import Form
-from converter.exporters.torch.context import F, SELF, Context
+from converter.exporters.torch.context import F, SELF, TORCH, Context
+from converter.exporters.torch.spatial import back, first
 from converter.exporters.torch.table import form, rule
-from ir.core import Model, Node
+from ir.core import Model, Node, Value
+from ir.ops.axes import spatial_sizes
+from ir.types import normalize_axes
 
 
-def _batch_norm_weights(node: Node) -> dict | None:
+def dtype_setting(value: Value) -> dict[str, Expr]:
+    """`dtype=` for modules whose parameters are not float32."""
+    dtype = value.type.dtype
+    return {} if dtype.name == "float32" else {"dtype": Name(f"torch.{dtype.name}")}
+
+
+# -- batch norm -----------------------------------------------------------------------------------------------------
+def _batch_norm_weights(node: Node) -> dict[str, Value] | None:
     scale, bias = node.operands["scale"], node.operands["bias"]
-    mean, var = node.operands["mean"], node.operands["var"]
-    if (scale is None) != (bias is None) or not (mean.is_weight and var.is_weight):
+    if (scale is None) != (bias is None):
         return None
     weights = {} if scale is None else {"weight": scale, "bias": bias}
-    weights |= {"running_mean": mean, "running_var": var}
+    weights |= {"running_mean": node.operands["mean"], "running_var": node.operands["var"]}
     return weights if all(v.is_weight for v in weights.values()) else None
 
 
-def _updates_own_state(node: Node, weights: dict) -> bool:
+def _updates_own_state(node: Node, weights: dict[str, Value]) -> bool:
     """Whether the next statistics go nowhere but into the running ones."""
     for value, attr in zip(node.outputs[1:], ("running_mean", "running_var")):
         for use in value.uses:
@@ -38,15 +50,13 @@ def batch_norm_module(node: Node) -> Form | None:
     if weights is None or not 2 <= x.type.rank <= 5 or not a["unbiased"] or not _updates_own_state(node, weights):
         return None
     dims = {2: 1, 3: 1, 4: 2, 5: 3}[x.type.rank]
-    dtype = node.operand("mean").type.dtype
-    extra = {} if dtype.name == "float32" else {"dtype": Name(f"torch.{dtype.name}")}
-    frozen = "Frozen" if a["frozen"] else "nn."
-    ctor = Name(f"{frozen}BatchNorm{dims}d")(
+    prefix = "Frozen" if a["frozen"] else "nn."
+    ctor = Name(f"{prefix}BatchNorm{dims}d")(
         hole(int(weights["running_mean"].type.shape[0]), "num_features"),
         eps=hole(a["eps"], "eps", 1e-5),
         momentum=hole(a["momentum"], "momentum", 0.1),
         affine=hole("weight" in weights, "affine", True),
-        **extra,
+        **dtype_setting(weights["running_mean"]),
     )
     axis = a["axis"] % x.type.rank
 
@@ -54,30 +64,139 @@ def batch_norm_module(node: Node) -> Form | None:
         if a["frozen"]:
             c.shared.helpers[f"FrozenBatchNorm{dims}d"] = None
         y = c.x(x)
-        result = module(y) if axis == 1 else module(y.movedim(axis, 1)).movedim(1, axis)
-        return result, None, None
+        return (module(y) if axis == 1 else module(y.movedim(axis, 1)).movedim(1, axis)), None, None
 
     return Form(ctor, weights, {"num_batches_tracked": np.array(0, np.int64)}, call, updates=True)
 
 
-def _accepts_functional(node: Node) -> str | None:
-    if any(value.uses for value in node.outputs[1:]):
-        return "its running statistics are kept in a way no module of torch does"
-    if node.operand("x").type.rank < 2:
-        return "torch normalises over a batch axis and a channel axis"
-    return None
+def _accepts_batch_norm(node: Node) -> str | None:
+    """The function serves where the statistics are plain tensors and none is updated."""
+    a = node.attrs
+    if any(v.uses for v in node.outputs[1:]) and not (a["unbiased"] or a["frozen"]):
+        return "torch updates the running variance with the unbiased one"
+    return None if node.operand("x").type.rank >= 2 else "torch's batch norm needs a batch axis and a channel axis"
 
 
-@rule("batch_norm", accepts=_accepts_functional)
+@rule("batch_norm", accepts=_accepts_batch_norm)
 def batch_norm(c: Context, node: Node) -> tuple[Expr | None, ...]:
     a, x = node.attrs, node.operand("x")
     axis = a["axis"] % x.type.rank
-    scale, bias = c.operand(node, "scale"), c.operand(node, "bias")
-    if not a["frozen"]:
-        raise NotImplementedError
     y = c.x(x) if axis == 1 else c.x(x).movedim(axis, 1)
-    result = F.batch_norm(y, c.x(node.operand("mean")), c.x(node.operand("var")), lift(scale), lift(bias), eps=a["eps"])
-    return result if axis == 1 else result.movedim(1, axis), None, None
+    mean, var = c.x(node.operand("mean")), c.x(node.operand("var"))
+    training: dict[str, Expr] = {}
+    wanted = any(v.uses for v in node.outputs[1:])
+    if not a["frozen"]:
+        mean, var = c.assign(mean.clone(), "mean", fold=False), c.assign(var.clone(), "var", fold=False)
+        training = {"training": SELF.training, "momentum": lift(a["momentum"])}
+    settings = {"weight": c.operand(node, "scale"), "bias": c.operand(node, "bias")}
+    given = {k: v for k, v in settings.items() if v is not None}
+    result: Expr = F.batch_norm(y, mean, var, **given, **training, eps=hole(a["eps"], "eps", 1e-5))
+    result = result if axis == 1 else result.movedim(1, axis)
+    if wanted:
+        result = c.assign(result, fold=False, pure=False)
+    return result, mean if wanted else None, var if wanted else None
 
 
-__all__ = ["SELF", "Attr"]
+# -- layer norm and kin -----------------------------------------------------------------------------------------------
+def _trailing(node: Node) -> tuple[int, ...] | None:
+    """The normalised shape where the axes are the last ones, in order and of known size."""
+    x = node.operand("x").type
+    axes = normalize_axes(node.attrs["axes"], x.rank)
+    shape = x.shape[x.rank - len(axes) :]
+    fits = axes == tuple(range(x.rank - len(axes), x.rank)) and all(isinstance(d, int) for d in shape) and axes
+    weights = [v for k in ("scale", "bias") if (v := node.operands.get(k)) is not None]
+    return tuple(int(d) for d in shape) if fits and all(w.type.shape == shape for w in weights) else None  # type: ignore[call-overload]
+
+
+def _accepts_trailing(node: Node) -> str | None:
+    return None if _trailing(node) else "torch normalises over the last axes, of known size"
+
+
+def _shape(shape: tuple[int, ...]) -> int | tuple[int, ...]:
+    return shape[0] if len(shape) == 1 else shape
+
+
+@form("layer_norm", "rms_norm")
+def trailing_norm_module(node: Node) -> Form | None:
+    """`nn.LayerNorm`, `nn.RMSNorm`."""
+    shape = _trailing(node)
+    scale, bias = node.operands["scale"], node.operands.get("bias")
+    if shape is None or scale is None or not scale.is_weight or (bias is not None and not bias.is_weight):
+        return None
+    layer = node.op.name == "layer_norm"
+    extra = {"bias": hole(bias is not None, "bias", True)} if layer else {}
+    default = 1e-5 if layer else None
+    ctor = Name("nn.LayerNorm" if layer else "nn.RMSNorm")(
+        hole(_shape(shape), "normalized_shape"), eps=hole(node.attrs["eps"], "eps", default), **extra, **dtype_setting(scale)
+    )
+    return Form(ctor, {"weight": scale} if bias is None else {"weight": scale, "bias": bias})
+
+
+@rule("layer_norm", "rms_norm", accepts=_accepts_trailing)
+def trailing_norm(c: Context, node: Node) -> Expr:
+    shape = _trailing(node)
+    names = (("scale", "weight"), ("bias", "bias"))
+    given: dict[str, Any] = {k: c.operand(node, o) for o, k in names if node.operands.get(o) is not None}
+    function = F.layer_norm if node.op.name == "layer_norm" else F.rms_norm
+    return function(c.x(node.operand("x")), hole(shape, "normalized_shape"), **given, eps=hole(node.attrs["eps"], "eps"))
+
+
+def _several_values(node: Node, groups: int) -> bool:
+    """torch's modules refuse a single value per group."""
+    shape = node.operand("x").type.shape
+    channels = shape[1] if node.attrs["layout"] == "channels_first" else shape[-1]
+    sizes = [channels, *spatial_sizes(shape, node.attrs["layout"])]
+    return all(isinstance(d, int) for d in sizes) and math.prod(int(d) for d in sizes) > groups  # type: ignore[call-overload]
+
+
+@form("group_norm")
+def group_norm_module(node: Node) -> Form | None:
+    """`nn.GroupNorm`."""
+    scale, bias = node.operands["scale"], node.operands["bias"]
+    if scale is None or bias is None or not (scale.is_weight and bias.is_weight):
+        return None
+    if not _several_values(node, node.attrs["groups"]):
+        return None
+    ctor = Name("nn.GroupNorm")(
+        hole(node.attrs["groups"], "num_groups"),
+        hole(int(scale.type.shape[0]), "num_channels"),
+        eps=hole(node.attrs["eps"], "eps", 1e-5),
+        **dtype_setting(scale),
+    )
+
+    def call(c: Context, module: Expr) -> Expr:
+        return back(node, module(first(c, node, c.x(node.operand("x")))))
+
+    return Form(ctor, {"weight": scale, "bias": bias}, call=call)
+
+
+@rule("group_norm", "instance_norm")
+def group_norm(c: Context, node: Node) -> Expr:
+    """`torch.group_norm`: unlike the functions of `F` it takes a single value per group."""
+    x = node.operand("x")
+    channels = x.type.shape[1 if node.attrs["layout"] == "channels_first" else -1]
+    groups = hole(node.attrs["groups"], "num_groups") if node.op.name == "group_norm" else c.dim(channels, "channels")
+    given: dict[str, Any] = {
+        k: c.operand(node, o) for o, k in (("scale", "weight"), ("bias", "bias")) if node.operands[o] is not None
+    }
+    y = first(c, node, c.x(x))
+    return back(node, TORCH.group_norm(y, groups, **given, eps=hole(node.attrs["eps"], "eps", 1e-5)))
+
+
+@rule("lrn")
+def lrn(c: Context, node: Node) -> Expr:
+    a = node.attrs
+    y = first(c, node, c.x(node.operand("x")))
+    if a["wider"] == "before" or a["size"] % 2:
+        result = F.local_response_norm(y, a["size"], alpha=a["alpha"], beta=a["beta"], k=a["k"])
+    else:  # torch's window reaches further before the channel: mirror the channels
+        result = F.local_response_norm(y.flip(1), a["size"], alpha=a["alpha"], beta=a["beta"], k=a["k"]).flip(1)
+    return back(node, result)
+
+
+@rule("normalize")
+def normalize(c: Context, node: Node) -> Expr:
+    a = node.attrs
+    return F.normalize(
+        c.x(node.operand("x")), p=hole(a["p"], "p", 2.0), dim=hole(a["axis"], "dim", 1), eps=hole(a["eps"], "eps", 1e-12)
+    )

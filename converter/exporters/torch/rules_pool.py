@@ -2,24 +2,151 @@
 
 from __future__ import annotations
 
-from converter.exporters.code.expr import Expr, hole
+from typing import Any
+
+from converter.exporters.code.expr import Expr, Name, hole, lift
+from converter.exporters.outline.instances import Form
 from converter.exporters.torch.context import F, Context
-from converter.exporters.torch.spatial import back, first, padded, squash
-from converter.exporters.torch.table import rule
+from converter.exporters.torch.spatial import back, first, pad_widths, squash, static_pads, symmetric
+from converter.exporters.torch.table import form, rule
 from ir.core import Node
+
+
+def _native(node: Node) -> bool:
+    """Whether torch's own function takes the padding: at most half a window, the same on both sides."""
+    window = node.attrs["window"]
+    pads = static_pads(node, window)
+    dilations = node.attrs["dilations"] or (1,) * len(window)
+    if pads is None or not symmetric(pads) or not 1 <= len(window) <= 3:
+        return False
+    return all(2 * int(p[0]) <= (w - 1) * d + 1 for p, w, d in zip(pads, window, dilations))
+
+
+def _settings(node: Node) -> dict[str, Any]:
+    a = node.attrs
+    pads = static_pads(node, a["window"]) or ()
+    settings = {"stride": hole(squash(a["strides"]), "stride")}
+    if a["strides"] == a["window"]:
+        settings = {"stride": hole(squash(a["strides"]), "stride", squash(a["window"]))}
+    return {**settings, "padding": hole(squash([int(p[0]) for p in pads]), "padding", 0)}
+
+
+def _numbered(node: Node) -> bool:
+    return bool(node.origin.path)
+
+
+def _max_settings(node: Node) -> dict[str, Any]:
+    a = node.attrs
+    return {
+        **_settings(node),
+        "dilation": hole(squash(a["dilations"]), "dilation", 1),
+        "ceil_mode": hole(a["ceil_mode"], "ceil_mode", False),
+    }
+
+
+@form("max_pool")
+def max_pool_module(node: Node) -> Form | None:
+    """`nn.MaxPool2d`."""
+    if not _numbered(node) or not _native(node) or not node.operand("x").type.dtype.is_float:
+        return None
+    window = node.attrs["window"]
+    ctor = Name(f"nn.MaxPool{len(window)}d")(hole(squash(window), "kernel_size"), **_max_settings(node))
+    return Form(ctor, call=lambda c, module: back(node, module(first(c, node, c.x(node.operand("x"))))))
 
 
 @rule("max_pool")
 def max_pool(c: Context, node: Node) -> Expr:
     a = node.attrs
     window = a["window"]
-    x, padding = padded(c, node, first(c, node, c.x(node.operand("x"))), window, float("-inf"))
-    result = getattr(F, f"max_pool{len(window)}d")(
-        x,
-        hole(squash(window), "kernel_size"),
-        stride=hole(squash(a["strides"]), "stride"),
-        padding=hole(padding, "padding", 0),
-        dilation=hole(squash(a["dilations"]), "dilation", 1),
-        ceil_mode=hole(a["ceil_mode"], "ceil_mode", False),
+    x = first(c, node, c.x(node.operand("x")))
+    if _native(node) and node.operand("x").type.dtype.is_float:
+        return back(node, getattr(F, f"max_pool{len(window)}d")(x, hole(squash(window), "kernel_size"), **_max_settings(node)))
+    result = c.helper("max_pool")(
+        x, lift(window), lift(a["strides"]), lift(a["dilations"]), _widths(c, node, x), ceil_mode=hole(a["ceil_mode"], "ceil_mode", False)
     )
     return back(node, result)
+
+
+def _widths(c: Context, node: Node, x: Expr) -> Expr:
+    """Padding in F.pad's order, computed at run time where it follows the size."""
+    a = node.attrs
+    pads = static_pads(node, a["window"])
+    if pads is not None:
+        return lift(pad_widths(pads))
+    dilations = a["dilations"] or (1,) * len(a["window"])
+    lower = {"lower": lift(True)} if a["padding"] == "same_lower" else {}
+    return c.helper("same_widths")(x, lift(a["window"]), lift(a["strides"]), lift(dilations), **lower)
+
+
+def _avg_native(node: Node) -> bool:
+    a = node.attrs
+    dilated = any(d != 1 for d in a["dilations"])
+    return _native(node) and not dilated and (a["divisor"] is None or len(a["window"]) > 1)
+
+
+def _avg_settings(node: Node) -> dict[str, Any]:
+    a = node.attrs
+    extra = {} if len(a["window"]) == 1 else {"divisor_override": hole(a["divisor"], "divisor_override", None)}
+    return {
+        **_settings(node),
+        "ceil_mode": hole(a["ceil_mode"], "ceil_mode", False),
+        "count_include_pad": hole(a["include_pad"], "count_include_pad", True),
+        **extra,
+    }
+
+
+@form("avg_pool")
+def avg_pool_module(node: Node) -> Form | None:
+    """`nn.AvgPool2d`."""
+    if not _numbered(node) or not _avg_native(node):
+        return None
+    window = node.attrs["window"]
+    ctor = Name(f"nn.AvgPool{len(window)}d")(hole(squash(window), "kernel_size"), **_avg_settings(node))
+    return Form(ctor, call=lambda c, module: back(node, module(first(c, node, c.x(node.operand("x"))))))
+
+
+@rule("avg_pool", accepts=lambda n: None if len(n.attrs["window"]) <= 3 else "torch pools over 1 to 3 spatial axes")
+def avg_pool(c: Context, node: Node) -> Expr:
+    a = node.attrs
+    window = a["window"]
+    x = first(c, node, c.x(node.operand("x")))
+    if _avg_native(node):
+        return back(node, getattr(F, f"avg_pool{len(window)}d")(x, hole(squash(window), "kernel_size"), **_avg_settings(node)))
+    dilations = a["dilations"] or (1,) * len(window)
+    result = c.helper("avg_pool")(
+        x, lift(window), lift(a["strides"]), lift(dilations), _widths(c, node, x),
+        ceil_mode=hole(a["ceil_mode"], "ceil_mode", False),
+        include_pad=hole(a["include_pad"], "include_pad", True),
+        divisor=hole(a["divisor"], "divisor", None),
+    )  # fmt: skip
+    return back(node, result)
+
+
+def _adaptive_accepts(node: Node) -> str | None:
+    count = len(node.attrs["output_size"])
+    if not 1 <= count <= 3 or not node.operand("x").type.dtype.is_float:
+        return "torch pools floats over 1 to 3 spatial axes"
+    return None
+
+
+def _output_size(node: Node) -> Expr:
+    size = node.attrs["output_size"]
+    return hole(squash(size), "output_size")
+
+
+@form("adaptive_avg_pool", "adaptive_max_pool")
+def adaptive_module(node: Node) -> Form | None:
+    """`nn.AdaptiveAvgPool2d`."""
+    if not _numbered(node) or _adaptive_accepts(node):
+        return None
+    kind = "Avg" if node.op.name == "adaptive_avg_pool" else "Max"
+    ctor = Name(f"nn.Adaptive{kind}Pool{len(node.attrs['output_size'])}d")(_output_size(node))
+    return Form(ctor, call=lambda c, module: back(node, module(first(c, node, c.x(node.operand("x"))))))
+
+
+@rule("adaptive_avg_pool", "adaptive_max_pool", accepts=_adaptive_accepts)
+def adaptive(c: Context, node: Node) -> Expr:
+    function = getattr(F, f"{node.op.name}{len(node.attrs['output_size'])}d")
+    return back(node, function(first(c, node, c.x(node.operand("x"))), _output_size(node)))
+
+

@@ -1,0 +1,123 @@
+"""Branches and loops. ONNX's bodies read the tensors around them by name, so captures and invariants are no inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from converter.exporters.onnx.context import Context, Formal, Frame, Tensor
+from converter.exporters.onnx.table import expand, rule
+from ir.core import Builder, Node, Value
+from ir.ops.bodies import is_always
+from ir.types import DimExpr, TensorType, dtypes
+
+COUNT = TensorType(dtypes.int64, ())
+FLAG = TensorType(dtypes.bool_, ())
+
+
+def _tensors(c: Context, node: Node, name: str) -> list[Tensor]:
+    return [c.value(v) for v in node.operands[name]]
+
+
+def _results(c: Context, kind: str, inputs: Sequence[Tensor | None], node: Node, **attrs: object) -> list[Tensor]:
+    return c.raw(kind, inputs, [v.type.dtype for v in node.outputs], attrs)
+
+
+@rule("cond")
+def cond(c: Context, node: Node) -> list[Tensor]:
+    captures = _tensors(c, node, "captures")
+    graphs = {}
+    for name in ("then", "else"):
+        body = node.bodies[name]
+        types = [v.type for v in body.outputs]
+        graphs[f"{name}_branch"] = c.bodies.body(
+            body, name, [], list(zip(body.inputs, captures, strict=True)), lambda outs, _, types=types: list(zip(outs, types))
+        )  # fmt: skip
+    return _results(c, "If", [c.x(node, "predicate")], node, **graphs)
+
+
+@rule("while")
+def while_(c: Context, node: Node) -> list[Tensor]:
+    """A Loop: the condition is computed once before it and again at the end of each iteration."""
+    carried, invariant = _tensors(c, node, "carried"), _tensors(c, node, "invariant")
+    test, body = node.bodies["cond"], node.bodies["body"]
+    count = len(carried)
+    constant = is_always(test)
+
+    def condition(state: Sequence[Tensor]) -> Tensor:
+        c.bodies.inline(test, list(zip(test.inputs, [*state, *invariant], strict=True)))
+        return c.value(test.outputs[0])
+
+    def finish(outs: list[Tensor], ins: list[Tensor]) -> list[tuple[Tensor, TensorType]]:
+        types = [v.type for v in body.outputs]
+        going = ins[1] if constant else _apart(c, lambda: condition(outs[:count]))
+        return [(going, FLAG), *zip(outs, types, strict=True)]
+
+    states = body.inputs[:count]
+    formals = [Formal(None, COUNT, "iteration"), Formal(None, FLAG, "going"), *(_formal(v, i) for i, v in enumerate(states))]
+    first = None if constant else _apart(c, lambda: condition(carried))
+    graph = c.bodies.body(body, "body", formals, list(zip(body.inputs[count:], invariant, strict=True)), finish)
+    return _results(c, "Loop", [_trips(c, node), first, *carried], node, body=graph)
+
+
+def _apart(c: Context, emit: object) -> Tensor:
+    """What `emit` returns; its sizes and values are forgotten, its nodes stay in the current graph."""
+    outer = c.frame
+    c.frame = Frame(parent=outer, nodes=outer.nodes)
+    try:
+        return emit()  # type: ignore[operator,no-any-return]
+    finally:
+        c.frame = outer
+
+
+def _formal(value: Value, index: int) -> Formal:
+    return Formal(value, value.type, value.name or f"state_{index}")
+
+
+def _trips(c: Context, node: Node) -> Tensor | None:
+    """The bound of the number of iterations; None where there is none."""
+    trips = None if node.attrs["trips"] is None else c.sizes.scalar(node.attrs["trips"])
+    given = c.maybe(node, "trip_count")
+    if given is None or trips is None:
+        return trips if given is None else c.cast(given, dtypes.int64)
+    return c.op("Min", trips, c.cast(given, dtypes.int64))  # type: ignore[no-any-return]
+
+
+@expand("scan")
+def no_trip(b: Builder, node: Node, opset: int) -> Any:
+    """ONNX Runtime refuses a Scan of length 0: its results are what went in, and empty tensors."""
+    a, scanned = node.attrs, node.operands["scanned"]
+    axes = a["axes"] or (0,) * len(scanned)
+    trips = scanned[0].type.shape[axes[0]] if scanned else a["length"]
+    shapes = [v.type.shape for v in node.outputs]
+    carried = node.operands["carried"]
+    if trips != 0 or any(isinstance(d, DimExpr) for shape in shapes[len(carried) :] for d in shape):
+        return None
+    empty = [b.full(shape=v.type.shape, value=0, dtype=v.type.dtype) for v in node.outputs[len(carried) :]]
+    return (*(b.identity(v) for v in carried), *empty)
+
+
+@rule("scan")
+def scan(c: Context, node: Node) -> list[Tensor]:
+    a = node.attrs
+    carried, scanned, invariant = (_tensors(c, node, k) for k in ("carried", "scanned", "invariant"))
+    body, states = node.bodies["body"], len(carried)
+    inner = body.inputs[: states + len(scanned)]
+    formals = [_formal(v, i) for i, v in enumerate(inner)]
+    given = [*carried, *scanned]
+    if not scanned:  # ONNX scans something: the numbers of the trips
+        length = c.sizes.scalar(a["length"])
+        given.append(c.op("Range", c.const(0, dtypes.int64), length, c.const(1, dtypes.int64)))
+        formals.append(Formal(None, COUNT, "trip"))
+    outs = len(body.outputs) - states
+
+    def finish(results: list[Tensor], _: list[Tensor]) -> list[tuple[Tensor, TensorType]]:
+        return list(zip(results, [v.type for v in body.outputs], strict=True))
+
+    graph = c.bodies.body(body, "body", formals, list(zip(body.inputs[len(inner) :], invariant, strict=True)), finish)
+    return _results(
+        c, "Scan", given, node, body=graph, num_scan_inputs=len(given) - states,
+        scan_input_axes=list(a["axes"]) or None, scan_input_directions=[int(r) for r in a["reverse"]] or None,
+        scan_output_axes=(list(a["output_axes"]) or None) if outs else None,
+        scan_output_directions=([int(r) for r in a["output_reverse"]] or None) if outs else None,
+    )  # fmt: skip

@@ -1,0 +1,79 @@
+"""Arithmetic on two tensors, and choices between them. A constant operand prints as a Python number."""
+
+from __future__ import annotations
+
+from converter.exporters.code.expr import Binary, Expr
+from converter.exporters.torch.context import TORCH, Context
+from converter.exporters.torch.table import rule
+from ir.core import Node
+
+_OPERATORS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
+_FUNCTIONS = {
+    "maximum": "maximum", "minimum": "minimum", "fmax": "fmax", "fmin": "fmin", "atan2": "atan2", "complex": "complex",
+}  # fmt: skip
+
+
+def numbers(c: Context, node: Node) -> tuple[Expr, Expr]:
+    """Both operands, a constant one as a Python number unless both are."""
+    x, y = node.operand("x"), node.operand("y")
+    if c.literal(y) is not None and c.literal(x) is None:
+        return c.x(x), c.number_or_x(y)
+    if c.literal(x) is not None and c.literal(y) is None:
+        return c.number_or_x(x), c.x(y)
+    return c.x(x), c.x(y)
+
+
+@rule(*_OPERATORS)
+def operator(c: Context, node: Node) -> Expr:
+    return Binary(_OPERATORS[node.op.name], *numbers(c, node))
+
+
+@rule(*_FUNCTIONS)
+def function(c: Context, node: Node) -> Expr:
+    return getattr(TORCH, _FUNCTIONS[node.op.name])(*(c.x(v) for v in node.inputs))
+
+
+@rule("pow")
+def power(c: Context, node: Node) -> Expr:
+    x, y = node.operand("x"), node.operand("y")
+    number = c.literal(y)
+    if number is not None and c.literal(x) is None:
+        return c.x(x).pow(number)
+    if x.type.dtype.is_integer and y.type.dtype.kind == "int":
+        return c.helper("integer_power")(c.x(x), c.x(y))
+    return TORCH.pow(c.x(x), c.x(y))
+
+
+@rule("floor_div", "trunc_div")
+def rounded_division(c: Context, node: Node) -> Expr:
+    mode = "floor" if node.op.name == "floor_div" else "trunc"
+    return TORCH.div(*numbers(c, node), rounding_mode=mode)
+
+
+@rule("mod", "fmod")
+def remainder(c: Context, node: Node) -> Expr:
+    x, y = numbers(c, node)
+    if node.op.name == "mod" and c.literal(node.operand("x")) is None:
+        return Binary("%", x, y)
+    return (TORCH.remainder if node.op.name == "mod" else TORCH.fmod)(x, y)
+
+
+@rule("clip")
+def clip(c: Context, node: Node) -> Expr:
+    low, high = node.operands["min"], node.operands["max"]
+    given = [v for v in (low, high) if v is not None]
+    plain = all(c.literal(v) is not None for v in given)
+    read = c.literal if plain else c.x
+    bounds = {k: read(v) for k, v in (("min", low), ("max", high)) if v is not None}
+    return c.x(node.operand("x")).clamp(**bounds) if bounds else c.x(node.operand("x"))
+
+
+@rule("where")
+def where(c: Context, node: Node) -> Expr:
+    condition = c.x(node.operand("condition"))
+    x, y = node.operand("x"), node.operand("y")
+    if c.literal(x) is not None and c.literal(y) is not None:
+        return TORCH.where(condition, c.x(x), c.number_or_x(y))
+    return TORCH.where(condition, *numbers(c, node))
+
+

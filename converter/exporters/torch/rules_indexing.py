@@ -1,0 +1,105 @@
+"""Reading by index and by mask. What an index outside the axis means is part of the op: torch's own behaviour is used
+where it is the same, small helpers where it is not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from converter.exporters.code.expr import Expr, Index, Slice, hole, lift
+from converter.exporters.torch.context import TORCH, Context
+from converter.exporters.torch.table import rule
+from ir.core import Node, Value
+
+NATIVE = {"error", "unchecked"}
+
+
+def as_index(c: Context, value: Value) -> Expr:
+    """Indices in a type torch takes: it reads 8-bit ones as a mask."""
+    x = c.x(value)
+    return x if value.type.dtype.name in ("int64", "int32") else x.long()
+
+
+def as_int64(c: Context, value: Value) -> Expr:
+    """Indices as int64."""
+    x = c.x(value)
+    return x if value.type.dtype.name == "int64" else x.long()
+
+
+def index_settings(node: Node, fill: bool = False) -> dict[str, Any]:
+    """Keyword arguments of the helpers, defaults left out."""
+    a = node.attrs
+    settings: dict[str, Any] = {}
+    if a["neg"] != "from_end":
+        settings["from_end"] = lift(False)
+    if a["bounds"] != "error":
+        settings["bounds"] = lift(a["bounds"])
+    if fill and a["bounds"] == "fill":
+        settings["fill"] = lift(a["fill_value"])
+    return settings
+
+
+@rule("gather")
+def gather(c: Context, node: Node) -> Expr:
+    a, data, indices = node.attrs, node.operand("data"), node.operand("indices")
+    axis = a["axis"] % data.type.rank
+    x = c.x(data)
+    if a["batch_dims"] == 0 and a["bounds"] in NATIVE:
+        if a["neg"] == "invalid" and a["bounds"] == "error" and indices.type.rank == 1:
+            return x.index_select(hole(axis, "dim"), as_index(c, indices))
+        if a["neg"] == "from_end" or a["bounds"] == "unchecked":
+            return Index(x, (*(Slice() for _ in range(axis)), as_index(c, indices)))
+    batch = {"batch_dims": lift(a["batch_dims"])} if a["batch_dims"] else {}
+    return c.helper("gather")(x, c.x(indices), hole(axis, "dim"), **batch, **index_settings(node, fill=True))
+
+
+@rule("gather_elements")
+def gather_elements(c: Context, node: Node) -> Expr:
+    a, data, indices = node.attrs, node.operand("data"), node.operand("indices")
+    axis = a["axis"] % data.type.rank
+    if a["bounds"] in NATIVE and a["neg"] == "invalid":
+        return c.x(data).gather(hole(axis, "dim"), as_int64(c, indices))
+    return c.helper("gather_elements")(c.x(data), c.x(indices), hole(axis, "dim"), **index_settings(node, fill=True))
+
+
+@rule("gather_nd")
+def gather_nd(c: Context, node: Node) -> Expr:
+    a, data, indices = node.attrs, node.operand("data"), node.operand("indices")
+    plain = a["batch_dims"] == 0 and indices.type.shape[-1] not in (0,) and isinstance(indices.type.shape[-1], int)
+    if plain and a["bounds"] in NATIVE and (a["neg"] == "from_end" or a["bounds"] == "unchecked"):
+        return c.x(data)[as_index(c, indices).unbind(-1)]
+    batch = {"batch_dims": lift(a["batch_dims"])} if a["batch_dims"] else {}
+    return c.helper("gather_nd")(c.x(data), c.x(indices), **batch, **index_settings(node, fill=True))
+
+
+@rule("mask_select")
+def mask_select(c: Context, node: Node) -> Expr:
+    return c.x(node.operand("data"))[c.x(node.operand("mask"))]
+
+
+@rule("compress")
+def compress(c: Context, node: Node) -> Expr:
+    axis = node.attrs["axis"] % node.operand("data").type.rank
+    return Index(c.x(node.operand("data")), (*(Slice() for _ in range(axis)), c.x(node.operand("mask"))))
+
+
+@rule("nonzero")
+def nonzero(c: Context, node: Node) -> Expr:
+    return c.x(node.operand("data")).nonzero()
+
+
+@rule("one_hot")
+def one_hot(c: Context, node: Node) -> Expr:
+    a, indices = node.attrs, node.operand("indices")
+    depth = c.dim(a["depth"], "depth")
+    axis = a["axis"] % (indices.type.rank + 1)
+    place = {} if axis == indices.type.rank else {"dim": lift(axis)}
+    from_end = {"from_end": lift(True)} if a["neg"] == "from_end" else {}
+    hot = c.helper("one_hot")(c.x(indices), depth, **place, **from_end)
+    dtype = c.dtype(a["dtype"])
+    if a["dtype"].is_bool and a["on"] and not a["off"]:
+        return hot
+    if a["on"] == 1 and a["off"] == 0:
+        return hot.to(dtype)
+    hot = c.name_once(hot, "hot")
+    on, off = (TORCH.tensor(lift(v), dtype=dtype, device=hot.device) for v in (a["on"], a["off"]))
+    return TORCH.where(hot, on, off)

@@ -1,0 +1,65 @@
+"""Writing by index and by mask, and reductions over segments."""
+
+from __future__ import annotations
+
+from converter.exporters.code.expr import Expr, hole, lift
+from converter.exporters.torch.context import Context
+from converter.exporters.torch.rules_indexing import as_int64, index_settings
+from converter.exporters.torch.table import rule
+from ir.core import Node
+
+_REDUCE = {"add": "sum", "mul": "prod", "max": "amax", "min": "amin", "mean": "mean"}
+
+
+@rule("scatter_elements")
+def scatter_elements(c: Context, node: Node) -> Expr:
+    a, data = node.attrs, node.operand("data")
+    axis = hole(a["axis"] % max(data.type.rank, 1), "dim")
+    native = a["neg"] == "invalid" and a["bounds"] in ("error", "unchecked") and not data.type.dtype.is_bool
+    if native and data.type.rank:
+        x, index, updates = c.x(data), as_int64(c, node.operand("indices")), c.x(node.operand("updates"))
+        if a["reduction"] == "none":
+            return x.scatter(axis, index, updates)
+        if a["reduction"] == "add" and a["include_self"]:
+            return x.scatter_add(axis, index, updates)
+        own = {} if a["include_self"] else {"include_self": lift(False)}
+        return x.scatter_reduce(axis, index, updates, reduce=lift(_REDUCE[a["reduction"]]), **own)
+    return c.helper("scatter_elements")(
+        c.x(data), c.x(node.operand("indices")), c.x(node.operand("updates")), axis, **_reduction(node), **index_settings(node)
+    )
+
+
+def _reduction(node: Node) -> dict[str, Expr]:
+    a = node.attrs
+    if a["reduction"] == "none":
+        return {}
+    own = {} if a["include_self"] else {"include_self": lift(False)}
+    return {"reduce": lift(_REDUCE[a["reduction"]]), **own}
+
+
+@rule("scatter_nd")
+def scatter_nd(c: Context, node: Node) -> Expr:
+    return c.helper("scatter_nd")(
+        c.x(node.operand("data")), c.x(node.operand("indices")), c.x(node.operand("updates")), **_reduction(node), **index_settings(node)
+    )
+
+
+@rule("mask_fill")
+def mask_fill(c: Context, node: Node) -> Expr:
+    return c.x(node.operand("data")).masked_fill(c.x(node.operand("mask")), c.number_or_x(node.operand("value")))
+
+
+@rule("mask_scatter")
+def mask_scatter(c: Context, node: Node) -> Expr:
+    return c.helper("mask_scatter")(c.x(node.operand("data")), c.x(node.operand("mask")), c.x(node.operand("source")))
+
+
+@rule("segment_reduce")
+def segment_reduce(c: Context, node: Node) -> Expr:
+    a = node.attrs
+    settings = {"drop": lift(True)} if a["bounds"] == "drop" else {}
+    if a["empty"] == "zero":
+        settings["zero"] = lift(True)
+    return c.helper("segment_reduce")(
+        c.x(node.operand("data")), c.x(node.operand("ids")), c.dim(a["num_segments"], "segments"), lift(_REDUCE[a["reduction"]]), **settings
+    )
