@@ -86,10 +86,10 @@ def all_samples(seed: int = 0) -> Iterator[tuple[OpDef, int, Sample]]:
 
 # -- random graphs --------------------------------------------------------------------------------------------------
 class _Maker:
-    def __init__(self, seed: int, random_ops: bool) -> None:
+    def __init__(self, seed: int, ops: tuple[OpDef, ...]) -> None:
         self.rng = np.random.default_rng(seed)
         self.case = Case(Model("random"))
-        self.random_ops = random_ops
+        self.ops = ops
         self.b = Builder(self.case.model.graph)
 
     def pick(self, items: Any) -> Any:
@@ -111,7 +111,7 @@ class _Maker:
                 self.twin()
 
     def sample(self) -> None:
-        record = self.pick(usable_ops(self.random_ops))
+        record = self.pick(self.ops)
         sample, n = self.pick(samples(record)), len(self.case.model.graph)
         attrs: dict[str, Any] = {"symbol": f"s{n}"} if any(a.name == "symbol" for a in record.attributes) else {}
         if sample.attrs.get("symbols"):
@@ -156,9 +156,11 @@ def usable_ops(random_ops: bool) -> tuple[OpDef, ...]:
     )
 
 
-def random_case(seed: int, size: int, random_ops: bool = False) -> Case | None:
-    """A random model of about `size` nodes that evaluates; None where the draw does not (an op refuses the values)."""
-    maker = _Maker(seed, random_ops)
+def random_case(
+    seed: int, size: int, random_ops: bool = False, ops: tuple[OpDef, ...] | None = None
+) -> Case | None:
+    """A random model of about `size` nodes, of these ops; None where it does not evaluate (an op refuses values)."""
+    maker = _Maker(seed, ops or usable_ops(random_ops))
     for _ in range(size):
         maker.step()
     case = maker.made()

@@ -21,7 +21,7 @@ def blocks(language: str) -> list[str]:
 def test_the_code_runs_and_prints_the_text() -> None:
     names: dict[str, Any] = {"__name__": "readme"}
     for code in blocks("python"):
-        exec(compile(code, "README.md", "exec", dont_inherit=True), names)  # noqa: S102 - our own documentation
+        exec(compile(code, "README.md", "exec", dont_inherit=True), names)
     assert format_model(names["model"]) == blocks("isomorph-ir")[0]
     model = parse(blocks("isomorph-ir")[0].replace("softmax(v0; axis=1)", "identity(v0)"))
     made: Pass = names["DropIdentities"]()

@@ -17,7 +17,7 @@ from ir.passes import DeadCode, Fold, Pipeline, Simplify, recording
 from ir.passes.layout import Relayout, _turns_for_free, to_layout
 from ir.types import symbol, tensor_type
 from ir.verify import check
-from tests.ir.random_graphs import sample_case, samples
+from tests.ir.random_graphs import random_case, sample_case, samples
 
 LAYOUTS: tuple[Layout, Layout] = ("channels_first", "channels_last")
 SPATIAL = [o for o in ir.ops.all_ops() if any(a.name == "layout" for a in o.attributes)]
@@ -154,6 +154,26 @@ def test_a_residual_in_the_other_layout_stays() -> None:
     check(model)
     close(expected, run(model))
     assert [m.reason for m in log.misses] == ["another operand keeps its order of axes"]
+
+
+BETWEEN = tuple(
+    o for o in ir.ops.all_ops()
+    if samples(o) and (o.family in ("elementwise", "arithmetic", "activation") or o.name in ("reduce_max", "concat", "pad"))
+)  # fmt: skip
+
+
+def test_random_models_in_both_layouts() -> None:
+    rules: set[str] = set()
+    for seed in range(60):
+        case = random_case(seed, 15, ops=(*SPATIAL * 3, *BETWEEN))
+        for target in LAYOUTS if case is not None else ():
+            model = copy_model(case.model)
+            with recording() as log:
+                Relayout(target).run(model)
+            check(model)
+            close(case.run("reference"), case.run("reference", model))
+            rules |= {r.rule for r in log.rewrites}
+    assert rules == {"turn", "sink"}
 
 
 @pytest.mark.parametrize("rank", [3, 4, 5])
