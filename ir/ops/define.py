@@ -22,8 +22,9 @@ a tuple. Flags: `modal` (evaluate takes `training: bool`), `random` (evaluate ta
 `decompose(b, ...)` takes values in place of
 types and returns the outputs made of smaller ops; it raises NotImplementedError, before it makes any node, where these
 operands and attributes have no such form.
-`vjp(cotangent, **operands, **attributes)` maps operand names to gradients, in NumPy; an op has one only where the
-agreed gradient is not the plain derivative (ties, duplicates).
+`vjp(cotangent, **operands, **attributes)` maps operand names to gradients, in NumPy; an op has one where the
+agreed gradient is not the plain derivative (ties, duplicates), and the indexing ops have one throughout.
+One output declared as `name*` stands for any number of them: the Builder then returns a tuple.
 """
 
 from __future__ import annotations
