@@ -184,8 +184,8 @@ class Range:
         for name, (start, stop, step) in (("n", (0, 5, 1)), ("m", (7, -3, -4)), ("k", (3, 3, 1)), ("k", (5, 2, 1))):
             for kind in ("int64", "int32"):
                 yield s.case(*(np.array(v, kind) for v in (start, stop, step)), symbol=name)
-        floats = (np.array(v, s.float_dtype.numpy) for v in (0.0, 1.0, 0.25))
-        yield s.case(*floats, symbol="n")
+        for bounds in ((0.5, 2.0, 0.25), (1.0, 0.0, -0.5), (1.0, 1.0, 0.5), (2.0, 1.0, 0.5)):
+            yield s.case(*(np.array(v, s.float_dtype.numpy) for v in bounds), symbol="n")
         yield s.case(s.ints(), s.ints(), np.array(0), symbol="n", name="no step", error=ValueError)
         yield s.case(s.ints(2), s.ints(), s.ints(), symbol="n", name="not scalar", error=ValueError)
 
@@ -299,6 +299,7 @@ class RandomUniform(_Random):
     def samples(s: Sampler) -> Iterator[Sample]:
         yield s.case(shape=(2, 3), dtype=s.float_dtype)
         yield s.case(shape=(4,), low=-2.0, high=5.0, dtype=s.float_dtype)
+        yield s.case(shape=(4,), low=1.5, high=1.5, dtype=s.float_dtype, name="one value")
         for shape in ((), (0, 3)):
             yield s.case(shape=shape, dtype=s.float_dtype)
         yield s.case(shape=(2,), dtype="int64", name="not float", error=TypeError)
@@ -328,6 +329,8 @@ class RandomNormal(_Random):
     def samples(s: Sampler) -> Iterator[Sample]:
         yield s.case(shape=(2, 3), dtype=s.float_dtype)
         yield s.case(shape=(4,), mean=-2.0, std=5.0, dtype=s.float_dtype)
+        for std in (0.0, 0.25):
+            yield s.case(shape=(4,), mean=1.5, std=std, dtype=s.float_dtype)
         for shape in ((), (0, 3)):
             yield s.case(shape=shape, dtype=s.float_dtype)
         yield s.case(shape=(2,), dtype="int64", name="not float", error=TypeError)

@@ -221,13 +221,18 @@ def cast(x: Tensor, to: Any) -> Tensor | None:
     return x.to(to_torch(to))
 
 
+def counted(start: float, stop: float, step: float, kind: Any) -> Tensor:
+    """PyTorch refuses bounds that the step leads away from, instead of giving nothing."""
+    empty = (stop - start) * step <= 0
+    return torch.zeros(0, dtype=kind) if empty else torch.arange(start, stop, step, dtype=kind)
+
+
 CREATION: dict[str, Row] = {
     "cast": cast,
     "full": lambda shape, value, dtype: torch.full(shape, value, dtype=to_torch(dtype)),
     "eye": lambda rows, cols, k, dtype: torch.ones(rows, cols).triu(k).tril(k).to(to_torch(dtype)),
-    "arange": lambda start, stop, step, dtype: torch.arange(start, stop, step, dtype=to_torch(dtype))
-    if (stop - start) * step > 0
-    else torch.zeros(0, dtype=to_torch(dtype)),
+    "arange": lambda start, stop, step, dtype: counted(start, stop, step, to_torch(dtype)),
+    "range": lambda start, stop, step, symbol: counted(start.item(), stop.item(), step.item(), start.dtype),
 }
 ROWS = {**ELEMENTWISE, **REDUCTIONS, **ALONG, **ACTIVATIONS, **CREATION}
 
