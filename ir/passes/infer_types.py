@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
 from ir.core.graph import Graph, Node
 from ir.core.model import Model
 from ir.passes.base import Pass, Rewriter
-from ir.types import Assumption, Dim
+from ir.types import Assumption
 from ir.types.dim import recording_assumptions
 from ir.verify import infer_node
 
@@ -28,17 +28,18 @@ class InferTypes(Pass):
         rewriter = Rewriter(model, self.name)
         with recording_assumptions() as assumed:
             _infer(model.graph, rewriter)
-        known = {(a.left, a.right) for a in model.assumptions}
-        fresh = list(_new(assumed, known))
-        model.assumptions.extend(fresh)
-        return rewriter.changed or bool(fresh)
+        return keep_assumptions(model, assumed) or rewriter.changed
 
 
-def _new(assumed: list[Assumption], known: set[tuple[Dim, Dim]]) -> Iterator[Assumption]:
+def keep_assumptions(model: Model, assumed: Iterable[Assumption]) -> bool:
+    """Add assumptions that the model does not have yet; whether there were any."""
+    known = {(a.left, a.right) for a in model.assumptions}
+    before = len(model.assumptions)
     for a in assumed:
         if (a.left, a.right) not in known and (a.right, a.left) not in known:
             known.add((a.left, a.right))
-            yield a
+            model.assumptions.append(a)
+    return len(model.assumptions) > before
 
 
 def _infer(graph: Graph, rewriter: Rewriter) -> None:

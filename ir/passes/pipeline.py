@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from ir.core.model import Model
 from ir.core.walk import walk
 from ir.passes.base import Pass
+from ir.passes.infer_types import keep_assumptions
 from ir.passes.log import Log, Step, recording
 from ir.text.printer import format_model
+from ir.types.dim import recording_assumptions
 from ir.verify import check
 
 
@@ -24,7 +26,8 @@ class Pipeline:
     """Passes and how to run them.
 
     `fixpoint` repeats the whole sequence until a round changes nothing; `debug` verifies the model before the first
-    and after every pass; `diff` keeps the difference that each pass makes to the text form.
+    and after every pass; `diff` keeps the difference that each pass makes to the text form. Size equalities that new
+    nodes take for granted become assumptions of the model.
     """
 
     passes: tuple[Pass, ...]
@@ -53,7 +56,9 @@ class Pipeline:
         _demand(item, "requires", list(item.requires(model)))
         before = format_model(model, origins=False) if self.diff else ""
         size, started = count(model), time.perf_counter()
-        changed = item.run(model)
+        with recording_assumptions() as assumed:
+            changed = item.run(model)
+        changed = keep_assumptions(model, assumed) or changed
         seconds = time.perf_counter() - started
         diff = _diff(before, format_model(model, origins=False)) if self.diff else ""
         log.steps.append(Step(item.name, round, changed, seconds, (size, count(model)), diff))

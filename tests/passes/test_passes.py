@@ -326,6 +326,24 @@ def test_a_run_is_timed_logged_and_shows_its_diff() -> None:
 
 
 @dataclass(frozen=True)
+class Adds(Pass):
+    """Adds the inputs, whose sizes may differ."""
+
+    name: ClassVar[str] = "adds"
+
+    def run(self, model: Model) -> bool:
+        model.graph.set_outputs([Builder(model.graph).add(*model.inputs)])
+        return False
+
+
+def test_what_new_nodes_take_for_granted_is_recorded() -> None:
+    model = text("a: float32[n] = neg(x)\n return a", "x: float32[n]; y: float32[k]")
+    log = Pipeline((Adds(), Adds()), debug=True).run(model)
+    assert [(str(a.left), str(a.right)) for a in model.assumptions] == [("n", "k")]
+    assert [s.changed for s in log.steps] == [True, False]
+
+
+@dataclass(frozen=True)
 class Breaks(Pass):
     name: ClassVar[str] = "breaks"
 
