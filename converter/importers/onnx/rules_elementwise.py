@@ -105,6 +105,7 @@ def clip_attributes(c: OnnxContext) -> Value:
 
 @rule("Clip", 11, 12, 13)
 def clip(c: OnnxContext) -> Value:
+    """An absent bound is open. (The text puts the type's largest finite number there; runtimes differ on infinities.)"""
     bounds = [c.opt(1), c.opt(2)]
     if any(v is not None and v.type.rank for v in bounds):
         bounds = [None if v is None else c.b.reshape(v, shape=()) if v.type.rank else v for v in bounds]

@@ -13,6 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from converter.importers.onnx import load
 from ir.core import Model
 from ir.eval import Evaluator
+from ir.verify import check
 
 FLOAT, INT64, BOOL = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL
 Value = tuple[str, int, Sequence[Any] | None]
@@ -61,8 +62,9 @@ def runtime(proto: onnx.ModelProto, inputs: Mapping[str, np.ndarray]) -> list[np
 
 
 def agree(proto: onnx.ModelProto, inputs: Mapping[str, np.ndarray], imported: Model | None = None) -> Model:
-    """Import, evaluate exactly, compare every output with ONNX Runtime; returns the imported model."""
+    """Import, verify, evaluate exactly, compare every output with ONNX Runtime; returns the imported model."""
     taken = imported or load(proto)
+    check(taken)
     found = Evaluator("exact").run(taken, inputs)
     for (name, got), want in zip(found.items(), runtime(proto, inputs), strict=True):
         assert got.dtype == want.dtype, f"{name}: {got.dtype} instead of {want.dtype}"

@@ -13,6 +13,7 @@ from fixtures import hostile
 from fixtures.onnx import build as files
 from fixtures.onnx import storage
 from ir.eval import Evaluator
+from ir.verify import check
 from tests.importers.onnx.models import runtime
 
 REFUSED = {"lstm_peephole": "clip=0.8"}
@@ -27,6 +28,7 @@ def test_fixture_agrees(name: str) -> None:
             load(proto)
         return
     model = load(proto)
+    check(model)
     for sizes in SIZES:
         inputs = files.inputs(name, seed=2, sizes=sizes)
         found = Evaluator("exact").run(model, inputs)

@@ -6,8 +6,10 @@ from collections import Counter
 
 import pytest
 
-from converter.importers.onnx import rules
+from converter.errors import ConversionError
+from converter.importers.onnx import load, rules
 from converter.importers.onnx.table import RULES
+from ir.verify import check
 from tests.importers.onnx.node_cases import cases, ops_of, run_case
 
 RANDOM = {"Bernoulli", "RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial"}
@@ -37,6 +39,19 @@ def test_no_case_is_wrong() -> None:
     bad = [f"{o.name}: {o.verdict}: {o.detail}" for o in outcomes if o.verdict not in ("passed", "refused")]
     assert not bad, "\n".join(bad)
     assert counts["passed"] >= PASSED_AT_LEAST
+
+
+def test_imported_cases_are_valid() -> None:
+    """A sample of the cases against the IR's verifier."""
+    checked = 0
+    for case in cases()[::7]:
+        try:
+            model = load(case.model)
+        except ConversionError:
+            continue
+        check(model, case.name)
+        checked += 1
+    assert checked > 100
 
 
 def test_the_comparison_notices_a_wrong_result() -> None:
