@@ -195,7 +195,7 @@ class AvgPool:
         if divisor is not None:
             out /= divisor
         else:
-            out /= _counts(xs.shape[2:], sizes, window, strides, dilations, pads, include_pad).astype(x.dtype)
+            out /= window_counts(xs.shape[2:], sizes, window, strides, dilations, pads, include_pad).astype(x.dtype)
         return from_channels_first(out, layout)
 
     @staticmethod
@@ -244,7 +244,7 @@ def _window_samples() -> Iterator[tuple[dict[str, Any], tuple[int, ...], tuple[t
     yield {"window": (2, 2), "strides": (2, 2)}, (0, 3, 4, 4), ()
 
 
-def _counts(
+def window_counts(
     in_sizes: Sequence[int], sizes: Sequence[int], window: Sequence[int], strides: Sequence[int], dilations: Sequence[int],
     pads: Pairs, include_pad: bool,
 ) -> np.ndarray:  # fmt: skip

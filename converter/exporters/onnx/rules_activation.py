@@ -6,11 +6,10 @@ import math
 from collections.abc import Callable
 
 from converter.exporters.onnx.context import Context, Tensor
-from converter.exporters.onnx.table import rule
+from converter.exporters.onnx.table import not_float64, rule
 from ir.core import Node
 from ir.types import normalize_axis
 
-PLAIN = {"sigmoid": "Sigmoid", "softsign": "Softsign"}
 WITH_ALPHA = {"leaky_relu": "LeakyRelu", "elu": "Elu", "celu": "Celu"}
 
 
@@ -24,22 +23,27 @@ def relu(c: Context, node: Node) -> Tensor:
     return c.op("Relu", c.x(node, "x"))
 
 
-@rule(*PLAIN)
-def plain(c: Context, node: Node) -> Tensor:
-    return c.op(PLAIN[node.op.name], c.x(node, "x"))
+@rule("sigmoid")
+def sigmoid(c: Context, node: Node) -> Tensor:
+    return c.op("Sigmoid", c.x(node, "x"))
 
 
-@rule(*WITH_ALPHA)
+@rule("softsign", accepts=not_float64)
+def softsign(c: Context, node: Node) -> Tensor:
+    return c.op("Softsign", c.x(node, "x"))
+
+
+@rule(*WITH_ALPHA, accepts=not_float64)
 def with_alpha(c: Context, node: Node) -> Tensor:
     return c.op(WITH_ALPHA[node.op.name], c.x(node, "x"), alpha=node.attrs["alpha"])
 
 
-@rule("selu")
+@rule("selu", accepts=not_float64)
 def selu(c: Context, node: Node) -> Tensor:
     return c.op("Selu", c.x(node, "x"), alpha=node.attrs["alpha"], gamma=node.attrs["gamma"])
 
 
-@rule("hard_sigmoid")
+@rule("hard_sigmoid", accepts=not_float64)
 def hard_sigmoid(c: Context, node: Node) -> Tensor:
     return c.op("HardSigmoid", c.x(node, "x"), alpha=node.attrs["alpha"], beta=node.attrs["beta"])
 
@@ -47,7 +51,7 @@ def hard_sigmoid(c: Context, node: Node) -> Tensor:
 def exact_softplus(node: Node) -> str | None:
     """ONNX's Softplus has neither scale nor threshold."""
     plain_ = node.attrs["beta"] == 1 and node.attrs["threshold"] == math.inf
-    return None if plain_ else "ONNX's Softplus has neither scale nor threshold"
+    return not_float64(node) if plain_ else "ONNX's Softplus has neither scale nor threshold"
 
 
 @rule("softplus", accepts=exact_softplus)
@@ -55,7 +59,7 @@ def softplus(c: Context, node: Node) -> Tensor:
     return c.op("Softplus", c.x(node, "x"))
 
 
-@rule("prelu")
+@rule("prelu", accepts=not_float64)
 def prelu(c: Context, node: Node) -> Tensor:
     """The slope is reshaped to lie along its axis."""
     x, slope = c.x(node, "x"), c.x(node, "slope")
@@ -79,4 +83,4 @@ def along_axis(name: str) -> Callable[[Context, Node], Tensor]:
 
 
 rule("softmax")(along_axis("Softmax"))
-rule("log_softmax")(along_axis("LogSoftmax"))
+rule("log_softmax", accepts=not_float64)(along_axis("LogSoftmax"))

@@ -9,7 +9,7 @@ from converter.exporters.onnx.context import Context, Formal, Frame, Tensor
 from converter.exporters.onnx.table import expand, rule
 from ir.core import Builder, Node, Value
 from ir.ops.bodies import is_always
-from ir.types import DimExpr, TensorType, dtypes
+from ir.types import TensorType, dtypes
 
 COUNT = TensorType(dtypes.int64, ())
 FLAG = TensorType(dtypes.bool_, ())
@@ -89,9 +89,8 @@ def no_trip(b: Builder, node: Node, opset: int) -> Any:
     a, scanned = node.attrs, node.operands["scanned"]
     axes = a["axes"] or (0,) * len(scanned)
     trips = scanned[0].type.shape[axes[0]] if scanned else a["length"]
-    shapes = [v.type.shape for v in node.outputs]
     carried = node.operands["carried"]
-    if trips != 0 or any(isinstance(d, DimExpr) for shape in shapes[len(carried) :] for d in shape):
+    if trips != 0 or a["symbols"]:
         return None
     empty = [b.full(shape=v.type.shape, value=0, dtype=v.type.dtype) for v in node.outputs[len(carried) :]]
     return (*(b.identity(v) for v in carried), *empty)

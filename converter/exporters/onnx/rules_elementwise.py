@@ -6,13 +6,13 @@ import math
 from typing import Any
 
 from converter.exporters.onnx.context import Context, Tensor
-from converter.exporters.onnx.table import expand, rule
+from converter.exporters.onnx.table import expand, not_float64, rule
 from ir.core import Builder, Node, Value
 from ir.types import dtypes
 
 NAMES = {
-    "exp": "Exp", "log": "Log", "sqrt": "Sqrt", "reciprocal": "Reciprocal", "sin": "Sin", "cos": "Cos", "tan": "Tan",
-    "asin": "Asin", "acos": "Acos", "atan": "Atan", "sinh": "Sinh", "cosh": "Cosh", "tanh": "Tanh", "asinh": "Asinh",
+    "exp": "Exp", "log": "Log", "sqrt": "Sqrt", "reciprocal": "Reciprocal", "sin": "Sin", "cos": "Cos",
+    "asin": "Asin", "acos": "Acos", "atan": "Atan", "tanh": "Tanh", "asinh": "Asinh",
     "acosh": "Acosh", "atanh": "Atanh", "erf": "Erf", "abs": "Abs", "floor": "Floor", "ceil": "Ceil", "round": "Round",
 }  # fmt: skip
 
@@ -20,6 +20,30 @@ NAMES = {
 @rule(*NAMES)
 def unary(c: Context, node: Node) -> Tensor:
     return c.op(NAMES[node.op.name], c.x(node, "x"))
+
+
+@rule("tan", accepts=not_float64)
+def tan(c: Context, node: Node) -> Tensor:
+    return c.op("Tan", c.x(node, "x"))
+
+
+@rule("sinh", "cosh")
+def hyperbolic(c: Context, node: Node) -> Tensor:
+    return c.op(node.op.name.capitalize(), c.x(node, "x"))
+
+
+@expand("sinh", "cosh")
+def hyperbolic_of_doubles(b: Builder, node: Node, opset: int) -> Any:
+    """Without a kernel of float64: by expm1, which keeps small results exact."""
+    x = node.operand("x")
+    if x.type.dtype != dtypes.float64:
+        return None
+    if node.op.name == "cosh":
+        half = b.exp(b.sub(b.abs(x), math.log(2)))
+        return b.add(half, b.mul(b.exp(b.neg(b.abs(x))), 0.5))
+    less = b.mul(b.expm1(b.abs(x)), 0.5)
+    size = b.add(less, b.mul(b.div(less, b.add(b.mul(less, 2.0), 1.0)), 1.0))
+    return b.mul(b.sign(x), b.where(b.isinf(less), less, size))
 
 
 @rule("neg")
@@ -48,6 +72,10 @@ def expm1(b: Builder, node: Node, opset: int) -> Value:
 def log1p(b: Builder, node: Node, opset: int) -> Value:
     """2 * atanh(x / (x + 2)) near 0, which loses nothing there, and log(1 + x) elsewhere."""
     x = node.operand("x")
+    if x.type.dtype == dtypes.float64:  # no kernel of atanh: the rounding error of 1 + x is divided out (Kahan)
+        moved = b.add(x, 1.0)
+        plain = b.or_(b.equal(moved, 1.0), b.isinf(moved, negative=False))
+        return b.where(plain, x, b.mul(b.log(moved), b.div(x, b.sub(moved, 1.0))))
     near = b.mul(b.atanh(b.div(x, b.add(x, 2.0))), 2.0)
     return b.where(b.less(b.abs(x), 0.5), near, b.log(b.add(x, 1.0)))
 

@@ -9,10 +9,10 @@ import numpy as np
 
 from converter.exporters.onnx.context import Context, Tensor
 from converter.exporters.onnx.layout import channels_first
-from converter.exporters.onnx.table import expand, rule
+from converter.exporters.onnx.table import expand, not_float64, rule
 from ir.core import Builder, Node
 from ir.ops.slicing import slice_attrs
-from ir.types import normalize_axes, normalize_axis
+from ir.types import dtypes, normalize_axes, normalize_axis
 
 
 @expand("batch_norm")
@@ -20,12 +20,20 @@ def batch_norm_on_axis_1(b: Builder, node: Node, opset: int) -> Any:
     x = node.operand("x")
     rank = x.type.rank
     axis = normalize_axis(node.attrs["axis"], rank)
-    if axis == 1:
+    if x.type.dtype == dtypes.float64:
+        return _exact_epsilon(b, node, axis)
+    if axis == 1 or rank < 2:
         return None
-    perm = (axis, *(a for a in range(rank) if a != axis)) if rank < 2 else _swap_to_1(axis, rank)
+    perm = _swap_to_1(axis, rank)
     moved = b.transpose(x, perm=perm)
     out, mean, var = b.batch_norm(**{**node.operands, "x": moved}, **{**node.attrs, "axis": 1})
     return b.transpose(out, perm=tuple(int(a) for a in np.argsort(perm))), mean, var
+
+
+def _exact_epsilon(b: Builder, node: Node, axis: int) -> Any:
+    """ONNX's epsilon is a float32: float64 is computed step by step."""
+    frozen = {**node.attrs, "axis": axis, "frozen": True}
+    return node.op.decompose(b, **node.operands, **frozen)  # type: ignore[misc]
 
 
 def _swap_to_1(axis: int, rank: int) -> tuple[int, ...]:
@@ -57,6 +65,8 @@ def batch_norm(c: Context, node: Node) -> tuple[Tensor, ...]:
 
 def trailing_axes(node: Node) -> str | None:
     """LayerNormalization covers the last axes."""
+    if reason := not_float64(node):
+        return reason
     rank = node.operand("x").type.rank
     axes = sorted(normalize_axes(node.attrs["axes"], rank))
     return None if axes == list(range(axes[0], rank)) else "ONNX normalises the last axes only"

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from converter.exporters.onnx.context import Context, Tensor
-from converter.exporters.onnx.table import rule
+from converter.exporters.onnx.table import not_float64, rule
 from ir.core import Node
 from ir.ops.recurrent_parts import CellWeights, Stack
 from ir.types import dtypes
@@ -27,7 +27,7 @@ def without_projection(node: Node) -> str | None:
         return "ONNX's LSTM has no projection"
     if any(d == 0 for d in node.operand("x").type.shape):
         return "ONNX Runtime refuses an empty sequence or batch"
-    return None
+    return not_float64(node)
 
 
 @rule("lstm", "gru", "rnn", accepts=without_projection)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from converter.exporters.base import RuleTable
+from ir.types import dtypes
 
 RULES = RuleTable("ONNX", "converter/exporters/onnx/rules_{family}.py")
 rule = RULES.rule
@@ -31,3 +32,9 @@ def expand(*ops: str) -> Callable[[Expansion], Expansion]:
         return function
 
     return register
+
+
+def not_float64(node: Any) -> str | None:
+    """For ops whose kernel, or whose attributes, have float32 precision only: float64 takes the decomposition."""
+    double = any(v.type.dtype == dtypes.float64 for v in node.inputs)
+    return "ONNX Runtime computes it in float32 precision only" if double else None
