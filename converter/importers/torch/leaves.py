@@ -101,7 +101,7 @@ def recurrent_leaves() -> Iterator[None]:
 
 def _arguments(module: Any, x: Any) -> tuple[Any, ...]:
     return (
-        list(module._flat_weights), module.hidden_size, module.num_layers, module.proj_size, module.bias, module.batch_first,
+        [getattr(module, n) for n in module._flat_weights_names], module.hidden_size, module.num_layers, module.proj_size, module.bias, module.batch_first,
         module.bidirectional, float(module.dropout), module.training,
     )  # fmt: skip
 
