@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from ir.ops.families import Unary, UnaryReal
+from ir.ops.families import AlongAxis, Unary, UnaryReal
 from ir.ops.registry import op
 from ir.ops.sampler import Array, Sample, Sampler
-from ir.types import Dim, TensorType, broadcast_shapes, floordiv, mod, normalize_axis, require_same
+from ir.types import TensorType, broadcast_shapes, floordiv, mod, normalize_axis, require_same
 
 if TYPE_CHECKING:
     from ir.core.builder import Builder
@@ -86,8 +86,7 @@ class Celu(Unary):
 
     @staticmethod
     def evaluate(x: Array, alpha: float) -> Array:
-        a = x.dtype.type(alpha)
-        return np.where(x > 0, x, a * np.expm1(x / a))
+        return np.where(x > 0, x, x.dtype.type(alpha) * np.expm1(x / x.dtype.type(alpha)))
 
     @staticmethod
     def decompose(b: Builder, x: Value, alpha: float) -> Value:
@@ -145,9 +144,8 @@ class Prelu:
 
     @staticmethod
     def decompose(b: Builder, x: Value, slope: Value, axis: int | None) -> Value:
-        if axis is not None:
-            behind = x.type.rank - 1 - normalize_axis(axis, x.type.rank)
-            slope = b.reshape(slope, shape=(slope.type.shape[0], *[1] * behind)) if behind else slope
+        behind = 0 if axis is None else x.type.rank - 1 - normalize_axis(axis, x.type.rank)
+        slope = b.reshape(slope, shape=(slope.type.shape[0], *[1] * behind)) if behind else slope
         return b.where(b.greater(x, 0.0), x, b.mul(slope, x))
 
     @staticmethod
@@ -251,6 +249,11 @@ class Mish(Unary):
         return b.mul(x, b.tanh(b.softplus(x, threshold=math.inf)))
 
 
+def _tanh_bell(b: Builder, x: Value) -> Value:
+    cubic = b.mul(b.mul(b.mul(x, x), x), 0.044715)
+    return b.tanh(b.mul(b.add(x, cubic), math.sqrt(2 / math.pi)))
+
+
 @op
 class Gelu(Unary):
     """x * Phi(x), Phi being the normal distribution function, or its tanh approximation (Hendrycks, Gimpel 2016)."""
@@ -270,11 +273,7 @@ class Gelu(Unary):
 
     @staticmethod
     def decompose(b: Builder, x: Value, approximate: str) -> Value:
-        if approximate == "tanh":
-            cubic = b.mul(b.mul(b.mul(x, x), x), 0.044715)
-            bell = b.tanh(b.mul(b.add(x, cubic), math.sqrt(2 / math.pi)))
-        else:
-            bell = b.erf(b.mul(x, math.sqrt(0.5)))
+        bell = b.erf(b.mul(x, math.sqrt(0.5))) if approximate == "none" else _tanh_bell(b, x)
         return b.mul(b.mul(x, 0.5), b.add(bell, 1.0))
 
 
@@ -405,43 +404,13 @@ class Threshold(Unary):
 
 
 # -- along an axis --------------------------------------------------------------------------------------------------
-class _AlongAxis:
-    """A float operand, normalised along `axis`."""
-
-    inputs = ("x: float",)
-    axis: int = -1
-
-    @staticmethod
-    def infer(x: TensorType, axis: int) -> TensorType:
-        normalize_axis(axis, x.rank)
-        return x
-
-    @staticmethod
-    def samples(s: Sampler) -> Iterator[Sample]:
-        for axis in (-1, 0, 1, -3):
-            yield s.case(s.floats(2, 3, 4), axis=axis)
-        yield s.case(s.floats(5, 7, edge=True), axis=1, name="edges")
-        low = float(s.float_dtype.min)
-        masks = np.array([[-np.inf, -np.inf], [low, low], [-np.inf, 1.0]], s.float_dtype.numpy)
-        yield s.case(masks, name="masks")
-        yield s.case(s.floats(3, low=80.0, high=120.0), name="large")
-        yield s.case(s.floats(1), name="one element")
-        yield s.case(s.floats(0, 3), name="no rows")
-        yield s.case(s.floats(3, 0), name="empty rows")
-        yield s.case(s.floats(2, 3), axis=2, name="axis out of range", error=ValueError)
-
-
 def _exp_shifted(x: Array, axis: int) -> tuple[Array, Array]:
     shifted = x - np.max(x, axis=axis, keepdims=True, initial=-np.inf)
     return shifted, np.exp(shifted)
 
 
-def _is_empty(size: Dim) -> bool:
-    return isinstance(size, int) and size == 0
-
-
 @op
-class Softmax(_AlongAxis):
+class Softmax(AlongAxis):
     """exp(x) normalised to sum 1 along `axis` (Bridle 1990). A row of -inf alone gives NaN."""
 
     @staticmethod
@@ -451,14 +420,14 @@ class Softmax(_AlongAxis):
 
     @staticmethod
     def decompose(b: Builder, x: Value, axis: int) -> Value:
-        if _is_empty(x.type.shape[axis]):
+        if x.type.shape[axis] == 0:
             return b.identity(x)
         e = b.exp(b.sub(x, b.reduce_max(x, axes=(axis,), keepdims=True)))
         return b.div(e, b.reduce_sum(e, axes=(axis,), keepdims=True))
 
 
 @op
-class LogSoftmax(_AlongAxis):
+class LogSoftmax(AlongAxis):
     """log(softmax(x)) along `axis`, without the loss of small probabilities."""
 
     @staticmethod
@@ -468,7 +437,7 @@ class LogSoftmax(_AlongAxis):
 
     @staticmethod
     def decompose(b: Builder, x: Value, axis: int) -> Value:
-        if _is_empty(x.type.shape[axis]):
+        if x.type.shape[axis] == 0:
             return b.identity(x)
         shifted = b.sub(x, b.reduce_max(x, axes=(axis,), keepdims=True))
         return b.sub(shifted, b.log(b.reduce_sum(b.exp(shifted), axes=(axis,), keepdims=True)))

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
+import numpy as np
+
 from ir.ops.sampler import Sample, Sampler
-from ir.types import TensorType, broadcast_shapes, dtypes
+from ir.types import TensorType, broadcast_shapes, dtypes, normalize_axis
 
 INTEGERS = (dtypes.int64, dtypes.int32, dtypes.int8, dtypes.uint8)
 PAIRS: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...] = (
@@ -137,3 +139,29 @@ class Logical(Binary):
         for left, right in PAIRS:
             yield s.case(s.bools(*left), s.bools(*right))
         yield s.case(s.ints(2), s.bools(2), name="not boolean", error=TypeError)
+
+
+class AlongAxis:
+    """A float operand, normalised along `axis`."""
+
+    inputs: ClassVar[tuple[str, ...]] = ("x: float",)
+    axis: int = -1
+
+    @staticmethod
+    def infer(x: TensorType, axis: int) -> TensorType:
+        normalize_axis(axis, x.rank)
+        return x
+
+    @staticmethod
+    def samples(s: Sampler) -> Iterator[Sample]:
+        for axis in (-1, 0, 1, -3):
+            yield s.case(s.floats(2, 3, 4), axis=axis)
+        yield s.case(s.floats(5, 7, edge=True), axis=1, name="edges")
+        low = float(s.float_dtype.min)
+        masks = np.array([[-np.inf, -np.inf], [low, low], [-np.inf, 1.0]], s.float_dtype.numpy)
+        yield s.case(masks, name="masks")
+        yield s.case(s.floats(3, low=80.0, high=120.0), name="large")
+        yield s.case(s.floats(1), name="one element")
+        yield s.case(s.floats(0, 3), name="no rows")
+        yield s.case(s.floats(3, 0), name="empty rows")
+        yield s.case(s.floats(2, 3), axis=2, name="axis out of range", error=ValueError)
