@@ -5,7 +5,6 @@ Which weights become parameters is said in `converter.importers.onnx.weights`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -13,17 +12,12 @@ from converter.errors import UsageError
 from converter.importers.base import ImportOptions, Planner, apply_trainable
 from converter.importers.onnx.inputs import InputTypes, given_specs
 from converter.importers.onnx.reader import open_source
-from converter.importers.onnx.scopes import metadata
 from ir.core import Branch, Builder, Leaf, Model, Parameter, Signature, Value
-from ir.core.signature import from_json
 from ir.types import Assumption
 from ir.types.dim import recording_assumptions, symbols
 
 if TYPE_CHECKING:
     from converter.importers.onnx.graph import Frame, GraphImporter
-
-SIGNATURE_KEY = "isomorph.signature"
-"""Model metadata of our own exporter: the nested signature as JSON."""
 
 __all__ = ["load"]
 
@@ -55,8 +49,9 @@ def load(source: Any, inputs: Any = None, *, options: ImportOptions | None = Non
         _bind_inputs(importer, frame, inputs)
         importer.run_nodes(graph.node, [o.name for o in graph.output], frame, opened.label)
         plan.check()
-        outputs = [_output(importer, frame, o.name) for o in graph.output]
-    model.graph.set_outputs(outputs)
+        nexts = set(importer.recorded_file.state.values())
+        model.graph.set_outputs(_output(importer, frame, o.name) for o in graph.output if o.name not in nexts)
+        _restore_state(importer, frame)
     importer.assume(assumptions)
     _finish(importer)
     return model
@@ -67,15 +62,15 @@ def _bind_inputs(importer: GraphImporter, frame: Frame, inputs: Any) -> None:
 
     graph = importer.source.model.graph
     infos = [i for i in graph.input if i.name not in frame.names and i.name not in frame.poisoned]
-    names = [i.name for i in infos]
+    names = [importer.recorded_file.names.get(i.name, i.name) for i in infos]
     if repeated := next((n for n in names if names.count(n) > 1), None):
         raise UsageError(f"{importer.source.label}: two inputs are named {repeated!r}")
     specs = given_specs(inputs, names)
     types = InputTypes(importer.symbols)
-    for info in infos:
+    for info, name in zip(infos, names, strict=True):
         frame.poisoned.add(info.name)
         with importer.plan.collecting(f"input {info.name!r}"):
-            value = importer.model.graph.add_input(types.type(info, specs.get(info.name)), info.name)
+            value = importer.model.graph.add_input(types.type(info, specs.get(name)), name)
             frame.names[info.name] = Ref(value.type, value)
             frame.poisoned.discard(info.name)
 
@@ -87,6 +82,16 @@ def _output(importer: GraphImporter, frame: Frame, name: str) -> Value:
     return importer.value(ref, frame)
 
 
+def _restore_state(importer: GraphImporter, frame: Frame) -> None:
+    """Next values that our exporter wrote as further outputs."""
+    for stored, output in importer.recorded_file.state.items():
+        ref = frame.find(stored)
+        if ref is None or (weight := importer.model.weight_of(importer.value(ref, frame))) is None:
+            continue
+        if weight.name not in importer.model.state:
+            importer.model.set_state(weight.name, _output(importer, frame, output))
+
+
 def _finish(importer: GraphImporter) -> None:
     """Signature, kinds of weights, metadata and notes of a model whose graph stands."""
     import onnx
@@ -95,7 +100,12 @@ def _finish(importer: GraphImporter) -> None:
 
     model, source = importer.model, importer.source
     proto = source.model
-    model.signature = _signature(importer, [o.name for o in proto.graph.output])
+    recorded = importer.recorded_file
+    model.signature = _signature(importer)
+    model.modules = dict(recorded.modules)
+    model.notes[:0] = recorded.notes
+    if recorded.ours:  # every weight carries its record: what has none is a constant of the exporter
+        importer.recorded.update(model.weights)
     classify(model, importer.recorded, importer.options.trainable)
     apply_trainable(model, importer.options.trainable)
     _keep_assumptions(model, importer.assumptions)
@@ -123,18 +133,16 @@ def _keep_assumptions(model: Model, assumptions: Iterable[Assumption]) -> None:
             model.notes.append(f"assumed inside a loop or branch: {item}")
 
 
-def _signature(importer: GraphImporter, outputs: list[str]) -> Signature:
+def _signature(importer: GraphImporter) -> Signature:
     """The structure our own exporter recorded, where it still fits; else one parameter for each input."""
-    model = importer.model
+    model, recorded = importer.model, importer.recorded_file
     inputs = tuple(v.name for v in model.graph.inputs)
-    recorded = metadata(importer.source.model.metadata_props).get(SIGNATURE_KEY)
-    if recorded is not None:
-        try:
-            signature = from_json(json.loads(recorded))
-        except ValueError:
-            signature = None
-        if signature is not None and signature.input_names == inputs and signature.output_names == tuple(outputs):
-            return signature
+    names = (o.name for o in importer.source.model.graph.output if o.name not in recorded.state.values())
+    outputs = tuple(recorded.names.get(n, n) for n in names)
+    signature = recorded.signature
+    if signature is not None and signature.input_names == inputs and signature.output_names == outputs:
+        return signature
+    if recorded.ours:
         model.notes.append("the recorded structure of inputs and outputs does not fit this graph; flat names are used")
     leaves = tuple(Leaf(name) for name in outputs)
     result = leaves[0] if len(leaves) == 1 else Branch("tuple", leaves)

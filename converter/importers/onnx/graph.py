@@ -10,7 +10,7 @@ import numpy as np
 
 from converter.errors import Unsupported, UsageError
 from converter.importers.base import ImportOptions, Planner, Rule, place_of
-from converter.importers.onnx import functions, shapes
+from converter.importers.onnx import functions, recorded, shapes
 from converter.importers.onnx.attributes import AttributeReader
 from converter.importers.onnx.context import OnnxContext
 from converter.importers.onnx.order import live_nodes, node_label
@@ -91,6 +91,7 @@ class GraphImporter:
         self.options = options
         self.attributes = AttributeReader(source.folder)
         self.functions = functions.index(source.model)
+        self.recorded_file = recorded.read(source.model)
         self.symbols: set[str] = set()
         self.recorded: set[str] = set()
         self.active: list[Any] = []  # functions being inlined, outermost first
@@ -270,7 +271,7 @@ class GraphImporter:
             return ref.made[graph]
         if ref.stored is None:
             ref.made[graph] = self._known_value(ref, frame)
-        elif is_literal(ref.stored, ref.type, self.options.trainable):
+        elif is_literal(ref.stored, ref.type, self.options.trainable, self.recorded_file.ours):
             ref.made[graph] = frame.builder.constant(ref.stored.data.numpy())
             ref.made[graph].name = hint(ref.stored.name)
         else:
@@ -282,6 +283,8 @@ class GraphImporter:
         if id(stored) in self._weights:
             return self._weights[id(stored)][1]
         base = stored.name or "weight"
+        if stored.record is not None and isinstance(stored.record.get("name"), str):
+            base = stored.record["name"]
         if base in self.model.weights and frame.path:
             base = ".".join([*(s.name for s in frame.path), base])
         name, i = base, 0

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from converter.importers.onnx import packed as packing
 from converter.importers.onnx.context import OnnxContext
 from converter.importers.onnx.table import rule
 from converter.importers.onnx.values import Ref
@@ -165,9 +166,13 @@ def _picked(ref: Ref, direction: int, rows: np.ndarray) -> Data:
 
 
 def _computed_part(c: OnnxContext, packed: Value, direction: int, starts: Sequence[int], step: int) -> Value:
-    one = c.b.select(packed, axis=0, index=direction)
-    if len(starts) == 1 and one.type.shape[0] == step:
-        return one
+    """The rows of a pack that the graph builds: the parameter it was built from, or slices of it."""
+    one = packing.direction(packed, direction)
+    if one is None:
+        one = c.b.select(packed, axis=0, index=direction)
+    found = packing.whole(one, [(s, s + step) for s in starts])
+    if found is not None:
+        return found
     gates = [c.b.slice(one, axes=(0,), starts=(s,), stops=(s + step,), steps=(1,)) for s in starts]
     return c.b.concat(gates, axis=0) if len(gates) > 1 else gates[0]
 

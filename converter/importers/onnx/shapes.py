@@ -28,7 +28,7 @@ def evaluate(c: OnnxContext) -> Ref | None:
     if c.schema.domain or name not in FOLDS or not all(r is None or _foldable(r) for r in c.inputs):
         return None
     refs = [r for r in c.inputs if r is not None]
-    if not refs or all(_is_weightlike(r) for r in refs) or len(c.node.output) != 1:
+    if not refs or _moves_weight(name, refs) or len(c.node.output) != 1:
         return None
     try:
         return FOLDS[name](c)
@@ -40,6 +40,13 @@ def _foldable(ref: Ref) -> bool:
     return (
         ref.dtype.is_integer or ref.dtype.is_bool or (ref.dtype.is_float and ref.dtype.bits >= 32)
     ) and ref.elements() is not None
+
+
+def _moves_weight(name: str, refs: list[Ref]) -> bool:
+    """Whether a fold would make numbers of what may be a parameter: it is the tensor moved, or nothing computed meets it."""
+    if name in _JOINS:
+        return any(_is_weightlike(r) for r in refs) and not any(r.dtype.is_float and r.stored is None for r in refs)
+    return _is_weightlike(refs[0])
 
 
 def _is_weightlike(ref: Ref) -> bool:
@@ -381,3 +388,8 @@ FOLDS: dict[str, Callable[[OnnxContext], Ref | None]] = {
     "Sqrt": _only_numbers(np.sqrt), "Reciprocal": _only_numbers(np.reciprocal), "Pow": _only_numbers(np.power),
 }  # fmt: skip
 """Folds by op; movement passes unknown elements on, arithmetic does not."""
+
+_JOINS = set(FOLDS) - {
+    "Identity", "Gather", "Unsqueeze", "Squeeze", "Reshape", "Transpose", "Slice", "Expand", "Tile", "Flatten", "Cast",
+}  # fmt: skip
+"""Folds of several tensors alike; the others read one tensor, and sizes or positions beside it."""

@@ -55,12 +55,15 @@ def parse_record(text: str | None) -> dict[str, Any] | None:
     return record if isinstance(record, dict) and record.get("kind") in ("parameter", "buffer", "constant") else None
 
 
-def is_literal(stored: Stored, type: TensorType, pattern: str | None) -> bool:
-    """Whether a stored tensor becomes a constant of the graph instead of a weight with a name."""
+def is_literal(stored: Stored, type: TensorType, pattern: str | None, ours: bool = False) -> bool:
+    """Whether a stored tensor becomes a constant of the graph instead of a weight with a name.
+
+    `ours`: our own exporter wrote the file, so that every weight carries a record.
+    """
     if stored.record is not None:
         return False
     count = math.prod(int(d) for d in type.shape)
-    if not (type.dtype.is_float or type.dtype.is_complex):
+    if ours or not (type.dtype.is_float or type.dtype.is_complex):
         return count <= 1024
     return type.rank == 0 and not (pattern and _matches(pattern, stored.name))
 

@@ -133,3 +133,18 @@ def test_shared_statistics_are_frozen() -> None:
     stored = {"g": floats(4), "b": floats(4), "m": floats(4), "v": np.ones(4, np.float32)}
     taken = agree(model(nodes, [X], ["y"], stored), {"x": floats(3, 4)})
     assert [n.attrs["frozen"] for n in taken.graph if n.op.name == "batch_norm"] == [False, True]
+
+
+@pytest.mark.parametrize(
+    "move", ["Unsqueeze w ax", "Reshape w shape", "Slice w zero two", "Gather w zero", "Transpose w", "Cast w"]
+)
+def test_moved_weights_stay_weights(move: str) -> None:
+    """Small weights are not folded into literals by the shape evaluator."""
+    op, *inputs = move.split()
+    stored = {"ax": np.array([0]), "shape": np.array([2, 2]), "zero": np.array([0]), "two": np.array([2])}
+    stored = {k: v for k, v in stored.items() if k in inputs}
+    attributes = {"to": FLOAT} if op == "Cast" else {}
+    nodes = [node(op, " ".join(inputs), "m", **attributes), node("Add", "x m", "y")]
+    proto = model(nodes, [("x", FLOAT, [2, 2])], ["y"], {"w": floats(2, 2), **stored})
+    taken = agree(proto, {"x": floats(2, 2, seed=1)})
+    assert kinds(taken) == {"w": "parameter"}
