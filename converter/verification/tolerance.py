@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from ir.types import DType
 
-FLOOR_ULPS = {"half": 4.0, "single": 32.0}
+FLOOR_ULPS = {"half": 2.0, "single": 4.0}
 """The floor is at least this many eps(dtype) * scale."""
 
 MARGIN = 4.0
 """A converted model may be this many floors away: source and target round in different orders."""
 
-IMPORT_MARGIN = 16.0
+IMPORT_MARGIN = 4.0
 """The source may be this many times further from the reference than the evaluator in the declared dtypes is; beyond
 that the import is wrong, not the rounding."""
 
