@@ -37,8 +37,8 @@ def assemble(
     reader = Reader(program, model, weights, sizes, scopes, plan, options)
     reader.bind_inputs(leaves)
     outputs = [item for _, item in reader.finish(reader.read())]
-    tree = _results(program, reader, outputs)
     plan.check()
+    tree = _results(program, reader, outputs)
     model.signature = Signature(parameters, tree)
     for name, value in reader.c.state.items():
         model.set_state(name, value)
@@ -61,9 +61,9 @@ def name_sizes(
         for axis, size in enumerate(nodes[placeholder].meta["val"].shape):
             label = labels.get(leaf, {}).get(axis)
             example = examples[leaf][axis]
-            if isinstance(size, int):
+            if isinstance(size, int) or size.node.expr.is_Integer:
                 if label is not None:
-                    _note(model, f"size {label} of input {leaf} is fixed at {size}: the model's code depends on it")
+                    _note(model, f"size {label} of input {leaf} is fixed at {int(size)}: the model's code depends on it")
             elif size.node.expr.is_Symbol:
                 _bind_symbol(sizes, str(size.node.expr), label or f"{leaf.replace('.', '_')}_{axis}", example, model)
             else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 from converter.importers.base import Refusal
@@ -38,9 +39,27 @@ class Sizes:
         kind = type(e).__name__
         if kind == "Pow" and e.args[1].is_Integer and 0 < int(e.args[1]) < 8:
             return math.prod([self.expr(e.args[0])] * int(e.args[1]), start=1)
+        if kind in ("TruncToInt", "FloorToInt", "CeilToInt"):
+            return self._rounded(e.args[0], up=kind == "CeilToInt", whole=e)
         if kind not in _FUNCTIONS:
             raise Refusal(f"the size expression {e} has no counterpart in the IR ({kind})")
         return _FUNCTIONS[kind](*(self.expr(a) for a in e.args))
+
+    def _rounded(self, e: Any, up: bool, whole: Any) -> Dim:
+        """A float of non-negative sizes made an integer: exact where the float is, that is for a quotient of sizes and
+        for a size times a short binary fraction (2.0, 0.75); any other factor rounds in ways the IR cannot say."""
+        divide = ceildiv if up else floordiv
+        if type(e).__name__ == "IntTrueDiv":
+            return divide(self.expr(e.args[0]), self.expr(e.args[1]))
+        factors = e.args if e.is_Mul else (e,)
+        floats = [f for f in factors if f.is_Float or f.is_Integer]
+        sizes = [f for f in factors if type(f).__name__ == "ToFloat"]
+        ratio = Fraction(1)
+        for f in floats:
+            ratio *= Fraction(float(f))
+        if len(floats) + len(sizes) != len(factors) or len(sizes) != 1 or ratio <= 0 or max(ratio.as_integer_ratio()) > 2**16:
+            raise Refusal(f"the size expression {whole} has no counterpart in the IR: its rounding depends on floats")
+        return divide(self.expr(sizes[0].args[0]) * ratio.numerator, ratio.denominator)
 
     def _symbol(self, name: str) -> Dim:
         if name not in self.by_symbol:

@@ -14,7 +14,9 @@ FAMILIES = (
 
 
 NOT_CONVERTED = (
-    "aten._assert_tensor_metadata", "aten._assert_scalar", "aten._assert_async", "aten.sym_", "aten._check", "isomorph.", "<built-in", "<function",
+    "aten._assert_tensor_metadata", "aten._assert_scalar", "aten._assert_async",
+    "aten.sym_", "aten._check", "isomorph.",
+    "<built-in", "<function",
 )  # fmt: skip
 """Targets that the reader deals with itself."""
 

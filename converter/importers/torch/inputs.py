@@ -16,7 +16,9 @@ from converter.importers.torch.dtypes import from_numpy, torch_dtype
 from ir.core import Parameter
 from ir.core.signature import tree_of
 
-PRIMES = (3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59)
+PRIMES = (5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61)
+SMALLEST = 5
+"""Dynamic sizes below this are exported as larger ones: `x[1:]` of 2 rows has a size 1, which torch would fix."""
 
 
 @dataclass
@@ -58,12 +60,13 @@ class Example:
 
 
 def example_of(module: Any, inputs: Any, options: ImportOptions, scale: int = 1) -> Example:
-    """Read `inputs` for a module; raises UsageError. `scale` multiplies the sizes chosen for named dims."""
+    """Read `inputs` for a module; raises UsageError. `scale` multiplies the sizes chosen for named dims; 0 keeps the
+    sizes of the given tensors, however small."""
     if inputs is None:
         raise UsageError("PyTorch modules need example inputs or specs: inputs=('float32[batch,3,224,224]',)")
     signature = inspect.signature(module.forward)
     args, kwargs = _arrange(signature, inputs)
-    reader = _Leaves(scale)
+    reader = _Leaves(max(scale, 1))
     args = tuple(reader.visit(a) for a in args)
     kwargs = {k: reader.visit(v) for k, v in kwargs.items()}
     parameters, leaves = _parameters(signature, args, kwargs)
@@ -75,7 +78,8 @@ def example_of(module: Any, inputs: Any, options: ImportOptions, scale: int = 1)
         example.dims[name] = {a: d for a, d in enumerate(spec.dims) if isinstance(d, str)} if spec else {}
     example.sizes = reader.sizes
     example.chosen = bool(reader.sizes)
-    return _apply_dynamic(example, options.dynamic, reader)
+    _apply_dynamic(example, options.dynamic)
+    return _enlarge(example, SMALLEST if scale else 2)
 
 
 class _Leaves:
@@ -198,7 +202,7 @@ def _parameters(
     return tuple(parameters), leaves
 
 
-def _apply_dynamic(example: Example, dynamic: Mapping[str, Any], reader: _Leaves) -> Example:
+def _apply_dynamic(example: Example, dynamic: Mapping[str, Any]) -> None:
     names = [n for n, _ in example.leaves]
     for key, axes in dynamic.items():
         hits = [n for n in names if n == key or n.startswith(f"{key}.")]
@@ -208,7 +212,6 @@ def _apply_dynamic(example: Example, dynamic: Mapping[str, Any], reader: _Leaves
             rank = dict(example.leaves)[name].dim()
             example.dims[name] = {**example.dims[name], **named_axes(name, axes, rank)}
     _check_sizes(example)
-    return _enlarge(example, reader)
 
 
 def named_axes(name: str, axes: Any, rank: int) -> dict[int, str]:
@@ -240,12 +243,15 @@ def _check_sizes(example: Example) -> None:
                 raise UsageError(f"size {label!r} is {example.sizes[label]} elsewhere but {size} in {name} (axis {axis})")
 
 
-def _enlarge(example: Example, reader: _Leaves) -> Example:
-    """torch.export fixes sizes 0 and 1 whatever it is told: where a dynamic one has such a size, take another."""
-    small = [n for n, size in example.sizes.items() if size < 2]
+def _enlarge(example: Example, smallest: int) -> Example:
+    """torch.export fixes sizes 0 and 1 whatever it is told, and may take equal sizes for one: where a dynamic size is
+    small or not the only one of its value, another is used."""
+    sizes = list(example.sizes.values())
+    small = [n for i, (n, size) in enumerate(example.sizes.items()) if size < smallest or (smallest > 2 and size in sizes[:i])]
     if not small:
         return example
-    taken = set(example.sizes.values())
+    example.chosen = True
+    taken = set(sizes)
     for label in small:
         example.sizes[label] = next(p for p in PRIMES if p not in taken)
         taken.add(example.sizes[label])

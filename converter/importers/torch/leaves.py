@@ -100,9 +100,10 @@ def recurrent_leaves() -> Iterator[None]:
 
 
 def _arguments(module: Any, x: Any) -> tuple[Any, ...]:
+    weights = [getattr(module, n) for n in module._flat_weights_names]
     return (
-        [getattr(module, n) for n in module._flat_weights_names], module.hidden_size, module.num_layers, module.proj_size, module.bias, module.batch_first,
-        module.bidirectional, float(module.dropout), module.training,
+        weights, module.hidden_size, module.num_layers, module.proj_size, module.bias, module.batch_first, module.bidirectional,
+        float(module.dropout), module.training,
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from converter.importers.torch.scalars import convert_number
 from converter.importers.torch.scopes import Scopes
 from converter.importers.torch.weights import SMALL, Weights
 from ir.core import Model, Value
-from ir.types import Assumption, TensorType
+from ir.types import Assumption, Dim, TensorType
 from ir.types.dim import recording_assumptions
 
 _CHECKS = (
@@ -172,9 +172,9 @@ class Reader:
         if value.type.dtype != ir_dtype(meta.dtype) or value.type.rank != meta.dim():
             raise Refusal(f"gives {value.type} where torch gives {meta.dtype}{list(meta.shape)}")
         for mine, size in zip(value.type.shape, meta.shape, strict=True):
-            self._unify(mine, size, node)
+            self._unify(mine, size)
 
-    def _unify(self, mine: Any, size: Any, node: Any) -> None:
+    def _unify(self, mine: Dim, size: Any) -> None:
         name = str(size.node.expr) if hasattr(size, "node") else ""
         if name.startswith("u") and name.isidentifier() and name not in self.c.sizes.by_symbol:
             self.c.sizes.bind(name, mine)

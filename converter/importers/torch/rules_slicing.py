@@ -21,7 +21,16 @@ def slice_(c: TorchContext, a: Call) -> Value:
     where = _bounds(c, a, a.axis("dim", x.type.rank))
     if where["starts"] == where["stops"] == (None,) and where["steps"] == (1,):
         return x
+    if a.shape[where["axes"][0]] == 1 and not isinstance(x.type.shape[where["axes"][0]], int):
+        return _one(c, x, where)
     return c.b.slice(x, **where)
+
+
+def _one(c: TorchContext, x: Value, where: dict[str, Any]) -> Value:
+    """A slice of one element of a dynamic axis, as torch found: a read that fails on an empty axis, so that the size 1
+    is certain and broadcasts."""
+    (axis,), (start,) = where["axes"], where["starts"]
+    return c.b.unsqueeze(c.b.select(x, axis=axis, index=0 if start is None else start), axes=(axis,))
 
 
 @rule("aten.slice_scatter.default")

@@ -14,8 +14,8 @@ from converter.importers.torch.scopes import Scopes, class_name
 from converter.importers.torch.weights import module_entries, program_entries
 from ir.core import Model
 
-SCALES = (1, 8, 32)
-"""Sizes chosen for named dims are primes times these: some models need multiples of their stride."""
+SCALES = (1, 8, 32, 0)
+"""Sizes chosen for named dims are primes times these: some models need multiples of their stride. 0: as given."""
 
 
 def load(source: Any, inputs: Any, options: ImportOptions) -> Model:

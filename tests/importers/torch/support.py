@@ -78,7 +78,9 @@ def round_trip(
 ) -> Model:  # fmt: skip
     """Import with `inputs` (default: the arguments), check, evaluate at the arguments and at `others`."""
     kwargs = dict(kwargs or {})
-    model = load(module, (args if not kwargs else kwargs) if inputs is None else inputs, options=ImportOptions(**options))
+    model = load(
+        module, (args if not kwargs else kwargs) if inputs is None else inputs, options=ImportOptions(**options)
+    )
     check(model)
     for actual in [args, *others]:
         got = Evaluator(mode="reference").run(model, flat_inputs(module, actual, kwargs))

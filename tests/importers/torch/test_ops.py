@@ -27,9 +27,12 @@ RUNS = {
     "dynamic": (torch.float64, [(2, 8), (5, 12), (3, 7)], 1e-9),
 }  # fmt: skip
 FIXED_SIZE = {
+    "indexing/take_along",
     "shape/pixel_shuffle", "shape/pixel_unshuffle", "shape/view_minus", "shape/reshape", "creation/tril_mask", "in_place/mask_rows",
+    "resize/nearest_odd", "resize/exact_odd", "resize/bilinear_False_odd", "resize/bilinear_True_odd", "resize/bicubic_False_odd",
+    "resize/bicubic_True_odd", "resize/recompute",
 }  # fmt: skip
-"""Cases that only exist for sizes other than the dynamic runs' (an even height, a multiple of 6 elements)."""
+"""Cases that only exist for sizes other than the dynamic runs' (an even height, a multiple of 6 elements, a whole factor)."""
 
 
 @functools.cache
