@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from converter.exporters.code import stmt as s
 from converter.exporters.code.expr import (
+    Attr,
     Binary,
     Call,
     Expr,
@@ -66,6 +67,7 @@ def _fold_into(stmt: s.Stmt, pending: dict[Var, s.Assign], body: list[s.Stmt]) -
         for var in reversed(found):
             source = pending[var]
             if _fits(stmt, var, source.value):
+                _inherit(stmt, var)
                 _substitute(stmt, var, source.value)
                 del pending[var]
                 body.remove(source)
@@ -73,6 +75,16 @@ def _fold_into(stmt: s.Stmt, pending: dict[Var, s.Assign], body: list[s.Stmt]) -
             del pending[var]
         else:
             return
+
+
+def _inherit(stmt: s.Stmt, var: Var) -> None:
+    """`q = self.q_proj(x)` then `t = q.reshape(...).transpose(...)`: the end of the chain is still `q`."""
+    if isinstance(stmt, s.Assign) and isinstance(stmt.target, Var) and var.strong and not stmt.target.strong:
+        base = stmt.value
+        while isinstance(base, (Call, Attr)):
+            base = base.func if isinstance(base, Call) else base.value
+        if base is var:
+            stmt.target.hint, stmt.target.strong = var.hint, True
 
 
 def _substitute(stmt: s.Stmt, var: Var, value: Expr) -> None:
@@ -83,7 +95,7 @@ def _substitute(stmt: s.Stmt, var: Var, value: Expr) -> None:
 
 
 def _fits(stmt: s.Stmt, var: Var, value: Expr) -> bool:
-    if isinstance(value, (Var, Name, Lit)):
+    if isinstance(value, (Var, Name, Lit)) or any(e is var for e in s.expressions(stmt)):
         return True
     expr = next(e for e in s.expressions(stmt) if any(v is var for v in variables(e)))
     whole = transform(expr, lambda e: value if e is var else None)
@@ -108,8 +120,6 @@ def _nesting(expr: Expr) -> int:
 
 
 def _is_chain(call: Call) -> bool:
-    from converter.exporters.code.expr import Attr
-
     return isinstance(call.func, Attr) and isinstance(call.func.value, Call)
 
 

@@ -201,7 +201,7 @@ class Printer:
         if isinstance(statement, s.Return):
             return [pad + "return"] if statement.value is None else self._return(statement.value, depth)
         if isinstance(statement, s.Check):
-            head = self.lines("if ", Unary("not", statement.test), ":", depth)
+            head = self.lines("if ", _negated(statement.test), ":", depth)
             return head + self.lines("raise ", Call(Name("ValueError"), (statement.message,)), "", depth + 1)
         if isinstance(statement, s.If):
             rest = [pad + "else:", *self.block(statement.orelse, depth + 1)] if statement.orelse else []
@@ -261,6 +261,13 @@ class Printer:
             gap = [""] if i or cls.doc else []
             out += [*(gap if isinstance(member, s.FunctionDef) or i == 0 else []), *self.statement(member, depth + 1)]
         return out
+
+
+def _negated(test: Expr) -> Expr:
+    opposite = {"==": "!=", "!=": "==", "<": ">=", ">": "<=", "<=": ">", ">=": "<"}
+    if isinstance(test, Binary) and test.op in opposite:
+        return Binary(opposite[test.op], test.left, test.right)
+    return Unary("not", test)
 
 
 def _docstring(doc: str, depth: int) -> list[str]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 from converter.exporters.onnx.context import Context, Tensor
-from converter.exporters.onnx.table import not_float64, rule
-from ir.core import Node
-from ir.types import normalize_axis
+from converter.exporters.onnx.table import expand, not_float64, rule
+from ir.core import Builder, Node
+from ir.types import dtypes, normalize_axis
 
 WITH_ALPHA = {"leaky_relu": "LeakyRelu", "elu": "Elu", "celu": "Celu"}
 
@@ -46,6 +47,32 @@ def selu(c: Context, node: Node) -> Tensor:
 @rule("hard_sigmoid", accepts=not_float64)
 def hard_sigmoid(c: Context, node: Node) -> Tensor:
     return c.op("HardSigmoid", c.x(node, "x"), alpha=node.attrs["alpha"], beta=node.attrs["beta"])
+
+
+SINCE = {"hard_swish": 14, "mish": 18, "gelu": 20}
+"""Composites that ONNX has from an opset on."""
+
+
+@expand(*SINCE)
+def composite_of_newer_opset(b: Builder, node: Node, opset: int) -> Any:
+    """Taken apart below its opset, and for float64, which has no kernels."""
+    x = node.operand("x")
+    if opset >= SINCE[node.op.name] and x.type.dtype != dtypes.float64:
+        return None
+    if x.type.dtype.is_half:  # rounded once, as the op itself
+        wide = b.op(node.op, b.cast(x, to=dtypes.float32), **node.attrs)
+        return b.cast(wide, to=x.type.dtype)
+    return node.op.decompose(b, **node.operands, **node.attrs)  # type: ignore[misc]
+
+
+@rule("gelu")
+def gelu(c: Context, node: Node) -> Tensor:
+    return c.op("Gelu", c.x(node, "x"), approximate=node.attrs["approximate"])
+
+
+@rule("hard_swish", "mish")
+def swish(c: Context, node: Node) -> Tensor:
+    return c.op("Mish" if node.op.name == "mish" else "HardSwish", c.x(node, "x"))
 
 
 def exact_softplus(node: Node) -> str | None:

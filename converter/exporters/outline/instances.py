@@ -47,6 +47,7 @@ class Instance:
     weights: dict[str, str] = field(default_factory=dict)
     regions: list[Region] = field(default_factory=list)
     form: Form | None = None
+    calls: dict[Node, Form] = field(default_factory=dict)
     first: int = 1 << 60
 
     def child(self, name: str) -> Instance:
@@ -87,8 +88,7 @@ def build_instances(model: Model, root: Region) -> Instance:
     for name, cls in model.modules.items():
         instance = _existing(tree, tuple(name.split(".")) if name else ())
         if instance is not None:
-            instance.cls = instance.cls or cls
-    _number(tree, model, root)
+            instance.cls = instance.cls or cls.split(".")[-1]
     return tree
 
 
@@ -99,12 +99,14 @@ def _existing(tree: Instance, path: Path) -> Instance | None:
     return here
 
 
-def _number(tree: Instance, model: Model, root: Region) -> None:
+def number(tree: Instance, model: Model, root: Region, leaves: Mapping[Node, Instance]) -> None:
     """Order of first use: by the calls, and by the nodes that read the weights."""
     order = {n: i for i, n in enumerate(root.nodes())}
+    for node, instance in leaves.items():
+        instance.first = min(instance.first, order[node])
     for instance in tree.walk():
         found = [order[n] for r in instance.regions for n in r.nodes()]
-        for name in instance.weights.values():
+        for name in instance.weights.values() if instance.form is None else ():
             found += [order[n] for n in model.weight_value(name).users if n in order]
         found += [c.first for c in instance.children.values()]
         instance.first = min(found, default=instance.first)
@@ -128,7 +130,8 @@ def assign_forms(model: Model, root: Region, tree: Instance, form_of: FormOf) ->
         for path in _paths(model, form, region, single):
             instance = _existing(tree, path) if form.weights else tree.at(path)
             if instance is not None and _fits(model, instance, form):
-                instance.form, leaves[node] = form, instance
+                instance.form = instance.form or form
+                instance.calls[node], leaves[node] = form, instance
                 break
     _check_calls(tree, leaves)
     _absorb(root, leaves)
@@ -184,6 +187,7 @@ def _check_calls(tree: Instance, leaves: dict[Node, Instance]) -> None:
         if all(len(r.items) == 1 and leaves.get(r.items[0]) is instance for r in instance.regions):  # type: ignore[arg-type]
             continue
         instance.form = None
+        instance.calls.clear()
         for node in [n for n, i in leaves.items() if i is instance]:
             del leaves[node]
 

@@ -7,7 +7,7 @@ into its parent (its nodes then speak of the module's parts from outside, `self.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, field
 
 from ir.core import Graph, Model, Node, Origin, Value
@@ -98,9 +98,7 @@ def _merge(origin: Origin, direct: set[tuple], memo: dict[tuple, Steps]) -> Step
 def build_regions(model: Model, steps: dict[Node, Steps]) -> Region:
     """The region tree of the main graph. `steps` is edited where a region had to be dissolved."""
     order = {n: i for i, n in enumerate(model.graph)}
-    root = _build((), [n for n in model.graph if n in steps], steps, order)
-    _connect(root, model)
-    return root
+    return _build((), [n for n in model.graph if n in steps], steps, order)
 
 
 def _build(at: Steps, nodes: list[Node], steps: dict[Node, Steps], order: dict[Node, int]) -> Region:
@@ -199,11 +197,12 @@ def reads(node: Node) -> Iterator[Value]:
         yield from (v for v in body.outputs if v.is_weight)
 
 
-def _connect(root: Region, model: Model) -> None:
+def connect(root: Region, model: Model, kept: Set[str] = frozenset()) -> None:
+    """Find what enters and leaves every region. State entries named in `kept` are updated by modules themselves."""
     for region in root.regions():
-        inside = {n for n in region.nodes()}
+        inside = set(region.nodes())
         region.inputs = list(dict.fromkeys(v for n in region.nodes() for v in reads(n) if _enters(v, inside)))
-        region.outputs = [v for n in region.nodes() for v in n.outputs if _leaves(v, inside)]
+        region.outputs = [v for n in region.nodes() for v in n.outputs if _leaves(v, inside, kept)]
     root.inputs = list(model.graph.inputs)
     root.outputs = list(model.graph.outputs)
 
@@ -215,8 +214,14 @@ def _enters(value: Value, inside: set[Node]) -> bool:
     return value.producer is None or (value.producer not in inside and not is_inline(value.producer))
 
 
-def _leaves(value: Value, inside: set[Node]) -> bool:
-    return any(not isinstance(u.user, Node) or _holder(u.user) not in inside for u in value.uses)
+def _leaves(value: Value, inside: set[Node], kept: Set[str]) -> bool:
+    for use in value.uses:
+        if isinstance(use.user, Node):
+            if _holder(use.user) not in inside:
+                return True
+        elif not (isinstance(use.user, Model) and use.key in kept):
+            return True
+    return False
 
 
 def _holder(node: Node) -> Node:

@@ -45,13 +45,13 @@ class ClassWriter:
     def __post_init__(self) -> None:
         self.names = Namespace(self.reserved)
         self._by_key: dict[str, list[Instance]] = {}
-        for instance in self.tree.walk():
-            if instance is not self.tree and self._is_class(instance):
-                self._by_key.setdefault(self._key(instance), []).append(instance)
 
     def run(self) -> None:
         """Write every class below the root, inner ones first."""
         self._write_methods()
+        for instance in self.tree.walk():
+            if instance is not self.tree and self._is_class(instance):
+                self._by_key.setdefault(self._key(instance), []).append(instance)
         for key in self._by_key:
             self._ensure(key, ())
 

@@ -61,9 +61,15 @@ def _run_at(region: Region, position: int, shared: Shared) -> ModuleRun | None:
         expected = list(takes[0]) if k == 0 else [*takes[0][:slot], ends[k - 1][0], *takes[0][slot + 1 :]]
         if any(a is not b for a, b in zip(own, expected)) or not _same_call(items[0], items[k], shared):
             return None
-    if any(len(e[0].uses) != 1 for e in ends[:-1]) or takes[0].count(takes[0][slot]) != 1:
+    if any(_readers(region, e[0]) != 1 for e in ends[:-1]) or takes[0].count(takes[0][slot]) != 1:
         return None
     return ModuleRun(container, items, takes[0][slot], ends[-1][0])
+
+
+def _readers(region: Region, value: Value) -> int:
+    """How many items of the region take the value, its outputs counted too."""
+    outside = value in region.outputs or any(not isinstance(u.user, Node) for u in value.uses)
+    return sum(value in item.inputs for item in region.items) + outside
 
 
 def _outputs(item: Node | Region) -> list[Value]:

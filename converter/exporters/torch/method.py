@@ -21,7 +21,7 @@ HINTS = {
     "reduce_mean": "mean", "reduce_var": "var", "reduce_sum": "total", "argmax": "best", "argmin": "best", "cos": "cos",
     "sin": "sin", "arange": "positions", "equal": "mask", "not_equal": "mask", "less": "mask", "less_equal": "mask",
     "greater": "mask", "greater_equal": "mask", "and": "mask", "or": "mask", "not": "mask", "tril": "mask", "triu": "mask",
-    "isnan": "mask", "isfinite": "mask", "isinf": "mask", "embedding": "embedded", "nonzero": "found", "one_hot": "one_hot",
+    "split": "part", "isnan": "mask", "isfinite": "mask", "isinf": "mask", "embedding": "embedded", "nonzero": "found", "one_hot": "one_hot",
 }  # fmt: skip
 """What a value is called when nothing else suggests a name."""
 
@@ -112,8 +112,7 @@ class MethodWriter:
 
     def _leaf(self, node: Node, instance: Instance) -> None:
         self.c.node = node
-        form = instance.form
-        assert form is not None
+        form = instance.calls[node]
         module = self.c.module(instance)
         result = Call(module, (self.c.x(node.inputs[0]),)) if form.call is None else form.call(self.c, module)
         self._bind_node(node, result, _call_hint(instance.path), self._is_fan(node))
@@ -121,7 +120,10 @@ class MethodWriter:
     def node(self, node: Node) -> None:
         """Write a node by its rule."""
         self.c.node = node
-        self._bind_node(node, TABLE[node.op.name].write(self.c, node), HINTS.get(node.op.name, ""), False)
+        self._bind_node(node, TABLE[node.op.name].write(self.c, node), self._hint(node), False)
+
+    def _hint(self, node: Node) -> str:
+        return _value_hint(node.outputs[0]) if len(node.outputs) == 1 else HINTS.get(node.op.name, "")
 
     def _bind_node(self, node: Node, result: Expr | tuple[Expr | None, ...] | None, hint: str, strong: bool) -> None:
         if result is None:  # the rule has bound the outputs itself
@@ -163,9 +165,8 @@ class MethodWriter:
             call = self._call(layer, first)
         else:
             c.node = first
-            instance = self.shared.leaves[first]
-            assert instance.form is not None
-            call = Call(layer, (carried,)) if instance.form.call is None else instance.form.call(c, layer)
+            form = self.shared.leaves[first].calls[first]
+            call = Call(layer, (carried,)) if form.call is None else form.call(c, layer)
         if outer is not None:
             c.values[run.start] = outer
         container = c.attribute(run.container[len(self.region.path) :])
@@ -181,6 +182,9 @@ def _siblings(value: Value, region: Region, shared: Shared) -> bool:
 def _value_hint(value: Value) -> str:
     if value.producer is None:
         return identifier(value.name.split(".")[-1] if value.is_weight else value.name)
+    source = value.producer.inputs[0] if value.producer.op.name in ("slice", "unsqueeze", "reshape") else None
+    if source is not None and source.is_weight:  # a slice of a table goes by the table's name
+        return identifier(source.name.split(".")[-1])
     return HINTS.get(value.producer.op.name, "")
 
 

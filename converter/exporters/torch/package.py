@@ -12,14 +12,15 @@ from converter.exporters.base import ExportOptions, lower
 from converter.exporters.code import stmt as s
 from converter.exporters.code.names import class_name
 from converter.exporters.code.printer import Printer
-from converter.exporters.outline.instances import Instance, assign_forms, build_instances, weight_inputs
-from converter.exporters.outline.regions import Region, build_regions, dissolve, steps_of
+from converter.exporters.outline.instances import Instance, assign_forms, build_instances, number, weight_inputs
+from converter.exporters.outline.regions import Region, build_regions, connect, dissolve, steps_of
 from converter.exporters.torch.classes import CallsDiffer, ClassWriter
 from converter.exporters.torch.context import Shared
 from converter.exporters.torch.files import write_files
 from converter.exporters.torch.helpers import helpers, source_of
 from converter.exporters.torch.root import RootWriter, root_class
 from converter.exporters.torch.rules import TABLE
+from converter.exporters.torch.state import kept_state
 from converter.exporters.torch.table import form_of
 from converter.exporters.torch.targets import normalise
 from ir.core import Model, Node
@@ -65,6 +66,8 @@ def _attempt(model: Model, options: ExportOptions, steps: dict, names: dict[str,
     root = build_regions(model, steps)
     tree = build_instances(model, root)
     leaves = assign_forms(model, root, tree, form_of)
+    connect(root, model, kept_state(model, leaves))
+    number(tree, model, root, leaves)
     shared = Shared(model, leaves, regions=list(root.regions()))
     for region in shared.regions:
         shared.extra_weights[region] = weight_inputs(model, region, leaves)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from converter.exporters.code import stmt as s
-from converter.exporters.code.expr import Dct, Expr, Index, Lit, Lst, Name, Tup, Var
+from converter.exporters.code.expr import Binary, Dct, Expr, Index, Lit, Lst, Name, Tup, Var
 from converter.exporters.code.names import identifier
 from converter.exporters.outline.classes import base_of, constructor_body, finish
 from converter.exporters.torch.classes import ClassWriter, compress
@@ -11,7 +11,8 @@ from converter.exporters.torch.context import SELF, Shared
 from converter.exporters.torch.method import MethodWriter
 from ir.core import Model
 from ir.core.signature import Branch, Constant, Leaf, Tree
-from ir.types import DimExpr
+from ir.types import Dim, DimExpr, symbols
+from ir.types.dim import Func
 
 
 class RootWriter(MethodWriter):
@@ -70,31 +71,28 @@ class RootWriter(MethodWriter):
     def _checks(self) -> None:
         """Sizes that the conversion took as equal are checked where they are symbolic on both sides of an input."""
         for assumption in self.shared.model.assumptions:
-            left, right = (self.c.dim(d) for d in (assumption.left, assumption.right))
-            sides = [d for d in (assumption.left, assumption.right) if isinstance(d, DimExpr)]
-            if sides and not any(sym.opaque for d in sides for sym in _symbols(d)):
-                message = Lit(f"this model needs {assumption.left} == {assumption.right} ({assumption.why})")
-                self.c.body.append(s.Check(_equal(left, right), message))
+            left, op, right = _simplest(assumption.left, assumption.right)
+            if not any(sym.opaque for d in (left, right) for sym in symbols(d)):
+                message = Lit(f"this model needs {left} {op} {right} ({assumption.why})")
+                self.c.body.append(s.Check(Binary(op, self.c.dim(left), self.c.dim(right)), message))
 
     def _state(self) -> None:
         """State that no module keeps by itself is assigned at the end."""
         from converter.exporters.torch.state import open_state
 
-        for name, value in open_state(self.shared).items():
+        for name, value in open_state(self.shared.model, self.shared.leaves).items():
             target = self.c.weight(self.shared.model.weight_value(name))
             self.c.body.append(s.Do(target.copy_(self.c.x(value))))
 
 
-def _symbols(dim: DimExpr) -> list:
-    from ir.types import symbols
-
-    return list(symbols(dim))
-
-
-def _equal(left: Expr, right: Expr) -> Expr:
-    from converter.exporters.code.expr import Binary
-
-    return Binary("==", left, right)
+def _simplest(left: Dim, right: Dim) -> tuple[Dim, str, Dim]:
+    """`a == min(a, b)` says `a <= b`, and `a == max(a, b)` that `a >= b`."""
+    for own, other in ((left, right), (right, left)):
+        func = other._single_atom(Func) if isinstance(other, DimExpr) and len(other.terms) == 1 else None
+        if isinstance(func, Func) and other.terms[0][1] == 1 and func.kind in ("min", "max") and own in func.args:
+            rest = func.args[1] if func.args[0] == own else func.args[0]
+            return own, "<=" if func.kind == "min" else ">=", rest
+    return left, "==", right
 
 
 def _annotation(tree: Tree) -> str:
