@@ -63,6 +63,13 @@ class Instance:
             here = here.child(name)
         return here
 
+    def drop(self, region: Region) -> None:
+        """Forget a call of an instance below; an instance without calls and weights goes, too."""
+        instance = self.at(region.path)
+        instance.regions.remove(region)
+        if not instance.regions and not instance.weights and not instance.children:
+            del self.at(region.path[:-1]).children[region.path[-1]]
+
     def walk(self) -> Iterator[Instance]:
         """All instances below, then this one."""
         for child in self.children.values():
@@ -134,7 +141,7 @@ def assign_forms(model: Model, root: Region, tree: Instance, form_of: FormOf) ->
                 instance.calls[node], leaves[node] = form, instance
                 break
     _check_calls(tree, leaves)
-    _absorb(root, leaves)
+    _absorb(root, leaves, tree)
     return leaves
 
 
@@ -192,7 +199,7 @@ def _check_calls(tree: Instance, leaves: dict[Node, Instance]) -> None:
             del leaves[node]
 
 
-def _absorb(region: Region, leaves: dict[Node, Instance]) -> None:
+def _absorb(region: Region, leaves: dict[Node, Instance], tree: Instance) -> None:
     """Replace regions that hold nothing but a whole module by the node itself."""
     for i, item in enumerate(region.items):
         if isinstance(item, Region):
@@ -200,8 +207,16 @@ def _absorb(region: Region, leaves: dict[Node, Instance]) -> None:
             if isinstance(only, Node) and only in leaves:
                 region.items[i] = only
                 leaves[only].regions.clear()
+            elif isinstance(only, Node) and _is_bare(tree.at(item.path)):
+                region.items[i] = only
+                tree.drop(item)
             else:
-                _absorb(item, leaves)
+                _absorb(item, leaves, tree)
+
+
+def _is_bare(instance: Instance) -> bool:
+    """A module without parts of its own: a single function is written in its place."""
+    return not instance.children and not instance.weights and not instance.path[-1].isdigit()
 
 
 # -- weights that cross module borders --------------------------------------------------------------------------------

@@ -95,7 +95,8 @@ class MethodWriter:
     def _item(self, item: Node | Region) -> None:
         if isinstance(item, Region):
             target = self.c.module(self._instance(item))
-            self._bind(item.outputs, self._call(target, item), _call_hint(item.path), self._is_fan(item))
+            fan = self._is_fan(item)
+            self._bind(item.outputs, self._call(target, item), _call_hint(item.path) if fan else "", fan)
         elif item in self.shared.leaves:
             self._leaf(item, self.shared.leaves[item])
         else:
@@ -115,7 +116,8 @@ class MethodWriter:
         form = instance.calls[node]
         module = self.c.module(instance)
         result = Call(module, (self.c.x(node.inputs[0]),)) if form.call is None else form.call(self.c, module)
-        self._bind_node(node, result, _call_hint(instance.path), self._is_fan(node))
+        fan = self._is_fan(node)
+        self._bind_node(node, result, _call_hint(instance.path) if fan else HINTS.get(node.op.name, ""), fan)
 
     def node(self, node: Node) -> None:
         """Write a node by its rule."""
@@ -149,8 +151,7 @@ class MethodWriter:
 
     def _is_fan(self, item: Node | Region) -> bool:
         """Whether siblings of the same kind read the same value (query, key, value): then names matter."""
-        values = item.inputs if isinstance(item, Region) else list(item.inputs[:1])
-        return bool(values) and self.fans.get(values[0], 0) > 1
+        return self.fans.get(_fan_key(item), 0) > 1
 
     # -- loops ------------------------------------------------------------------------------------------------------
     def _loop(self, run: ModuleRun) -> None:
@@ -188,16 +189,19 @@ def _value_hint(value: Value) -> str:
     return HINTS.get(value.producer.op.name, "")
 
 
-def _fans(region: Region, shared: Shared) -> dict[Value, int]:
-    """Value -> how many module calls of this region take it first."""
-    found: dict[Value, int] = {}
+def _fan_key(item: Node | Region) -> tuple[Value | None, str]:
+    """What a module call reads first, and its kind."""
+    inputs = list(item.inputs[:1])
+    return (inputs[0] if inputs else None), item.cls if isinstance(item, Region) else item.op.name
+
+
+def _fans(region: Region, shared: Shared) -> dict[tuple[Value | None, str], int]:
+    """How many module calls of one kind take the same value first."""
+    found: dict[tuple[Value | None, str], int] = {}
     for item in region.items:
-        if isinstance(item, Region):
-            values = item.inputs[:1]
-        else:
-            values = list(item.inputs[:1]) if item in shared.leaves else []
-        for value in values:
-            found[value] = found.get(value, 0) + 1
+        if isinstance(item, Region) or item in shared.leaves:
+            key = _fan_key(item)
+            found[key] = found.get(key, 0) + 1
     return found
 
 

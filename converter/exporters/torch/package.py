@@ -13,6 +13,7 @@ from converter.exporters.code import stmt as s
 from converter.exporters.code.names import class_name
 from converter.exporters.code.printer import Printer
 from converter.exporters.outline.instances import Instance, assign_forms, build_instances, number, weight_inputs
+from converter.exporters.outline.optional import insert_identities
 from converter.exporters.outline.regions import Region, build_regions, connect, dissolve, steps_of
 from converter.exporters.torch.classes import CallsDiffer, ClassWriter
 from converter.exporters.torch.context import Shared
@@ -53,6 +54,7 @@ def write_source(model: Model, options: ExportOptions) -> Source:
     """The module's source."""
     lowered = lower(model, TABLE)
     names = normalise(lowered)
+    insert_identities(lowered, steps_of(lowered))
     steps = steps_of(lowered)
     while True:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from converter.exporters.code.expr import Expr, Lit, Name, hole, lift
@@ -9,7 +10,7 @@ from converter.exporters.outline.instances import Form
 from converter.exporters.torch.context import F, TORCH, Context
 from converter.exporters.torch.table import form, rule
 from ir.core import Node
-from ir.types import Dim, DimExpr, normalize_axes
+from ir.types import Dim, DimExpr, normalize_axes, numel
 
 
 @form("identity")
@@ -35,7 +36,41 @@ def flatten(c: Context, node: Node) -> Expr:
 @rule("reshape")
 def reshape(c: Context, node: Node) -> Expr:
     shape = node.attrs["shape"]
+    merged = _merged_axes(node.operand("x").type.shape, shape)
+    if merged is not None:
+        first, last = merged
+        rank = node.operand("x").type.rank
+        return c.x(node.operand("x")).flatten(lift(first), *([] if last == rank - 1 else [lift(last)]))
+    split = _split_axis(node.operand("x").type.shape, shape)
+    if split is not None:
+        axis, sizes = split
+        return c.x(node.operand("x")).unflatten(lift(axis), tuple(c.dim(d, f"dim{i}") for i, d in enumerate(sizes)))
     return c.x(node.operand("x")).reshape(*_shape_arguments(c, node, shape))
+
+
+def _merged_axes(old: Sequence[Dim], new: Sequence[Dim]) -> tuple[int, int] | None:
+    """(first, last) where the reshape merges consecutive axes into one and leaves the others."""
+    count = len(old) - len(new) + 1
+    if count < 2 or not new:
+        return None
+    for first in range(len(new)):
+        same = tuple(old[:first]) == tuple(new[:first]) and tuple(old[first + count :]) == tuple(new[first + 1 :])
+        if same and numel(old[first : first + count]) == new[first]:
+            return first, first + count - 1
+    return None
+
+
+def _split_axis(old: Sequence[Dim], new: Sequence[Dim]) -> tuple[int, tuple[int, ...]] | None:
+    """(axis, sizes) where the reshape splits one axis of known size and leaves the others, some of them symbolic."""
+    count = len(new) - len(old) + 1
+    if count < 2 or not any(isinstance(d, DimExpr) for d in new):
+        return None
+    for axis in range(len(old)):
+        sizes = tuple(new[axis : axis + count])
+        same = tuple(old[:axis]) == tuple(new[:axis]) and tuple(old[axis + 1 :]) == tuple(new[axis + count :])
+        if same and isinstance(old[axis], int) and all(isinstance(d, int) for d in sizes) and numel(sizes) == old[axis] != 0:
+            return (axis if axis + 1 < len(old) else -1), sizes  # type: ignore[return-value]
+    return None
 
 
 def _shape_arguments(c: Context, node: Node, shape: tuple[Dim, ...]) -> list[Expr]:
