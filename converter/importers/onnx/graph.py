@@ -208,7 +208,7 @@ class GraphImporter:
             result = rule.fn(context)
         except Poisoned:
             return []
-        except IndexError as error:
+        except (IndexError, OverflowError) as error:
             context.refuse(f"does not fit the IR: {error}")
         if unread := context.unread():
             context.refuse(f"the attribute {', '.join(unread)} is not supported")

@@ -111,7 +111,21 @@ def _check_header(source: Source) -> None:
     if model.ir_version > onnx.IR_VERSION:
         known = f"{onnx.IR_VERSION}, the newest that onnx {onnx.__version__} knows"
         raise ConversionError(f"{source.label}: ONNX IR version {model.ir_version} is newer than {known}")
+    if not _is_text(model):
+        raise UsageError(f"{source.label}: damaged, or not an ONNX model (a name in it is no UTF-8 text)")
     check_opset(source.opsets.get(""), source.label)
+
+
+def _is_text(message: Any) -> bool:
+    """Whether every string field is text: protobuf hands out bytes for what is no UTF-8."""
+    for field, value in message.ListFields():
+        repeated = not isinstance(value, (str, bytes)) and hasattr(value, "__len__")
+        if field.type == field.TYPE_STRING:
+            if any(isinstance(v, bytes) for v in (value if repeated else [value])):
+                return False
+        elif field.type == field.TYPE_MESSAGE and not all(map(_is_text, value if repeated else [value])):
+            return False
+    return True
 
 
 def check_opset(version: int | None, label: str) -> None:

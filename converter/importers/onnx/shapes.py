@@ -32,7 +32,7 @@ def evaluate(c: OnnxContext) -> Ref | None:
         return None
     try:
         return FOLDS[name](c)
-    except IndexError as error:
+    except (IndexError, OverflowError) as error:
         c.refuse(f"its axes or positions do not fit its operands: {error}")
 
 

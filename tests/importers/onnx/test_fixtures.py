@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import numpy as np
@@ -103,3 +104,27 @@ def test_truncation_anywhere_is_an_error_or_the_whole_model() -> None:
     for end in range(0, len(data), max(1, len(data) // 60)):
         with pytest.raises(ConversionError):
             load(data[:end])
+
+
+def _damaged(data: bytes, rng: random.Random) -> bytes:
+    out = bytearray(data)
+    for _ in range(rng.choice((1, 1, 2, 4))):
+        place = rng.randrange(len(out))
+        if rng.random() < 0.8:
+            out[place] = rng.randrange(256)
+        else:
+            del out[place : place + rng.randrange(1, 6)]
+    return bytes(out)
+
+
+@pytest.mark.parametrize("name", ["cnn_opset13", "shapes_opset7", "loop", "functions", "lstm", "shape_arithmetic"])
+def test_damaged_files_end_in_our_errors(name: str) -> None:
+    """Random bytes changed: a model, or a ConversionError; nothing else."""
+    data, rng = files.build(name).SerializeToString(), random.Random(name)
+    refused = 0
+    for _ in range(250):
+        try:
+            load(_damaged(data, rng))
+        except ConversionError:
+            refused += 1
+    assert refused > 100
