@@ -90,7 +90,7 @@ def _unpickle(path: Path) -> Any:
 
 
 SAFE_GLOBALS = frozenset({
-    "collections OrderedDict", "torch Size", "torch device", "torch.serialization _get_layout",
+    "collections OrderedDict", "torch Size", "torch device", "torch.serialization _get_layout", "torch._tensor _rebuild_from_type_v2",
     *(f"torch._utils {f}" for f in (
         "_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_tensor_v3", "_rebuild_parameter",
     )),
@@ -99,7 +99,8 @@ SAFE_GLOBALS = frozenset({
     )),
     "torch.storage UntypedStorage", "torch.storage TypedStorage", "torch.nn.parameter Parameter", "torch Tensor",
 })  # fmt: skip
-"""What pickles of plain tensors name. None of these executes anything of the file's."""
+"""What pickles of plain tensors name. None of these executes anything of the file's; those that call a function they
+are given get one of this list, for a pickle has no other way to name one."""
 
 
 def pickle_globals(data: bytes) -> Iterator[str]:
@@ -133,7 +134,11 @@ def call_factory(path: Path, factory: str, options: ImportOptions) -> tuple[Any,
         raise UsageError(f"{path}: no such file")
     if not options.trust:
         raise UntrustedSource(f"{path}: would be executed; pass trust=True (--trust) if you know it")
-    made = _function(path, factory)()
+    function = _function(path, factory)
+    try:
+        made = function()
+    except Exception as error:  # the user's function may raise anything
+        raise UsageError(f"{path}:{factory} fails: {type(error).__name__}: {error}") from error
     if isinstance(made, tuple) and len(made) == 2:
         return made
     return made, None

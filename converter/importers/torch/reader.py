@@ -77,7 +77,7 @@ class Reader:
                     self._call(node)
                 elif node.op == "output":
                     outputs = list(node.args[0])
-                elif node.op != "placeholder":
+                elif node.op not in ("placeholder", "get_attr"):  # get_attr: bodies of control flow
                     self._missing(node, f"{node.op} {node.target}")
         self._keep_assumptions(assumed)
         return outputs

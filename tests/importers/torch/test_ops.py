@@ -16,11 +16,23 @@ from tests.importers.torch import cases, cases_layers, cases_shape
 from tests.importers.torch.support import Bundle, close, expected, flat_inputs
 
 FAMILIES = {
-    "elementwise": cases.ELEMENTWISE, "activation": cases.ACTIVATION, "logic": cases.LOGIC, "cast": cases.CAST, "reduction": cases.REDUCTION,
-    "shape": cases_shape.SHAPE, "slicing": cases_shape.SLICING, "indexing": cases_shape.INDEXING, "in_place": cases_shape.IN_PLACE,
-    "creation": cases_shape.CREATION, "conv": cases_layers.CONV, "pool": cases_layers.POOL, "norm": cases_layers.NORM,
-    "linalg": cases_layers.LINALG, "attention": cases_layers.ATTENTION, "resize": cases_layers.RESIZE,
-}  # fmt: skip
+    "elementwise": cases.ELEMENTWISE,
+    "activation": cases.ACTIVATION,
+    "logic": cases.LOGIC,
+    "cast": cases.CAST,
+    "reduction": cases.REDUCTION,
+    "shape": cases_shape.SHAPE,
+    "slicing": cases_shape.SLICING,
+    "indexing": cases_shape.INDEXING,
+    "in_place": cases_shape.IN_PLACE,
+    "creation": cases_shape.CREATION,
+    "conv": cases_layers.CONV,
+    "pool": cases_layers.POOL,
+    "norm": cases_layers.NORM,
+    "linalg": cases_layers.LINALG,
+    "attention": cases_layers.ATTENTION,
+    "resize": cases_layers.RESIZE,
+}
 DYNAMIC = {"x", "pos", "unit", "i", "j", "i32", "u8", "b", "b2", "img", "sig", "vol", "half", "m", "rows"}
 RUNS = {
     "float64": (torch.float64, [(2, 8)], 1e-9), "float32": (torch.float32, [(2, 8)], 2e-5),

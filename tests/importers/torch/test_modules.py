@@ -1,0 +1,537 @@
+"""Modules as a whole: state, ties, modes, module tree, signatures, recurrent layers, what is noted and what is refused."""
+
+from __future__ import annotations
+
+import collections
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from converter.errors import ConversionError, UsageError
+from converter.importers.base import ImportOptions
+from converter.importers.torch import load
+from ir.core import Branch, Constant, Leaf, Model
+from ir.eval import Evaluator
+from ir.verify import check
+from tests.importers.torch.support import compare, expected, flat_inputs, round_trip
+
+
+def double(module: nn.Module, seed: int = 0) -> nn.Module:
+    g = torch.Generator().manual_seed(seed)
+    for t in [*module.parameters(), *(b for b in module.buffers() if b.is_floating_point())]:
+        t.data = torch.rand(t.shape, generator=g, dtype=torch.float64) + 0.1
+    return module.double().eval()
+
+
+def randn(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def ops(model: Model) -> list[str]:
+    return [n.op.name for n in model.nodes()]
+
+
+class Block(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.fc = nn.Linear(width, width)
+        self.bn = nn.BatchNorm1d(width)
+        self.drop = nn.Dropout(0.3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.drop(F.relu(self.bn(self.fc(x))))
+
+
+# -- weights and state ----------------------------------------------------------------------------------------------
+class Tied(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.emb = nn.Embedding(7, 4)
+        self.shared = nn.Linear(4, 4)
+        self.again = self.shared
+        self.head = nn.Linear(4, 7, bias=False)
+        self.head.weight = self.emb.weight
+        self.emb.weight.requires_grad_(False)
+        self.register_buffer("scale", torch.full((4,), 2.0))
+        self.register_buffer("hidden", torch.full((4,), 3.0), persistent=False)
+        self.loose = torch.arange(40.0).reshape(10, 4)
+        self.unused = nn.Parameter(torch.zeros(3))
+
+    def forward(self, ids: Tensor) -> Tensor:
+        x = self.again(self.shared(self.emb(ids))) * self.scale + self.hidden + self.loose[0].to(self.scale.dtype)
+        return self.head(x)
+
+
+def test_weights_keep_names_ties_and_flags() -> None:
+    module = double(Tied())
+    model = round_trip(module, (torch.tensor([[1, 6], [0, 2]]),))
+    w = model.weights
+    assert [n for n in w if w[n].kind == "parameter"] == ["unused", "emb.weight", "shared.weight", "shared.bias"]
+    assert w["emb.weight"].aliases == ("head.weight",) and w["emb.weight"].trainable is False
+    assert w["shared.weight"].aliases == ("again.weight",) and w["shared.weight"].trainable is True
+    assert (w["scale"].kind, w["scale"].persistent, w["hidden"].persistent) == ("buffer", True, False)
+    assert w["loose"].kind == "constant"
+    state = module.state_dict()
+    assert {n for x in w.values() if x.kind != "constant" and x.persistent for n in (x.name, *x.aliases)} == set(state)
+
+
+def test_weights_share_the_memory_of_the_module() -> None:
+    module = nn.Linear(3, 2)
+    model = load(module, (torch.zeros(1, 3),))
+    with torch.no_grad():
+        module.weight[0, 0] = 42.0
+    assert model.weights["weight"].data.numpy()[0, 0] == 42.0
+
+
+def test_trainable_expression() -> None:
+    model = load(
+        nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2)), (torch.zeros(1, 2),), options=ImportOptions(trainable=r"^1\.")
+    )
+    assert {n for n, w in model.weights.items() if w.trainable} == {"1.weight", "1.bias"}
+    with pytest.raises(UsageError, match="matches no parameter"):
+        load(nn.Linear(2, 2), (torch.zeros(1, 2),), options=ImportOptions(trainable="none"))
+
+
+class Counting(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("seen", torch.zeros(3, dtype=torch.float64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.seen.add_(x.sum(0))
+        return x + self.seen
+
+
+def test_written_buffers_become_state() -> None:
+    module = Counting()
+    model = load(module, (randn(2, 3),))
+    check(model)
+    x = randn(2, 3, seed=1)
+    outputs, state = Evaluator().run_with_state(model, {"x": x.numpy()})
+    np.testing.assert_allclose(state["seen"], x.sum(0).numpy())
+    np.testing.assert_allclose(outputs["output"], (x + x.sum(0)).numpy())
+    assert float(module.seen.abs().sum()) == 0, "importing must not run the module for real"
+
+
+@pytest.mark.parametrize(
+    "dtype", [torch.float16, torch.bfloat16, torch.float32, torch.int8, torch.bool, torch.complex64]
+)
+def test_weights_of_every_dtype(dtype: torch.dtype) -> None:
+    class Holder(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("t", torch.tensor([[1.0, 0.0], [2.0, 1.0]]).to(dtype))
+            self.register_buffer("zero_d", torch.tensor(1.0).to(dtype))
+
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+            return x, self.t.clone(), self.zero_d.clone()
+
+    model = load(Holder(), (torch.zeros(1),))
+    check(model)
+    outputs = Evaluator(mode="exact").run(model, {"x": np.zeros(1, np.float32)})
+    assert outputs["output.1"].astype(np.complex64).real.tolist() == Holder().t.to(torch.complex64).real.tolist()
+    assert outputs["output.2"].shape == ()
+
+
+# -- modes ----------------------------------------------------------------------------------------------------------
+def test_batch_norm_trains_as_in_torch() -> None:
+    module = double(nn.Sequential(nn.BatchNorm1d(3, momentum=0.3, eps=1e-2), nn.BatchNorm1d(3, affine=False)))
+    model = round_trip(module, (randn(4, 3),))
+    x = randn(6, 3, seed=3)
+    model = load(module, ("float64[batch,3]",))
+    outputs, state = Evaluator(training=True).run_with_state(model, {"input": x.numpy()})
+    module.train()
+    want = module(x)
+    np.testing.assert_allclose(outputs["output"], want.detach().numpy(), atol=1e-12)
+    for name in ("0.running_mean", "0.running_var", "1.running_mean", "1.running_var"):
+        np.testing.assert_allclose(state[name], module.state_dict()[name].numpy(), atol=1e-12)
+
+
+def test_batch_norm_called_twice_updates_twice() -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.bn = nn.BatchNorm1d(3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.bn(self.bn(x) + 1)
+
+    module = double(Twice())
+    model = load(module, ("float64[batch,3]",))
+    check(model)
+    x = randn(5, 3)
+    _, state = Evaluator(training=True).run_with_state(model, {"x": x.numpy()})
+    module.train()(x)
+    np.testing.assert_allclose(state["bn.running_mean"], module.bn.running_mean.numpy(), atol=1e-12)
+    np.testing.assert_allclose(state["bn.running_var"], module.bn.running_var.numpy(), atol=1e-12)
+
+
+def test_both_modes_are_kept_and_frozen_parts_stay_frozen() -> None:
+    module = nn.Sequential(Block(4), Block(4), nn.Dropout2d(0.4)).train()
+    module[1].eval()
+    before = {n: m.training for n, m in module.named_modules()}
+    model = load(module, (torch.randn(3, 4),))
+    assert {n: m.training for n, m in module.named_modules()} == before
+    norms = [n for n in model.nodes() if n.op.name == "batch_norm"]
+    drops = [n for n in model.nodes() if n.op.name == "dropout"]
+    assert [n.attrs["frozen"] for n in norms] == [False, True]
+    assert [(n.attrs["p"], n.attrs["frozen"]) for n in drops] == [(0.3, False), (0.3, True), (0.4, False)]
+    assert set(model.state) == {"0.bn.running_mean", "0.bn.running_var"}
+    assert not model.notes
+
+
+def test_a_module_in_eval_mode_is_read_as_trainable() -> None:
+    model = load(Block(4).eval(), (torch.randn(3, 4),))
+    assert not any(n.attrs["frozen"] for n in model.nodes() if "frozen" in n.attrs)
+    assert not model.notes
+
+
+def test_parts_left_in_training_mode_are_noted() -> None:
+    module = Block(4).eval()
+    module.drop.train()
+    assert any("drop" in n for n in load(module, (torch.randn(3, 4),)).notes)
+
+
+def test_attention_dropout_comes_from_the_training_export() -> None:
+    module = nn.MultiheadAttention(8, 2, dropout=0.25, batch_first=True)
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.attn = module
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.attn(x, x, x, need_weights=False)[0]
+
+    model = load(Net().eval(), (torch.randn(2, 5, 8),))
+    (node,) = [n for n in model.nodes() if n.op.name == "attention"]
+    assert node.attrs["dropout"] == 0.25 and not model.notes
+
+
+class DropPath(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return x
+        return x * (torch.rand(x.shape[0], 1) > 0.5)
+
+
+def test_training_behaviour_that_cannot_be_merged_is_named() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.path = DropPath()
+            self.fc = nn.Linear(4, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.fc(self.path(x))
+
+    model = round_trip(Net().double(), (randn(3, 4),))
+    assert any(n.startswith("path: behaves differently in training") for n in model.notes)
+
+
+def test_functional_dropout_that_never_stops_is_refused() -> None:
+    class Always(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.dropout(x, 0.5)
+
+    with pytest.raises(ConversionError, match="training=self.training"):
+        load(Always(), (torch.randn(3),))
+
+
+def test_in_place_dropout_is_seen_by_later_readers() -> None:
+    class Net(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            y = x * 2
+            F.dropout(y, 1.0, self.training, inplace=True)
+            return y + x
+
+    model = round_trip(Net(), (randn(3),))
+    x = randn(3).numpy()
+    np.testing.assert_allclose(Evaluator(training=True).run(model, {"x": x})["output"], x)
+
+
+# -- module tree ----------------------------------------------------------------------------------------------------
+def test_origins_carry_path_class_call_and_line() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = nn.ModuleList([Block(4), Block(4)])
+            self.alias = self.layers[0]
+
+        def forward(self, x: Tensor) -> Tensor:
+            for layer in self.layers:
+                x = layer(x)
+            return self.alias(x)
+
+    model = load(Net(), (torch.randn(3, 4),))
+    linears = [n.origin for n in model.nodes() if n.op.name == "linear"]
+    assert [o.scope for o in linears] == ["layers.0.fc", "layers.1.fc", "layers.0.fc"]
+    assert [s.cls for s in linears[0].path] == ["ModuleList", "Block", "Linear"]
+    assert [[s.call for s in o.path] for o in linears] == [[0, 0, 0], [0, 0, 0], [0, 1, 1]]
+    assert (
+        linears[0].line.startswith("test_modules.py:")
+        and linears[0].op == "aten.linear.default"
+        and linears[0].rule == "linear"
+    )
+    assert model.modules["layers.0.bn"] == "torch.nn.modules.batchnorm.BatchNorm1d" and "alias" not in model.modules
+    assert model.name == "Net" and model.metadata["framework"] == "torch"
+
+
+# -- signatures -----------------------------------------------------------------------------------------------------
+Pair = collections.namedtuple("Pair", "first second")
+
+
+class Nested(nn.Module):
+    def forward(self, tokens: Tensor, extra: dict[str, Any], flag: bool = True, *, pair: Any = None) -> dict[str, Any]:
+        shifted = tokens + extra["shift"] if flag else tokens
+        return {
+            "a": shifted,
+            "b": (pair[0] * 2, None),
+            "c": [extra["deep"][1], 3],
+            "p": Pair(tokens, pair[0] + pair[1]),
+        }
+
+
+def test_nested_inputs_and_outputs() -> None:
+    shift, deep = randn(4), (randn(2), randn(2, seed=1))
+    args = (randn(2, 4), {"shift": shift, "deep": deep}, True)
+    module = Nested()
+    kwargs = {"tokens": args[0], "extra": args[1], "flag": True, "pair": Pair(randn(3), randn(3, seed=2))}
+    model = load(module, kwargs)
+    check(model)
+    assert model.signature.input_names == (
+        "tokens",
+        "extra.shift",
+        "extra.deep.0",
+        "extra.deep.1",
+        "pair.first",
+        "pair.second",
+    )
+    assert model.signature.output_names == ("a", "b.0", "c.0", "p.first", "p.second")
+    assert model.signature.parameters[2].tree == Constant(True)
+    assert [p.keyword_only for p in model.signature.parameters] == [False, False, False, True]
+    assert isinstance(model.signature.result, Branch) and model.signature.result.children[1] == Branch(
+        "tuple", (Leaf("b.0"), Constant(None))
+    )
+    got = Evaluator().run(model, flat_inputs(module, (), kwargs))
+    compare(got, expected(module, (), kwargs), 1e-12)
+
+
+def test_flat_names_are_taken_as_inputs() -> None:
+    model = load(
+        Nested(),
+        {
+            "tokens": randn(2, 4),
+            "extra.shift": randn(4),
+            "extra.deep.0": randn(2),
+            "extra.deep.1": randn(2),
+            "pair.0": randn(3),
+            "pair.1": randn(3),
+        },
+    )
+    assert model.signature.input_names[:2] == ("tokens", "extra.shift")
+
+
+def test_one_tensor_two_outputs_and_an_input_returned() -> None:
+    class Alias(nn.Module):
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+            y = x + 1
+            return y, y.view(-1), x
+
+    round_trip(Alias(), (randn(2, 3),))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        (None, "example inputs or specs"), ((torch.zeros(2), torch.zeros(2)), "too many positional"),
+        ({"z": torch.zeros(2)}, "no argument z"),
+        (("float32[batch",), "no input spec"), (("float33[2]",), "no element type"), ((object(),), "cannot be an input"),
+    ],
+)  # fmt: skip
+def test_bad_inputs_are_named(inputs: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        load(nn.ReLU(), inputs)
+
+
+# -- dynamic sizes --------------------------------------------------------------------------------------------------
+def test_named_sizes() -> None:
+    class Net(nn.Module):
+        def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+            return (x * mask.unsqueeze(-1)).reshape(x.shape[0], -1).cumsum(0)
+
+    model = load(Net(), ("float32[batch,seq,4]", "float32[batch,seq]"))
+    assert [str(t) for t in model.input_types.values()] == ["float32[batch, seq, 4]", "float32[batch, seq]"]
+    assert str(model.output_types["output"]) == "float32[batch, 4 * seq]"
+    assert not model.notes
+
+
+def test_dynamic_option_and_small_examples() -> None:
+    model = load(nn.Linear(3, 2), (torch.zeros(1, 3),), options=ImportOptions(dynamic={"input": [0]}))
+    assert str(model.input_types["input"]) == "float32[batch, 3]"
+    with pytest.raises(UsageError, match="no input is called"):
+        load(nn.Linear(3, 2), (torch.zeros(1, 3),), options=ImportOptions(dynamic={"x": [0]}))
+
+
+def test_a_fixed_size_is_reported() -> None:
+    class Net(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x[: len([1 for _ in range(x.shape[0])])]
+
+    model = load(Net(), ("float32[batch,3]",))
+    assert any("batch" in n and "fixed" in n for n in model.notes)
+
+
+def test_sizes_that_must_be_multiples() -> None:
+    class Net(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x.view(x.shape[0], x.shape[1] // 8, 8).sum(-1)
+
+    model = load(Net(), ("float64[batch,seq]",))
+    check(model)
+    x = randn(3, 16)
+    got = Evaluator().run(model, {"x": x.numpy()})
+    compare(got, expected(Net(), (x,), {}), 1e-12)
+
+
+def test_a_number_out_of_a_tensor_as_size() -> None:
+    class Net(nn.Module):
+        def forward(self, x: Tensor, n: Tensor) -> Tensor:
+            k = n.item()
+            torch._check(k >= 0)
+            torch._check(k <= x.shape[0])
+            return x.narrow(0, 0, k) * 2
+
+    model = load(Net(), (randn(6, 2), torch.tensor(4)))
+    check(model)
+    for k in (4, 2):
+        got = Evaluator().run(model, {"x": randn(6, 2).numpy(), "n": np.array(k)})
+        np.testing.assert_allclose(got["output"], randn(6, 2).numpy()[:k] * 2)
+
+
+def test_floats_of_sizes() -> None:
+    class Net(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x / x.shape[0] ** 0.5 + x * (x.shape[1] / x.shape[0])
+
+    model = load(Net(), ("float64[a,b]",))
+    check(model)
+    x = randn(3, 4)
+    compare(Evaluator().run(model, {"x": x.numpy()}), expected(Net(), (x,), {}), 1e-12)
+
+
+# -- recurrent ------------------------------------------------------------------------------------------------------
+class Recurrent(nn.Module):
+    def __init__(self, layer: nn.Module, with_state: bool) -> None:
+        super().__init__()
+        self.layer = layer
+        self.with_state = with_state
+
+    def forward(self, x: Tensor, h: Tensor) -> Any:
+        if not self.with_state:
+            return self.layer(x)
+        return self.layer(x, (h, h * 0.5) if isinstance(self.layer, nn.LSTM) else h)
+
+
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN])
+@pytest.mark.parametrize(
+    "options", [{}, {"num_layers": 2, "bidirectional": True, "batch_first": True, "dropout": 0.2}, {"bias": False, "num_layers": 2}]
+)  # fmt: skip
+@pytest.mark.parametrize("with_state", [False, True])
+def test_recurrent_layers_with_dynamic_batch_and_time(kind: type, options: dict[str, Any], with_state: bool) -> None:
+    module = double(Recurrent(kind(3, 4, **options), with_state))
+    first = options.get("batch_first", False)
+    lead = options.get("num_layers", 1) * (2 if options.get("bidirectional") else 1)
+
+    def sample(batch: int, steps: int) -> tuple[Tensor, Tensor]:
+        return randn(*((batch, steps) if first else (steps, batch)), 3), randn(lead, batch, 4)
+
+    axes = "batch,time" if first else "time,batch"
+    specs = (f"float64[{axes},3]", f"float64[{lead},batch,4]")
+    model = round_trip(module, sample(2, 5), inputs=specs, others=[sample(3, 7), sample(1, 1)])
+    (node,) = [n for n in model.nodes() if n.op.name in ("lstm", "gru", "rnn")]
+    assert node.attrs["dropout"] == options.get("dropout", 0.0)
+
+
+@pytest.mark.parametrize(
+    "layer", [nn.LSTM(3, 4, proj_size=2), nn.RNN(3, 4, nonlinearity="relu"), nn.LSTM(3, 4, batch_first=True)]
+)
+def test_recurrent_variants_and_unbatched(layer: nn.Module) -> None:
+    module = double(layer)
+    round_trip(module, (randn(2, 5, 3),), tol=1e-9)
+    round_trip(module, (randn(5, 3),), tol=1e-9)
+
+
+def test_cells() -> None:
+    class Cells(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.lstm, self.gru, self.rnn = nn.LSTMCell(3, 4), nn.GRUCell(4, 4), nn.RNNCell(4, 4, nonlinearity="relu")
+
+        def forward(self, x: Tensor) -> Tensor:
+            h, c = self.lstm(x)
+            return self.rnn(self.gru(h, c))
+
+    round_trip(double(Cells()), (randn(2, 3),))
+
+
+def test_transformer_layer_without_its_fast_path() -> None:
+    layer = nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), 2, enable_nested_tensor=False)
+    model = round_trip(double(layer), (randn(2, 5, 8),), inputs=("float64[batch,seq,8]",), others=[(randn(3, 4, 8),)])
+    assert ops(model).count("attention") == 2 and ops(model).count("dropout") == 6
+
+
+# -- refusals -------------------------------------------------------------------------------------------------------
+class Odd(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.inner(torch.linalg.eigvalsh(x @ x.mT)) + torch.linalg.det(x) + torch.linalg.eigvalsh(x)
+
+
+def test_refusals_list_everything_at_once() -> None:
+    with pytest.raises(ConversionError) as caught:
+        load(Odd(), (torch.randn(3, 3),))
+    listed = {u.op.split(".")[1]: u for u in caught.value.unsupported}
+    assert len(listed) >= 2 and any(u.count == 2 for u in listed.values())
+    assert all("test_modules.py:" in u.place and u.file for u in listed.values())
+    assert str(caught.value).count("Traceback") == 0
+
+
+def test_writing_into_an_input_is_refused_by_name() -> None:
+    class Writes(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x.add_(1)
+
+    with pytest.raises(ConversionError, match="input x.*in place"):
+        load(Writes(), (torch.randn(3),))
+
+
+def test_a_failed_export_is_one_clear_message(capfd: pytest.CaptureFixture[str]) -> None:
+    class Branches(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x + 1 if x.sum() > 0 else x
+
+    with pytest.raises(ConversionError) as caught:
+        load(Branches(), (torch.randn(3),))
+    assert (
+        len(str(caught.value).splitlines()) == 1
+        and "test_modules.py" in str(caught.value)
+        and "torch.cond" in str(caught.value)
+    )
+    assert capfd.readouterr().err == ""
+
+
+def test_the_module_and_torch_are_left_as_they_were() -> None:
+    forward, fast = nn.LSTM.forward, torch.backends.mha.get_fastpath_enabled()
+    module = nn.Sequential(nn.Linear(2, 2), nn.Dropout()).train()
+    with pytest.raises(ConversionError):
+        load(nn.Sequential(module, Odd()), (torch.randn(2, 2),))
+    assert nn.LSTM.forward is forward and torch.backends.mha.get_fastpath_enabled() == fast
+    assert all(m.training for m in module.modules())
