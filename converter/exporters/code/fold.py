@@ -46,8 +46,9 @@ def _fold_block(body: list[s.Stmt], reads: Counter[Var]) -> None:
             _fold_into(stmt, pending, body)
         if not _is_pure(stmt):
             pending.clear()
+        _forget_stale(pending, stmt)
         if isinstance(stmt, s.Assign) and isinstance(stmt.target, Var) and stmt.pure:
-            if stmt.target.fold and not stmt.target.mutable and reads[stmt.target] == 1 and not _reads_mutable(stmt.value):
+            if stmt.target.fold and not stmt.target.mutable and reads[stmt.target] == 1:
                 pending[stmt.target] = stmt
 
 
@@ -57,8 +58,12 @@ def _is_pure(stmt: s.Stmt) -> bool:
     return isinstance(stmt, (s.Return, s.Check, s.If, s.For, s.While)) and all(_is_pure(i) for b in s.blocks(stmt) for i in b)
 
 
-def _reads_mutable(expr: Expr) -> bool:
-    return any(v.mutable for v in variables(expr))
+def _forget_stale(pending: dict[Var, s.Assign], stmt: s.Stmt) -> None:
+    """What reads a variable that `stmt` assigns anew may not move past it."""
+    assigned = {v for inner in s.walk_statements([stmt]) for v in s.targets(inner) if v.mutable}
+    if assigned:
+        for var in [v for v, a in pending.items() if any(r in assigned for r in variables(a.value))]:
+            del pending[var]
 
 
 def _fold_into(stmt: s.Stmt, pending: dict[Var, s.Assign], body: list[s.Stmt]) -> None:

@@ -140,6 +140,13 @@ class Printer:
         brackets = self._brackets(expr)
         if brackets is not None:
             return self._broken(f"{pad}{prefix}{brackets[0]}", expr, f"{pad}{brackets[1]}{suffix}", depth + 1)
+        if isinstance(expr, IfElse):
+            inner = [
+                *self.lines("", expr.then, "", depth + 1),
+                *self.lines("if ", expr.test, "", depth + 1),
+                *self.lines("else ", expr.other, "", depth + 1),
+            ]
+            return [f"{pad}{prefix}(", *inner, f"{pad}){suffix}"]
         if isinstance(expr, Binary) and not prefix.endswith("("):
             return [f"{pad}{prefix}(", *self._chain(expr, depth + 1), f"{pad}){suffix}"]
         return [one]

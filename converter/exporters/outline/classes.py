@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from converter.exporters.code import stmt as s
-from converter.exporters.code.expr import Call, Expr, Hole, Lit, Name, Tup, transform, walk
+from converter.exporters.code.expr import Call, Expr, Hole, IfElse, Lit, Name, Tup, transform, walk
 from converter.exporters.code.names import Namespace, identifier
 from converter.exporters.code.printer import Printer
 
@@ -127,17 +127,38 @@ class _Sharing:
         """A child whose construction differs in kind is handed in by whoever constructs the class."""
         identity = Call(Name("nn.Identity"))
         optional = any(c == identity for c in ctors)
-        name = self.names.new(identifier(attr))
+        given = [c for c in ctors if c != identity]
+        if optional and len({skeleton(c) for c in given}) == 1:
+            return self._switched(ctors, attr, identity)
+        name = self.names.new(_module_name(attr, given))
         annotation = "nn.Module | None" if optional else "nn.Module"
         values: list[Expr | None] = [None if c == identity else c for c in ctors]
         self.parameters.append(Parameter(name, values, annotation, Lit(None) if optional else None, is_module=True))
         return s_or(Name(name), identity) if optional else Name(name)
 
+    def _switched(self, ctors: list[Expr], attr: str, identity: Expr) -> Expr:
+        """A child that is there or not, built the same way wherever it is: a flag."""
+        name = self.names.new(identifier(attr))
+        there = [c != identity for c in ctors]
+        first = next(c for c in ctors if c != identity)
+        holes = [expression_holes(c) if yes else None for c, yes in zip(ctors, there)]
+        found = {}
+        for position, hole in enumerate(expression_holes(first)):
+            values = [None if own is None else own[position].value for own in holes]
+            found[id(hole)] = self._place(values, hole, attr, True)
+        built = transform(first, lambda e: found.get(id(e)) if isinstance(e, Hole) else _drop_defaults(e, found))
+        self.parameters.append(Parameter(name, [Lit(yes) for yes in there], "bool", Lit(False)))
+        return IfElse(Name(name), built, identity)
+
     def _fill(self, slot: tuple[Hole, ...], owner: str, inside: bool) -> Expr:
-        values: list[Expr | None] = [h.value for h in slot]
-        if all(v == values[0] for v in values):
-            return slot[0].value
-        parameter = self._parameter(values, slot[0], owner)
+        return self._place([h.value for h in slot], slot[0], owner, inside)
+
+    def _place(self, values: list[Expr | None], hole: Hole, owner: str, inside: bool) -> Expr:
+        """A literal where all instances that care agree, else an argument."""
+        cared = [v for v in values if v is not None]
+        if all(v == cared[0] for v in cared):
+            return cared[0]
+        parameter = self._parameter(values, hole, owner)
         if inside:
             return Name(parameter.name)
         self.in_forward[parameter.name] = None
@@ -145,11 +166,13 @@ class _Sharing:
 
     def _parameter(self, values: list[Expr | None], hole: Hole, owner: str) -> Parameter:
         for known in self.parameters:
-            if not known.is_module and known.values == values:
+            if not known.is_module and all(v is None or v == k for v, k in zip(values, known.values)):
                 return known
         wish = identifier(hole.hint)
         if wish in self.names.taken and owner and not owner.isdigit():
             wish = f"{identifier(owner)}_{wish}"
+        filler = next(v for v in values if v is not None)
+        values = [filler if v is None else v for v in values]
         parameter = Parameter(self.names.new(wish), values, _annotation(values), hole.default)
         if hole.default is not None and not any(v == hole.default for v in values):
             parameter.default = None
@@ -185,6 +208,14 @@ class _Sharing:
             kwargs += list(zip(names, args))
             args = []
         return Call(Name(self.name), tuple(args), tuple(sorted(kwargs, key=lambda kv: order[kv[0]])))
+
+
+def _module_name(attr: str, ctors: list[Expr]) -> str:
+    """What a module that is handed in is called; one named by a number goes by what it is."""
+    if not attr.isdigit():
+        return identifier(attr)
+    plain = all(isinstance(c, Call) and not c.args and len(c.kwargs) < 2 for c in ctors)
+    return "activation" if plain else f"module_{attr}"
 
 
 def constructor_body(init: list[s.Stmt], children: list[Child], stored: Iterable[str] = ()) -> list[s.Stmt]:

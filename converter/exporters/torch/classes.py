@@ -303,7 +303,7 @@ def _runs(items: list[Expr]) -> list[Expr]:
         j = i
         while j < len(items) and items[j] == items[i]:
             j += 1
-        if j - i >= 2 and not (isinstance(items[i], Call) and not items[i].args and not items[i].kwargs):  # type: ignore[attr-defined]
+        if j - i >= 2 and items[i] != IDENTITY:
             out.append(Star(Generator(items[i], "_", Name("range")(j - i))))
         else:
             out += items[i:j]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -62,6 +62,7 @@ class Context:
         self._size_reads: dict[Var, list[tuple[int, Var]]] = {}
         self._known: list[Value] = []
         self.node: Node | None = None
+        self.write: Callable[[Node], None] = _no_writer
 
     # -- values -----------------------------------------------------------------------------------------------------
     def x(self, value: Value) -> Expr:
@@ -175,7 +176,8 @@ class Context:
         finally:
             self.body = outer
             self._known = known
-            self._sizes = {k: v for k, v in self._sizes.items() if k in sizes or v in self._size_reads or v in self.size_arguments.values()}
+            lasting = {size for wanted in self._size_reads.values() for _, size in wanted} | set(self.size_arguments.values())
+            self._sizes = {k: v for k, v in self._sizes.items() if k in sizes or v in lasting}
 
     # -- sizes ------------------------------------------------------------------------------------------------------
     def know(self, value: Value, expr: Expr) -> None:
@@ -290,6 +292,10 @@ class Context:
 
 def _bare(symbol: Symbol) -> DimExpr:
     return DimExpr(((((symbol, 1),), 1),))
+
+
+def _no_writer(node: Node) -> None:
+    raise RuntimeError(f"nothing writes {node!r} here")
 
 
 def _linear(size: Dim, symbol: Symbol) -> tuple[int, int] | None:

@@ -47,6 +47,7 @@ class MethodWriter:
         self.c = Context(shared, region)
         self.reserved = set(reserved)
         self.fans = _fans(region, shared)
+        self.c.write = self.node
 
     def write(self) -> Method:
         """The forward of a module below the root: one argument per value that enters, sizes last."""

@@ -6,6 +6,7 @@ from converter.exporters.torch import (  # noqa: F401 - registration
     rules_attention,
     rules_cast,
     rules_comparison,
+    rules_control,
     rules_conv,
     rules_creation,
     rules_dropout,

@@ -91,6 +91,8 @@ def squeeze(c: Context, node: Node) -> Expr:
 def unsqueeze(c: Context, node: Node) -> Expr:
     x = c.x(node.operand("x"))
     axes = node.attrs["axes"]
+    if not axes:
+        return x
     if len(axes) == 1:
         return x.unsqueeze(hole(axes[0], "dim"))
     where = set(normalize_axes(axes, node.output.type.rank))

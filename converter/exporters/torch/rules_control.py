@@ -1,0 +1,143 @@
+"""Control flow, as Python's own: `if`, `for` and `while` over tensors, bodies in place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from converter.exporters.code import stmt as s
+from converter.exporters.code.expr import Expr, Lit, Lst, Name, Tup, Unary, Var, lift
+from converter.exporters.torch.context import TORCH, Context
+from converter.exporters.torch.table import rule
+from ir.core import Graph, Node, Value
+from ir.ops.bodies import is_always
+from ir.types import DimExpr, symbols
+
+
+def _run(c: Context, body: Graph, arguments: Sequence[Expr]) -> list[Expr]:
+    """Write a body's nodes into the current block; returns its outputs."""
+    for value, argument in zip(body.inputs, arguments, strict=True):
+        c.know(value, argument if isinstance(argument, Var) else c.assign(argument))
+    for node in body:
+        c.write(node)
+    return [c.x(v) for v in body.outputs]
+
+
+def _set(c: Context, targets: Sequence[Var], values: Sequence[Expr]) -> None:
+    """`a, b = x, y`: all at once, since the values may read the targets."""
+    pairs = [(t, v) for t, v in zip(targets, values) if t is not v]
+    if len(pairs) == 1:
+        c.body.append(s.Assign(pairs[0][0], pairs[0][1], pure=False))
+    elif pairs:
+        c.body.append(s.Assign(Tup(tuple(t for t, _ in pairs)), Tup(tuple(v for _, v in pairs)), pure=False))
+
+
+def _finish(c: Context, node: Node, results: Sequence[Expr]) -> None:
+    for value, result in zip(node.outputs, results, strict=True):
+        c.know(value, result)
+
+
+@rule("cond")
+def cond(c: Context, node: Node) -> None:
+    results = [Var(mutable=True) for _ in node.outputs]
+    captures = [c.name_once(c.x(v)) for v in node.operands["captures"]]
+    branches = []
+    for name in ("then", "else"):
+        with c.block() as block:
+            _set(c, results, _run(c, node.bodies[name], captures))
+        branches.append(block)
+    c.body.append(s.If(c.x(node.operand("predicate")), *branches))
+    _finish(c, node, results)
+
+
+def _carried(c: Context, values: Sequence[Value]) -> list[Var]:
+    """Variables that the loop assigns, set to where it starts."""
+    made = []
+    for value in values:
+        var = Var(mutable=True)
+        c.body.append(s.Assign(var, c.x(value)))
+        made.append(var)
+    return made
+
+
+def _rows(c: Context, count: int) -> list[Var]:
+    made = [Var("rows", mutable=True) for _ in range(count)]
+    for var in made:
+        c.body.append(s.Assign(var, Lst(()), pure=False))
+    return made
+
+
+@rule("while")
+def while_(c: Context, node: Node) -> None:
+    first = node.operands["carried"]
+    carried = _carried(c, first)
+    invariant = [c.name_once(c.x(v)) for v in node.operands["invariant"]]
+    rows = _rows(c, len(node.outputs) - len(carried))
+    limits = [] if node.attrs["trips"] is None else [c.dim(node.attrs["trips"])]
+    if node.operands["trip_count"] is not None:
+        limits.append(Name("int")(c.x(node.operands["trip_count"])))
+    with c.block() as block:
+        if not is_always(node.bodies["cond"]):
+            (going,) = _run(c, node.bodies["cond"], [*carried, *invariant])
+            c.body.append(s.If(Unary("not", going), [s.Break()]))
+        outs = _run(c, node.bodies["body"], [*carried, *invariant])
+        for row, out in zip(rows, outs[len(carried) :]):
+            c.body.append(s.Do(row.append(out)))
+        _set(c, carried, outs[: len(carried)])
+    if limits:
+        count = limits[0] if len(limits) == 1 else Name("min")(*limits)
+        c.body.append(s.For(Name("_"), Name("range")(count), block))
+    else:
+        c.body.append(s.While(Lit(True), block))
+    stacked = [_stacked(c, node, v, row, 0) for v, row in zip(node.outputs[len(carried) :], rows)]
+    _finish(c, node, [*carried, *stacked])
+
+
+def _stacked(c: Context, node: Node, value: Value, rows: Var, axis: int) -> Expr:
+    """Scan outputs side by side; none at all still has its shape where that is known."""
+    shape = [d for i, d in enumerate(value.type.shape) if i != axis]
+    inner = {x.name for d in shape if isinstance(d, DimExpr) for x in symbols(d)} & set(node.attrs["symbols"])
+    place = {} if axis == 0 else {"dim": lift(axis)}
+    if inner:
+        return c.assign(TORCH.stack(rows, **place), fold=False)
+    empty = [*c.shape(shape)]
+    empty.insert(axis, Lit(0))
+    dtype: dict[str, Any] = {"dtype": c.dtype(value.type.dtype), **c.device()}
+    none = TORCH.empty(*empty, **dtype)
+    from converter.exporters.code.expr import IfElse
+
+    return c.assign(IfElse(rows, TORCH.stack(rows, **place), none), fold=False)
+
+
+@rule("scan")
+def scan(c: Context, node: Node) -> None:
+    a = node.attrs
+    scanned = node.operands["scanned"]
+    carried = _carried(c, node.operands["carried"])
+    invariant = [c.name_once(c.x(v)) for v in node.operands["invariant"]]
+    count = len(node.outputs) - len(carried)
+    rows = _rows(c, count)
+    parts = [_parts(c, v, axis, back) for v, axis, back in zip(scanned, a["axes"] or (0,) * len(scanned), a["reverse"] or (False,) * len(scanned))]
+    slices = [Var(fold=False) for _ in scanned]
+    with c.block() as block:
+        outs = _run(c, node.bodies["body"], [*carried, *slices, *invariant])
+        for row, out in zip(rows, outs[len(carried) :]):
+            c.body.append(s.Do(row.append(out)))
+        _set(c, carried, outs[: len(carried)])
+    if len(parts) == 1:
+        c.body.append(s.For(slices[0], parts[0], block))
+    elif parts:
+        c.body.append(s.For(Tup(tuple(slices)), Name("zip")(*parts), block))
+    else:
+        c.body.append(s.For(Name("_"), Name("range")(c.dim(a["length"])), block))
+    stacked = []
+    for k, (value, row) in enumerate(zip(node.outputs[len(carried) :], rows)):
+        axis = (a["output_axes"][k] if a["output_axes"] else 0) % value.type.rank
+        out = _stacked(c, node, value, row, axis)
+        stacked.append(out.flip(lift(axis)) if a["output_reverse"] and a["output_reverse"][k] else out)
+    _finish(c, node, [*carried, *stacked])
+
+
+def _parts(c: Context, value: Value, axis: int, back: bool) -> Expr:
+    parts = c.x(value).unbind(*([] if axis == 0 else [lift(axis)]))
+    return Name("reversed")(parts) if back else parts
