@@ -17,7 +17,7 @@ from converter.exporters.base import ExportOptions
 from converter.importers.base import ImportOptions
 from converter.output import check_target, publish, staging
 from converter.prepare import op_counts, prepare
-from converter.runtimes import open_runner
+from converter.runtimes import load_native, open_runner
 from converter.sources import Source, open_source
 from converter.steps import Progress, Steps
 from converter.verification import Verification, VerificationReport, verify_models
@@ -61,7 +61,7 @@ class Conversion:
 
     def load(self) -> Any:
         """The live native object: an `nn.Module` in eval mode, a `ModelProto`."""
-        return importlib.import_module(f"converter.exporters.{self.target}").load(self.path)
+        return load_native(self.path)
 
 
 def load(source: Any, inputs: Any = None, *, framework: str | None = None, **options: Any) -> Model:

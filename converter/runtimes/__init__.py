@@ -14,7 +14,16 @@ if TYPE_CHECKING:
     from converter.importers.base import ImportOptions
     from converter.sources import Source
 
-__all__ = ["Runner", "RuntimeFailure", "open_runner", "source_runner"]
+__all__ = ["Runner", "RuntimeFailure", "load_native", "open_runner", "source_runner"]
+
+
+def load_native(path: Path) -> Any:
+    """The live object behind a written artefact: an `nn.Module` in eval mode, a `ModelProto`."""
+    if frameworks.detect(path).startswith("package:"):
+        from converter.runtimes.packages import load_package
+
+        return load_package(path)
+    return frameworks.require("onnx").load(path)
 
 
 def open_runner(

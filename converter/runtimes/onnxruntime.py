@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -48,18 +49,22 @@ class OnnxRunner:
         except Exception as error:  # noqa: BLE001 - the runtime's exception types are not exported
             raise RuntimeFailure(f"ONNX Runtime cannot load the model: {_first_line(error)}") from None
         self._ort = ort
-        self.input_types: Mapping[str, TensorType] = {i.name: _type(i) for i in self._session.get_inputs()}
+        self._flat = _flat_names(self._session)
+        self._named = {self._flat.get(i.name, i.name): i.name for i in self._session.get_inputs()}
+        self.input_types: Mapping[str, TensorType] = {
+            self._flat.get(i.name, i.name): _type(i) for i in self._session.get_inputs()
+        }
         self._outputs = [o.name for o in self._session.get_outputs()]
 
     def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Outputs by name. Raises UsageError on misfitting inputs, RuntimeFailure when a kernel does."""
         check_inputs(inputs, self.input_types)
         try:
-            feeds = {name: self._value(array) for name, array in inputs.items()}
+            feeds = {self._named[name]: self._value(array) for name, array in inputs.items()}
             results = self._session.run_with_ort_values(self._outputs, feeds)
         except Exception as error:  # noqa: BLE001 - the runtime's exception types are not exported
             raise RuntimeFailure(f"ONNX Runtime failed: {_first_line(error)}") from None
-        return {name: self._array(value) for name, value in zip(self._outputs, results, strict=True)}
+        return {self._flat.get(n, n): self._array(value) for n, value in zip(self._outputs, results, strict=True)}
 
     def _value(self, array: np.ndarray) -> Any:
         array = np.asarray(array, order="C")
@@ -83,6 +88,16 @@ class OnnxRunner:
     def close(self) -> None:
         """Drop the session."""
         del self._session
+
+
+def _flat_names(session: Any) -> dict[str, str]:
+    """ONNX name -> flat name, where our exporter had to rename an input or output (ONNX has one space of names)."""
+    recorded = session.get_modelmeta().custom_metadata_map.get("isomorph.names", "{}")
+    try:
+        names = json.loads(recorded)
+    except ValueError:
+        return {}
+    return {str(k): str(v) for k, v in names.items()} if isinstance(names, dict) else {}
 
 
 def _type(info: Any) -> TensorType:
