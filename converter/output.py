@@ -14,7 +14,9 @@ from converter.errors import UsageError
 
 def check_target(path: Path, overwrite: bool) -> None:
     """Raise UsageError where `path` cannot become the output: it exists already, or its parent is missing or read-only."""
-    if path.exists() and not overwrite:
+    taken = next((p for p in (path, companion(path)) if p.exists()), None)
+    if taken is not None and not overwrite:
+        path = taken
         raise UsageError(f"{path} exists already; use --overwrite (overwrite=True) to replace it")
     parent = path.absolute().parent
     existing = next(p for p in (parent, *parent.parents) if p.exists())
@@ -37,17 +39,45 @@ def staging(path: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def companion(path: Path) -> Path:
+    """The file of weights that may lie beside a written file; the file refers to it by this name."""
+    return path.with_name(path.name + ".data")
+
+
 def publish(written: Path, path: Path) -> None:
-    """Move a finished file or folder to its place. An existing one is set aside first and restored on failure."""
-    aside = None
-    if path.exists():
-        aside = path.with_name(f".{path.name}.replaced-{os.getpid()}")
-        path.rename(aside)
+    """Move a finished file or folder to its place, and the weights beside a file with it.
+
+    Existing ones are set aside first and restored on failure. A file that gets another name than its weights refer to
+    becomes a folder of that name, in which both lie under their own.
+    """
+    weights = companion(written)
+    if not weights.exists():
+        _move([(written, path)])
+    elif written.name == path.name:
+        _move([(weights, companion(path)), (written, path)])
+    else:
+        folder = written.with_name(f"{written.name}.folder")
+        folder.mkdir()
+        _move([(weights, folder / weights.name), (written, folder / written.name)])
+        _move([(folder, path)])
+
+
+def _move(moves: list[tuple[Path, Path]]) -> None:
+    """Rename all of them, or none."""
+    undo: list[tuple[Path, Path]] = []
+    asides: list[Path] = []
     try:
-        written.rename(path)
+        for source, target in moves:
+            if target.exists() or target.is_symlink():
+                aside = target.with_name(f".{target.name}.replaced-{os.getpid()}")
+                target.rename(aside)
+                undo.append((aside, target))
+                asides.append(aside)
+            source.rename(target)
+            undo.append((target, source))
     except OSError:
-        if aside is not None:
-            aside.rename(path)
+        for moved, back in reversed(undo):
+            moved.rename(back)
         raise
-    if aside is not None:
+    for aside in asides:
         shutil.rmtree(aside) if aside.is_dir() and not aside.is_symlink() else aside.unlink()

@@ -30,6 +30,8 @@ def reduce(c: Context, kind: str, x: Tensor, axes: tuple[int, ...], keepdims: bo
 def reduction(c: Context, node: Node) -> Tensor:
     x = c.x(node, "x")
     axes = reduced_axes(node.attrs["axes"], node.operand("x").type.rank)
+    if node.op.name in ("reduce_max", "reduce_min") and x.dtype.is_float and not node.origin.history:
+        c.note("maxima and minima over axes in ONNX Runtime may pass over NaN, which the source hands on")
     return reduce(c, NAMES[node.op.name], x, axes, node.attrs["keepdims"]) if axes else x
 
 
