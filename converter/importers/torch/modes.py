@@ -53,8 +53,16 @@ class Merger:
                 self._attention(node)
             elif target.startswith(_IDENTITY_IN_EVAL):
                 self.note(f"{place(node)}: random behaviour in training ({target}) is not carried over")
+        self._note_bodies()
         self.graph.lint()
         self.program.graph_module.recompile()
+
+    def _note_bodies(self) -> None:
+        """Layers with two behaviours inside control flow are read in inference mode only."""
+        for name, child in self.program.graph_module.named_children():
+            inside = {str(n.target) for n in child.graph.nodes if n.op == "call_function"}
+            if inside & (set(_DROPOUTS) | {"aten.batch_norm.default"}):
+                self.note(f"{name}: training behaviour inside control flow is not carried over")
 
     # -- alignment ----------------------------------------------------------------------------------------------
     def _align(self, trained: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from converter.errors import ConversionError, Unsupported
 from converter.importers.base import ImportOptions, Planner, Refusal, place_of
+from converter.importers.torch import control
 from converter.importers.torch.context import Call, TorchContext
 from converter.importers.torch.context import rule as rules
 from converter.importers.torch.dims import Sizes
@@ -70,16 +71,21 @@ class Reader:
     # -- nodes --------------------------------------------------------------------------------------------------
     def read(self) -> list[Any]:
         """Convert every node; returns the fx nodes (or literals) the program returns."""
-        outputs: list[Any] = []
         with recording_assumptions() as assumed:
-            for node in self.program.graph.nodes:
-                if node.op == "call_function":
-                    self._call(node)
-                elif node.op == "output":
-                    outputs = list(node.args[0])
-                elif node.op not in ("placeholder", "get_attr"):  # get_attr: bodies of control flow
-                    self._missing(node, f"{node.op} {node.target}")
+            outputs = self._nodes(self.program.graph)
         self._keep_assumptions(assumed)
+        return outputs
+
+    def _nodes(self, graph: Any) -> list[Any]:
+        outputs: list[Any] = []
+        for node in graph.nodes:
+            if node.op == "call_function":
+                self._call(node)
+            elif node.op == "output":
+                returned = node.args[0]
+                outputs = list(returned) if isinstance(returned, (list, tuple)) else [returned]
+            elif node.op not in ("placeholder", "get_attr"):  # get_attr: bodies of control flow
+                self._missing(node, f"{node.op} {node.target}")
         return outputs
 
     def _keep_assumptions(self, assumed: list[Assumption]) -> None:
@@ -111,6 +117,9 @@ class Reader:
         if type(node.meta.get("val")).__name__ == "SymFloat" and not target.startswith("aten."):
             self._number(node)
             return
+        if not hasattr(node.target, "_schema") and "HigherOrderOperator" in {b.__name__ for b in type(node.target).__mro__}:
+            self._control(node)
+            return
         found = rules.get(target)
         origin = self.scopes.origin(node, found.name if found else "")
         if found is None:
@@ -124,6 +133,14 @@ class Reader:
             if unread:
                 self.c.refuse(f"argument {', '.join(unread)} is not handled", op=_with_arguments(target, call, unread))
             self._store(node, result)
+        if len(self.plan.items) > before:
+            self._poison(node)
+
+    def _control(self, node: Any) -> None:
+        origin = self.scopes.origin(node, "control")
+        before = len(self.plan.items)
+        with self.plan.collecting(origin.op, place_of(origin), control.__name__), self.c.at(origin):
+            self._store(node, control.convert(self.c, node, self._nodes))
         if len(self.plan.items) > before:
             self._poison(node)
 

@@ -30,7 +30,8 @@ def same(c: TorchContext, a: Call) -> Value:
 def detach(c: TorchContext, a: Call) -> Value:
     """Values pass; the gradient does not, which the IR cannot say."""
     x = a.value("self")
-    if x.type.dtype.is_float and x.kind != "weight":
+    fixed = x.is_weight or (x.producer is not None and x.producer.op.name == "constant")
+    if x.type.dtype.is_float and not fixed:
         c.note(f"{c.b.origin.scope or 'the model'}: a detach is not carried over; gradients pass where the source stops them")
     return x
 

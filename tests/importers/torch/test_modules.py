@@ -535,3 +535,23 @@ def test_the_module_and_torch_are_left_as_they_were() -> None:
         load(nn.Sequential(module, Odd()), (torch.randn(2, 2),))
     assert nn.LSTM.forward is forward and torch.backends.mha.get_fastpath_enabled() == fast
     assert all(m.training for m in module.modules())
+
+
+# -- control flow ---------------------------------------------------------------------------------------------------
+class Control(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(3, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = torch.cond(x.sum() > 0, lambda x: self.fc(x) + 1, lambda x: x * 2, (x,))
+        _, z = torch.while_loop(lambda i, z: i < 5, lambda i, z: (i + 1, self.fc(z) * 0.5), (torch.tensor(0), y))
+        return z
+
+
+def test_cond_and_while_loop() -> None:
+    module = double(Control())
+    x = randn(4, 3)
+    model = round_trip(module, (x,), inputs=("float64[batch,3]",), others=[(-x.abs(),), (x.abs()[:2],)])
+    assert [n.op.name for n in model.graph if n.bodies] == ["cond", "while"]
+    assert set(ops(model)) >= {"linear"} and model.weights["fc.weight"].kind == "parameter"

@@ -1,0 +1,77 @@
+"""`torch.cond` and `torch.while_loop`: sub-graphs become closed bodies; weights are read in them directly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from converter.importers.base import Refusal
+from converter.importers.torch.context import TorchContext
+from ir.core import Builder, Graph, Value
+from ir.types import dtypes
+
+ReadNodes = Callable[[Any], list[Any]]
+"""Converts the nodes of an fx graph in order and gives what it returns."""
+
+
+def convert(c: TorchContext, node: Any, read: ReadNodes) -> Sequence[Value]:
+    """The results of a higher-order op; raises Refusal for those other than cond and while_loop."""
+    name = str(node.target)
+    if name == "cond":
+        return _cond(c, node, read)
+    if name == "while_loop":
+        return _while(c, node, read)
+    raise Refusal("no rule for this higher-order op", op=f"torch.ops.higher_order.{name}")
+
+
+def _cond(c: TorchContext, node: Any, read: ReadNodes) -> Sequence[Value]:
+    predicate, then, otherwise, operands = node.args
+    values = _operands(c, operands)
+    bodies = [_body(c, node, g, values, name, read) for g, name in ((then, "then"), (otherwise, "else"))]
+    if not isinstance(c.env.get(predicate), Value):
+        raise Refusal("a predicate that depends on sizes only")
+    test = c.cast(c.value(predicate), dtypes.bool_)
+    if test.type.rank:
+        test = c.b.reshape(test, shape=())
+    captures = [v for v in values if not v.is_weight]
+    return list(c.b.cond(test, captures, then=bodies[0], else_=bodies[1]))
+
+
+def _while(c: TorchContext, node: Any, read: ReadNodes) -> Sequence[Value]:
+    test, step, carried, extra = node.args
+    first, rest = _operands(c, carried), _operands(c, extra)
+    values = [*first, *rest]
+    bodies = [
+        _body(c, node, g, values, name, read, kept=len(first)) for g, name in ((test, "cond"), (step, "body"))
+    ]
+    invariant = [v for v in rest if not v.is_weight]
+    return list(getattr(c.b, "while")(first, invariant, cond=bodies[0], body=bodies[1]))
+
+
+def _operands(c: TorchContext, items: Sequence[Any]) -> list[Value]:
+    found = [c.env.get(i) if hasattr(i, "meta") else None for i in items]
+    if not all(isinstance(v, Value) for v in found):
+        raise Refusal("control flow that carries Python numbers or sizes", "make them tensors")
+    return [v for v in found if isinstance(v, Value)]
+
+
+def _body(
+    c: TorchContext, node: Any, attribute: Any, values: Sequence[Value], name: str, read: ReadNodes, kept: int = 0
+) -> Graph:
+    """A sub-graph as a body: an input for each operand, except weights behind the first `kept`."""
+    graph = getattr(node.graph.owning_module, attribute.target).graph
+    places = [n for n in graph.nodes if n.op == "placeholder"]
+    body = Graph(name)
+    outer_env, outer_b, origin = c.env, c.b, c.b.origin
+    c.env, c.b = {}, Builder(body, origin=origin)
+    try:
+        for i, (place, value) in enumerate(zip(places, values, strict=True)):
+            passed = i < kept or not value.is_weight
+            c.env[place] = body.add_input(value.type, place.name) if passed else value
+        results = read(graph)
+        if any(r is None or not isinstance(c.env.get(r), Value) for r in results):
+            raise Refusal("a branch that returns something other than tensors")
+        body.set_outputs([c.env[r] for r in results])
+    finally:
+        c.env, c.b = outer_env, outer_b
+    return body
