@@ -6,11 +6,7 @@ import sys
 import pytest
 
 from converter.cli.main import COMMANDS
-
-
-def isomorph(*args, cwd=None):
-    code = "from converter.cli import main; main()"
-    return subprocess.run([sys.executable, "-c", code, *map(str, args)], capture_output=True, text=True, cwd=cwd, timeout=120)
+from tests.cli.command import isomorph
 
 
 @pytest.mark.parametrize("name", COMMANDS)

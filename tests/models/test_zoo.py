@@ -1,0 +1,90 @@
+"""Every zoo model, PyTorch to ONNX, PyTorch to PyTorch source, and ONNX to PyTorch source: verified, nothing lost.
+
+The small variants run with every `make test`, the full ones (marker `models`) with `make test-models`.
+"""
+
+
+import pytest
+import torch
+
+import converter
+import fixtures.zoo
+from converter.runtimes.packages import load_package
+from converter.verification import VerificationReport
+from tests.models.zoo import FOLDER, converted, imported, zoo
+
+SIZES = [pytest.param("small", id="small"), pytest.param("full", id="full", marks=pytest.mark.models)]
+NAMES = fixtures.zoo.NAMES
+LINES = {"resnet50": 200, "llama": 300}
+"""What the emitted model.py may at most be long, in the full size."""
+
+
+def assert_equal(report: VerificationReport) -> None:
+    assert report.verdict == "equal", report.summary()
+    assert len(report.cases) == 5
+    assert len({str(case) for case in report.cases}) >= 3, "named sizes take at least three values"
+
+
+def verified(name: str, size: str, to: str) -> VerificationReport:
+    model = zoo(name, size)
+    return converter.verify(model.module, converted(name, to, size).path, model.spec_strings)
+
+
+def parameters(module: torch.nn.Module) -> dict[str, tuple]:
+    """Name -> shape and frozen flag; a tied parameter counts once."""
+    return {n: (tuple(p.shape), p.requires_grad) for n, p in module.named_parameters()}
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", NAMES)
+def test_torch_to_torch(name, size):
+    assert_equal(verified(name, size, "torch"))
+    source, module = zoo(name, size).module, load_package(converted(name, "torch", size).path)
+    assert parameters(module) == parameters(source)
+    assert ties(module) == ties(source)
+    module.load_state_dict(source.state_dict())
+
+
+def ties(module: torch.nn.Module) -> set[frozenset[str]]:
+    """Groups of parameter names that are one tensor."""
+    groups: dict[int, set[str]] = {}
+    for name, parameter in module.named_parameters(remove_duplicate=False):
+        groups.setdefault(id(parameter), set()).add(name)
+    return {frozenset(g) for g in groups.values() if len(g) > 1}
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", NAMES)
+def test_torch_to_onnx(name, size):
+    assert_equal(verified(name, size, "onnx"))
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", NAMES)
+def test_torch_to_onnx_to_torch(name, size):
+    first = converted(name, "onnx", size)
+    second = converter.convert(first.path, "torch", f"{FOLDER.name}/{name}_{size}_back", overwrite=True)
+    assert second.report.verification is not None
+    assert_equal(second.report.verification)
+    assert parameters(second.load()) == parameters(zoo(name, size).module), "an ONNX in between keeps names and flags"
+
+
+@pytest.mark.models
+@pytest.mark.parametrize("name", LINES)
+def test_emitted_code_is_short(name):
+    code = (converted(name, "torch", "full").path / "model.py").read_text()
+    assert len(code.splitlines()) < LINES[name]
+    if name == "resnet50":
+        assert code.count("(nn.Module)") == 2, "one bottleneck class and the network"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_parameter_became_a_constant(name):
+    _, model = imported(name)
+    module = zoo(name).module
+    assert {w.name for w in model.parameters()} == {n for n, _ in module.named_parameters()}
+    persistent = {w.name for w in model.weights.values() if w.kind == "buffer" and w.persistent}
+    kept = {n for n, _ in module.named_buffers()} & set(module.state_dict())
+    assert persistent <= kept
+
+
