@@ -68,6 +68,8 @@ def _bind_inputs(importer: GraphImporter, frame: Frame, inputs: Any) -> None:
     specs = given_specs(inputs, names)
     types = InputTypes(importer.symbols)
     for info, name in zip(infos, names, strict=True):
+        types.learn(info, specs.get(name))
+    for info, name in zip(infos, names, strict=True):
         frame.poisoned.add(info.name)
         with importer.plan.collecting(f"input {info.name!r}"):
             value = importer.model.graph.add_input(types.type(info, specs.get(name)), name)

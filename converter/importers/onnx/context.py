@@ -53,10 +53,6 @@ class OnnxContext(Context):
             self.refuse(f"the required attribute {name} is missing")
         return self.importer.attributes.value(declared.default_value) if declared.default_value.name else None
 
-    def given(self, name: str) -> bool:
-        """Whether the node sets an attribute itself."""
-        return name in self._attrs
-
     def only(self, name: str, *allowed: Any, advice: str = "") -> Any:
         """An attribute of which only some values are supported; refuses the others, naming the value."""
         value = self.attr(name)

@@ -42,7 +42,17 @@ class InputTypes:
 
     def __init__(self, taken: set[str]) -> None:
         self.taken = taken
-        self._named: dict[str, str] = {}
+        self._named: dict[str, Dim] = {}
+
+    def learn(self, info: onnx.ValueInfoProto, given: Any) -> None:
+        """Note what the caller's spec of one input makes of the file's dim names: it holds for every other input."""
+        spec = parse_spec(given) if isinstance(given, str) else given
+        if not isinstance(spec, InputSpec):
+            return
+        self.taken.update(d for d in spec.dims if isinstance(d, str))
+        for dim, want in zip(info.type.tensor_type.shape.dim, spec.dims):
+            if dim.dim_param not in _UNNAMED:
+                self._named.setdefault(dim.dim_param, symbol(want) if isinstance(want, str) else want)
 
     def type(self, info: onnx.ValueInfoProto, given: Any) -> TensorType:
         """The type of one input; raises Refusal for what is no tensor, UsageError where rank or spec do not fit."""
@@ -78,9 +88,8 @@ class InputTypes:
         if dim.dim_param in _UNNAMED:
             return None
         if dim.dim_param not in self._named:
-            cleaned = re.sub(r"\W+", "_", dim.dim_param).strip("_") or "n"
-            self._named[dim.dim_param] = self._unique(cleaned if not cleaned[0].isdigit() else f"n{cleaned}")
-        return symbol(self._named[dim.dim_param])
+            self._named[dim.dim_param] = symbol(self._unique(_identifier(dim.dim_param, "n")))
+        return self._named[dim.dim_param]
 
     def _unique(self, base: str) -> str:
         name, i = base, 0
@@ -91,8 +100,7 @@ class InputTypes:
         return name
 
     def _fresh(self, name: str, axis: int) -> Dim:
-        cleaned = re.sub(r"\W+", "_", name).strip("_") or "x"
-        return symbol(self._unique(f"{cleaned if not cleaned[0].isdigit() else 'n' + cleaned}_{axis}"))
+        return symbol(self._unique(f"{_identifier(name, 'x')}_{axis}"))
 
     def _override(self, name: str, declared: DType, dims: list[Dim | None] | None, spec: InputSpec) -> TensorType:
         """The caller's spec: it may name or fix sizes, never contradict a fixed one or the element type."""
@@ -103,7 +111,6 @@ class InputTypes:
         for have, want in zip(dims or [], spec.dims):
             if isinstance(have, int) and have > 0 and isinstance(want, int) and have != want:
                 raise UsageError(f"the input {name} has size {have} in the model where {spec} says {want}")
-        self.taken.update(d for d in spec.dims if isinstance(d, str))
         return spec.type
 
     def _example(self, name: str, declared: DType, dims: list[Dim | None] | None, value: Any) -> TensorType:
@@ -124,3 +131,8 @@ class InputTypes:
                 f"the input {name} is {declared}{[str(d) if d is not None else '?' for d in dims]} in the model, got shape {list(sizes)}"
             )
         return TensorType(declared, tuple(self._fresh(name, i) if d is None else d for i, d in enumerate(dims)))
+
+
+def _identifier(text: str, default: str) -> str:
+    cleaned = re.sub(r"\W+", "_", text, flags=re.ASCII).strip("_") or default
+    return f"{default}{cleaned}" if cleaned[0].isdigit() else cleaned

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from converter.importers.onnx.context import OnnxContext
 from converter.importers.onnx.table import rule
 from ir.core import Value
-from ir.types import Dim
+from ir.types import Dim, ceildiv
 
 _AUTO = {"NOTSET": None, "VALID": "valid", "SAME_UPPER": "same_upper", "SAME_LOWER": "same_lower"}
 
@@ -35,6 +36,21 @@ def padding(c: OnnxContext, spatial: int) -> Any:
     return tuple(zip(pads[:spatial], pads[spatial:], strict=True)) if any(pads) else "valid"
 
 
+def check_same(c: OnnxContext, window: Sequence[Dim], strides: Sequence[int], dilations: Sequence[int]) -> None:
+    """Refuse auto_pad=SAME_* where the total padding is -2 or less: TensorFlow pads nothing, ONNX Runtime shifts."""
+    if not c.attr("auto_pad").startswith("SAME"):
+        return
+    for size, w, stride, dilation in zip(c.type().shape[2:], window, strides, dilations, strict=True):
+        extent = (w - 1) * dilation + 1
+        if isinstance(extent, int) and stride - extent < 2:
+            continue
+        total = (ceildiv(size, stride) - 1) * stride + extent - size
+        if not isinstance(total, int) or total < -1:
+            c.refuse(
+                f"auto_pad with windows of extent {extent} at strides of {stride} is not done alike by the runtimes"
+            )
+
+
 def _check_kernel(c: OnnxContext, spatial: int) -> None:
     kernel = c.attr("kernel_shape")
     window = c.type(1).shape[2:]
@@ -46,10 +62,17 @@ def _check_kernel(c: OnnxContext, spatial: int) -> None:
 def conv(c: OnnxContext) -> Value:
     spatial = c.rank() - 2
     _check_kernel(c, spatial)
+    strides, dilations = per_axis(c, "strides", spatial, 1), per_axis(c, "dilations", spatial, 1)
+    check_same(c, c.type(1).shape[2:], strides, dilations)
     return c.b.conv(
-        c.x(0), c.x(1), c.opt(2), strides=per_axis(c, "strides", spatial, 1), padding=padding(c, spatial),
-        dilations=per_axis(c, "dilations", spatial, 1), groups=c.attr("group"),
-    )  # fmt: skip
+        c.x(0),
+        c.x(1),
+        c.opt(2),
+        strides=strides,
+        padding=padding(c, spatial),
+        dilations=dilations,
+        groups=c.attr("group"),
+    )
 
 
 @rule("ConvTranspose", 1, 11, 22)

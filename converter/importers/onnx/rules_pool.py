@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from converter.importers.onnx.context import OnnxContext
-from converter.importers.onnx.rules_conv import padding, per_axis
+from converter.importers.onnx.rules_conv import check_same, padding, per_axis
 from converter.importers.onnx.table import rule
 from ir.core import Value
 
@@ -11,9 +11,13 @@ from ir.core import Value
 def _window(c: OnnxContext) -> dict[str, object]:
     spatial = c.rank() - 2
     dilations = per_axis(c, "dilations", spatial, 1) if "dilations" in c.schema.attributes else (1,) * spatial
+    if c.attr("auto_pad").startswith("SAME") and any(d != 1 for d in dilations):
+        c.refuse("auto_pad with dilations is not done alike by the runtimes")
+    window, strides = per_axis(c, "kernel_shape", spatial, 1), per_axis(c, "strides", spatial, 1)
+    check_same(c, window, strides, dilations)
+    ceil_mode = bool(c.attr("ceil_mode")) if "ceil_mode" in c.schema.attributes else False
     return {
-        "window": per_axis(c, "kernel_shape", spatial, 1), "strides": per_axis(c, "strides", spatial, 1), "padding": padding(c, spatial),
-        "dilations": dilations, "ceil_mode": bool(c.attr("ceil_mode")) if "ceil_mode" in c.schema.attributes else False,
+        "window": window, "strides": strides, "padding": padding(c, spatial), "dilations": dilations, "ceil_mode": ceil_mode,
     }  # fmt: skip
 
 

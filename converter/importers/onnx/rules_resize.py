@@ -55,9 +55,17 @@ def resize(c: OnnxContext) -> Value:
     if not c.has(2):
         c.refuse("neither scales nor sizes are given")
     scales = _scales(c, 2)
+    _check_change(c, axes, scales)
     if settings["coordinates"] == "align_corners":
         _check_whole(c, axes, scales)
     return _resize(c, axes, None, scales, **settings)
+
+
+def _check_change(c: OnnxContext, axes: Sequence[int], scales: Sequence[float]) -> None:
+    """Factors that round to the size there is: ONNX Runtime copies then, where the text interpolates."""
+    pairs = [(c.type().shape[a], s) for a, s in zip(axes, scales)]
+    if all(isinstance(n, int) and int(n * s) == n for n, s in pairs) and any(s != 1 for _, s in pairs):
+        c.refuse(f"factors {tuple(scales)} that change no size are not done alike by the runtimes")
 
 
 def _check_whole(c: OnnxContext, axes: Sequence[int], scales: Sequence[float]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from converter.importers.onnx.context import OnnxContext
 from converter.importers.onnx.table import rule
 from ir.core import Value
-from ir.types import normalize_axes
+from ir.types import Dim, dim_max, normalize_axes
 
 _FAR = 2**31 - 1
 """Bounds this far out mean an open end, in 32 and in 64 bits."""
@@ -35,12 +35,19 @@ def slice_arguments(c: OnnxContext) -> tuple[Any, Any, Any, Any]:
         c.refuse(
             f"{len(axes)} axes, {len(starts)} starts, {len(stops)} ends and {len(steps)} steps do not fit together"
         )
-    opened = [_open(a, b, s) for a, b, s in zip(starts, stops, steps, strict=True)]
+    sizes = [c.type().shape[a] for a in axes]
+    opened = [_open(c, *bounds) for bounds in zip(starts, stops, steps, sizes, strict=True)]
     return axes, tuple(a for a, _ in opened), tuple(b for _, b in opened), steps
 
 
-def _open(start: Any, stop: Any, step: int) -> tuple[Any, Any]:
+def _open(c: OnnxContext, start: Any, stop: Any, step: int, size: Dim) -> tuple[Any, Any]:
+    """Far bounds as open ends. Backwards, a start before the first element means the first one, unlike in Python."""
     if step > 0:
         return start, None if isinstance(stop, int) and stop >= _FAR else stop
-    start = None if isinstance(start, int) and start >= _FAR else start
+    if isinstance(stop, int) and stop >= _FAR:
+        c.refuse("slicing backwards to a far positive end is not done alike by the runtimes")
+    if isinstance(start, int) and start >= _FAR:
+        start = None
+    elif isinstance(start, int) and start < -1:
+        start = 0 if start <= -_FAR else dim_max(size + start, 0)
     return start, None if isinstance(stop, int) and stop <= -_FAR else stop

@@ -25,7 +25,10 @@ WEIGHT_KEY = "isomorph.weight"
 """Initialiser metadata of our own exporter: JSON {kind, trainable, aliases}."""
 
 INLINE = 16
-"""Nameless-in-spirit constants up to this many elements become literals of the graph."""
+"""Floating constants up to this many elements become literals of the graph."""
+OUR_LITERALS = 4096
+LITERALS = 64
+"""Integers and booleans up to this many elements become literals; longer ones are weights of kind `constant`."""
 
 PARAMETER_ROLES: dict[str, tuple[str, ...]] = {
     "linear": ("weight", "bias"), "conv": ("weight", "bias"), "conv_transpose": ("weight", "bias"),
@@ -63,8 +66,10 @@ def is_literal(stored: Stored, type: TensorType, pattern: str | None, ours: bool
     if stored.record is not None:
         return False
     count = math.prod(int(d) for d in type.shape)
-    if ours or not (type.dtype.is_float or type.dtype.is_complex):
-        return count <= 1024
+    if ours:
+        return count <= OUR_LITERALS
+    if not (type.dtype.is_float or type.dtype.is_complex):
+        return count <= LITERALS
     return type.rank == 0 and not (pattern and _matches(pattern, stored.name))
 
 

@@ -164,3 +164,34 @@ def test_auto_pad(auto_pad: str, strides: list[int]) -> None:
         taken = load(proto)
         for h, w in ((5, 6), (8, 7)):
             agree(proto, {"x": floats(1, 2, h, w)}, taken)
+
+
+@pytest.mark.parametrize("start", [-(2**63), -9, -5, -3, -1, 0, 2, 4, 9, 2**63 - 1])
+@pytest.mark.parametrize("stop", [-(2**63), -9, -4, 0, 2])
+@pytest.mark.parametrize("dim", [5, "n"])
+def test_slicing_backwards(start: int, stop: int, dim: Any) -> None:
+    """A start before the first element means the first one."""
+    stored = {"s": np.array([start]), "e": np.array([stop]), "a": np.array([0]), "t": np.array([-2])}
+    proto = model([node("Slice", "x s e a t", "y")], [("x", FLOAT, [dim])], ["y"], stored)
+    taken = load(proto)
+    for n in (5,) if dim == 5 else (1, 3, 6):
+        agree(proto, {"x": floats(n)}, taken)
+
+
+@pytest.mark.parametrize(
+    ("made", "why"),
+    [
+        (node("MaxPool", "x", "y", kernel_shape=[3], dilations=[2], auto_pad="SAME_UPPER"), "auto_pad with dilations"),
+        (node("AveragePool", "x", "y", kernel_shape=[1], strides=[3], auto_pad="SAME_UPPER"), "strides of 3"),
+        (node("Slice", "x s e a t", "y"), "far positive end"),
+        (node("Resize", "x _ f", "y", mode="linear", coordinate_transformation_mode="align_corners"), "align_corners"),
+    ],
+)
+def test_what_runtimes_do_differently_is_refused(made: Any, why: str) -> None:
+    stored = {
+        "s": np.array([2]), "e": np.array([2**63 - 1]), "a": np.array([1]), "t": np.array([-1]),
+        "f": np.array([1, 1, 0.6], np.float32),
+    }  # fmt: skip
+    stored = {k: v for k, v in stored.items() if k in made.input}
+    with pytest.raises(ConversionError, match=why):
+        load(model([made], [("x", FLOAT, [1, 2, 9 if "strides" in why else 4])], ["y"], stored))

@@ -194,6 +194,16 @@ def test_inputs_given() -> None:
             load(ranked, bad)
 
 
+def test_a_spec_holds_for_every_input_with_the_same_dim_name() -> None:
+    """The file's `n` is one size; so is a name the caller shares with the file."""
+    inputs: Any = [("x", FLOAT, ["n", 4]), ("z", FLOAT, ["n", "m"])]
+    proto = model([node("Relu", "x", "a"), node("Relu", "z", "b")], inputs, ["a", "b"])
+    fixed = load(proto, {"x": "float32[7,4]"})
+    assert [str(t) for t in fixed.input_types.values()] == ["float32[7, 4]", "float32[7, m]"]
+    renamed = load(proto, {"x": "float32[rows,4]"})
+    assert [str(t) for t in renamed.input_types.values()] == ["float32[rows, 4]", "float32[rows, m]"]
+
+
 def test_input_that_is_no_tensor() -> None:
     info = helper.make_tensor_sequence_value_info("x", TensorProto.FLOAT, None)
     proto = model([node("SequenceLength", "x", "y")], [], ["y@INT64"])
