@@ -1,18 +1,22 @@
-"""Which IR op each framework reads and writes, from the registries themselves."""
+"""Which IR op each framework writes and which source ops it reads, from the registries themselves."""
 
 from __future__ import annotations
 
 import importlib
+import pkgutil
 from dataclasses import dataclass
+from typing import Any
 
 from ir.ops import all_ops
 
-EXPORTERS = ("torch", "onnx")
+WRITERS = {"torch": "converter.exporters.torch.table:TABLE", "onnx": "converter.exporters.onnx.table:RULES"}
+READERS = {"torch": "converter.importers.torch.context:rule", "onnx": "converter.importers.onnx.table:RULES"}
+WAYS = {"rule": "written as it is", "decomposed": "written as smaller ops", "no": "refused"}
 
 
 @dataclass(frozen=True, slots=True)
 class OpRow:
-    """One IR op: its family, first line of its meaning, and how each target writes it (`rule`, `decomposed`, `no`)."""
+    """One IR op: its family, first line of its meaning, and how each target writes it (a key of WAYS)."""
 
     name: str
     family: str
@@ -22,16 +26,51 @@ class OpRow:
 
 def op_rows() -> list[OpRow]:
     """Every op of the IR, by family and name."""
-    tables = {name: importlib.import_module(f"converter.exporters.{name}").RULES for name in EXPORTERS}
+    tables = {name: _table(place) for name, place in WRITERS.items()}
     rows = []
     for op in sorted(all_ops(), key=lambda o: (o.family, o.name)):
         fallback = "decomposed" if op.decompose is not None else "no"
         targets = {name: "rule" if op.name in table else fallback for name, table in tables.items()}
-        rows.append(OpRow(op.name, op.family, op.doc.splitlines()[0], targets))
+        rows.append(OpRow(op.name, op.family, " ".join(op.doc.split("\n\n")[0].split()), targets))
     return rows
 
 
 def source_ops(framework: str) -> list[str]:
-    """The source ops that a framework's importer has rules for."""
-    table = importlib.import_module(f"converter.importers.{framework}").RULES
-    return sorted({str(rule.key) for rule in table})
+    """The source ops that a framework's importer has rules for: `aten.relu.default`, `Conv-11`."""
+    keys = (rule.key for rule in _table(READERS[framework]))
+    return sorted("-".join(str(p) for p in k if p != "") if isinstance(k, tuple) else str(k) for k in keys)
+
+
+def _table(place: str) -> Any:
+    """The rule table at `module:name`, with every rule file of its package imported."""
+    module, name = place.split(":")
+    package = importlib.import_module(module.rpartition(".")[0])
+    for info in pkgutil.iter_modules(package.__path__):
+        if info.name.startswith("rules_"):
+            importlib.import_module(f"{package.__name__}.{info.name}")
+    return getattr(importlib.import_module(module), name)
+
+
+def markdown() -> str:
+    """docs/coverage.md: op by target, then the source ops of each importer."""
+    rows = op_rows()
+    lines = ["# Coverage", "", "Generated from the rules by `isomorph ops --markdown`; a test keeps it current.", ""]
+    lines += [f"`{way}`: {meaning}." for way, meaning in WAYS.items()]
+    for name in WRITERS:
+        counts = {way: sum(r.targets[name] == way for r in rows) for way in WAYS}
+        lines += ["", f"To {name}: " + ", ".join(f"{n} {way}" for way, n in counts.items()) + f" of {len(rows)} ops."]
+    lines += [
+        "",
+        "## Operations",
+        "",
+        "| op | family | " + " | ".join(WRITERS) + " | meaning |",
+        "|---" * (3 + len(WRITERS)) + "|",
+    ]
+    lines += [
+        f"| {r.name} | {r.family} | {' | '.join(r.targets.values())} | {r.meaning.replace('|', chr(92) + '|')} |"
+        for r in rows
+    ]
+    for name in READERS:
+        found = source_ops(name)
+        lines += ["", f"## Read from {name}", "", f"{len(found)} source ops:", "", ", ".join(f"`{op}`" for op in found)]
+    return "\n".join(lines) + "\n"

@@ -11,22 +11,24 @@ import click
 @click.command("ops")
 @click.option("--source", metavar="FRAMEWORK", help="list the source ops that this framework's importer reads")
 @click.option("--json", "as_json", is_flag=True, help="print the table as JSON")
-def command(source: str | None, as_json: bool) -> None:
+@click.option("--markdown", "as_markdown", is_flag=True, help="print docs/coverage.md")
+def command(source: str | None, as_json: bool, as_markdown: bool) -> None:
     """List the operations, and how each framework writes them."""
-    from converter.coverage import EXPORTERS, op_rows, source_ops
+    from converter import coverage
+    from converter.errors import UsageError
 
-    if source is not None:
-        _list(source_ops(source), as_json)
-        return
-    rows = op_rows()
-    if as_json:
-        click.echo(json.dumps([asdict(r) for r in rows], indent=2))
-        return
-    width = max(len(r.name) for r in rows)
-    for row in rows:
-        ways = "  ".join(f"{name}: {row.targets[name]:10}" for name in EXPORTERS)
-        click.echo(f"{row.name:{width}}  {ways}  {row.meaning}")
-
-
-def _list(names: list[str], as_json: bool) -> None:
-    click.echo(json.dumps(names, indent=2) if as_json else "\n".join(names))
+    if as_markdown:
+        click.echo(coverage.markdown(), nl=False)
+    elif source is not None:
+        if source not in coverage.READERS:
+            raise UsageError(f"{source!r} is no source; sources: {', '.join(coverage.READERS)}")
+        names = coverage.source_ops(source)
+        click.echo(json.dumps(names, indent=2) if as_json else "\n".join(names))
+    elif as_json:
+        click.echo(json.dumps([asdict(r) for r in coverage.op_rows()], indent=2))
+    else:
+        rows = coverage.op_rows()
+        width = max(len(r.name) for r in rows)
+        for row in rows:
+            ways = "  ".join(f"{name}: {way:10}" for name, way in row.targets.items())
+            click.echo(f"{row.name:{width}}  {ways}  {row.meaning}")
