@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -235,6 +236,7 @@ def _only_dtype(schema: Any, var: str) -> DType | None:
     return schema_dtype(allowed[0]) if len(allowed) == 1 else None
 
 
+@functools.cache
 def _schema(kind: str, opset: int) -> Any:
     from onnx import defs
 

@@ -38,7 +38,7 @@ def raw_bytes(array: np.ndarray, dtype: DType) -> Any:
         flat = nibbles[0::2] | (nibbles[1::2] << 4)
     if flat.dtype.byteorder == ">":
         flat = flat.astype(flat.dtype.newbyteorder("<"))
-    return memoryview(flat.view(np.uint8)) if flat.size else b""
+    return flat.view(np.uint8).data if flat.size else b""
 
 
 def stored_bytes(dtype: DType, count: int) -> int:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from converter.exporters.onnx.context import Context, Formal, Frame, Tensor
+from converter.exporters.onnx.context import Context, Finish, Formal, Frame, Tensor
 from converter.exporters.onnx.table import expand, rule
-from ir.core import Builder, Node, Value
+from ir.core import Builder, Graph, Node, Value
 from ir.ops.bodies import is_always
 from ir.types import TensorType, dtypes
 
@@ -17,6 +17,12 @@ FLAG = TensorType(dtypes.bool_, ())
 
 def _tensors(c: Context, node: Node, name: str) -> list[Tensor]:
     return [c.value(v) for v in node.operands[name]]
+
+
+def _as_declared(body: Graph) -> Finish:
+    """A body's own outputs with their types."""
+    types = [v.type for v in body.outputs]
+    return lambda outs, _: list(zip(outs, types, strict=True))
 
 
 def _results(c: Context, kind: str, inputs: Sequence[Tensor | None], node: Node, **attrs: object) -> list[Tensor]:
@@ -29,10 +35,8 @@ def cond(c: Context, node: Node) -> list[Tensor]:
     graphs = {}
     for name in ("then", "else"):
         body = node.bodies[name]
-        types = [v.type for v in body.outputs]
-        graphs[f"{name}_branch"] = c.bodies.body(
-            body, name, [], list(zip(body.inputs, captures, strict=True)), lambda outs, _, types=types: list(zip(outs, types))
-        )  # fmt: skip
+        bound = list(zip(body.inputs, captures, strict=True))
+        graphs[f"{name}_branch"] = c.bodies.body(body, name, [], bound, _as_declared(body))
     return _results(c, "If", [c.x(node, "predicate")], node, **graphs)
 
 
@@ -109,11 +113,8 @@ def scan(c: Context, node: Node) -> list[Tensor]:
         given.append(c.op("Range", c.const(0, dtypes.int64), length, c.const(1, dtypes.int64)))
         formals.append(Formal(None, COUNT, "trip"))
     outs = len(body.outputs) - states
-
-    def finish(results: list[Tensor], _: list[Tensor]) -> list[tuple[Tensor, TensorType]]:
-        return list(zip(results, [v.type for v in body.outputs], strict=True))
-
-    graph = c.bodies.body(body, "body", formals, list(zip(body.inputs[len(inner) :], invariant, strict=True)), finish)
+    bound = list(zip(body.inputs[len(inner) :], invariant, strict=True))
+    graph = c.bodies.body(body, "body", formals, bound, _as_declared(body))
     return _results(
         c, "Scan", given, node, body=graph, num_scan_inputs=len(given) - states,
         scan_input_axes=list(a["axes"]) or None, scan_input_directions=[int(r) for r in a["reverse"]] or None,

@@ -93,7 +93,7 @@ def _same_elements(node: Node) -> bool:
         exact = source_coordinates(int(size), int(n), scale, a["coordinates"])  # type: ignore[arg-type]
         near = _float32_coordinates(int(size), int(n), scale, a["coordinates"])  # type: ignore[arg-type]
         picks = [interpolated(np.arange(int(size)), v, "nearest", a["nearest"], 0.0, False) for v in (exact, near)]  # type: ignore[arg-type]
-        if not np.array_equal(*picks):
+        if not np.array_equal(picks[0], picks[1]):
             return False
     return True
 

@@ -62,6 +62,35 @@ def plain_scatter(b: Builder, node: Node, opset: int) -> Any:
     return None
 
 
+@expand("mask_scatter")
+def listed_mask(b: Builder, node: Node, opset: int) -> Any:
+    """The count of True gets a name where it has none; a 0-d mask is one of one element over a new leading axis."""
+    data, mask, source = (node.operand(k) for k in ("data", "mask", "source"))
+    if mask.type.rank == 0:
+        wide = b.mask_scatter(b.unsqueeze(data, axes=(0,)), b.unsqueeze(mask, axes=(0,)), source, symbol=count_name(node))
+        return b.squeeze(wide, axes=(0,))
+    return None if node.attrs["symbol"] else b.mask_scatter(data, mask, source, symbol=count_name(node))
+
+
+@expand("index_put")
+def named_count(b: Builder, node: Node, opset: int) -> Any:
+    has_mask = any(v.type.dtype.is_bool for v in node.operands["arrays"])
+    if node.attrs["symbol"] or not has_mask:
+        return None
+    return b.index_put(**node.operands, **{**node.attrs, "symbol": count_name(node)})
+
+
+def count_name(node: Node) -> str:
+    """A name for a size that this node brings in: graphs only grow while they are lowered, so their lengths differ from
+    one such node to the next."""
+    lengths = []
+    graph = node.graph
+    while graph is not None:
+        lengths.append(str(len(graph)))
+        graph = graph.parent.graph if graph.parent is not None else None
+    return "isomorph_count_" + "_".join(lengths)
+
+
 def _again(b: Builder, node: Node, **changes: Any) -> Value:
     """The same scatter with other operands or attributes."""
     given = {**node.operands, **node.attrs, **changes}

@@ -80,7 +80,7 @@ class Context:
         value = node.operands[name]
         return None if value is None else self.x(value)
 
-    def literal(self, value: Value) -> Expr | None:
+    def literal(self, value: Value) -> Hole | None:
         """The Python number a 0-d constant is, if it is one."""
         if value.producer is None or value.producer.op.name != "constant" or value.type.shape:
             return None

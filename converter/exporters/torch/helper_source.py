@@ -30,6 +30,24 @@ class FrozenBatchNorm3d(nn.BatchNorm3d):
         return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
 
 
+def batch_norm(x, mean, var, axis, training, momentum, eps, unbiased, weight=None, bias=None):
+    """(normalised x, next running mean, next running variance), over all axes but `axis`."""
+    shape = [-1 if i == axis else 1 for i in range(x.ndim)]
+    others = [i for i in range(x.ndim) if i != axis]
+    center, spread = mean, var
+    if training:
+        center = x.mean(others) if others else x
+        squares = (x - center.reshape(shape)).square()
+        spread = squares.mean(others) if others else squares
+        count = x.numel() // max(x.shape[axis], 1)
+        kept = spread * count / max(count - 1, 1) if unbiased else spread
+        mean = (1 - momentum) * mean + momentum * center.detach()
+        var = (1 - momentum) * var + momentum * kept.detach()
+    y = (x - center.reshape(shape)) * torch.rsqrt(spread.reshape(shape) + eps)
+    y = y if weight is None else y * weight.reshape(shape)
+    return (y if bias is None else y + bias.reshape(shape)), mean, var
+
+
 def same_widths(x, window, stride, dilation, lower=False):
     """Padding, last axis first, that makes a sliding window give ceil(size / stride) results."""
     widths = []
@@ -99,6 +117,18 @@ def integer_power(x, y):
     if (y < 0).any():
         raise ValueError("negative power of an integer")
     return torch.pow(x, y)
+
+
+def integer_div(x, y, mode):
+    """Division of integers; the lowest one by -1 wraps, where the processor would stop the program."""
+    negated = y == -1
+    return torch.where(negated, -x, torch.div(x, torch.where(negated, 1, y), rounding_mode=mode))
+
+
+def integer_mod(x, y, kind):
+    """Remainder of integers (torch.remainder or torch.fmod), 0 for the divisor -1."""
+    divide = torch.remainder if kind == "remainder" else torch.fmod
+    return divide(x, torch.where(y == -1, 1, y))
 
 
 def top_k(x, k, dim, largest=True):
@@ -223,7 +253,7 @@ def mask_scatter(x, mask, source):
     """`x` with the elements under `mask` replaced by those of `source`, in order."""
     if int(mask.sum()) != len(source):
         raise ValueError(f"{len(source)} values for {int(mask.sum())} places")
-    return x.index_put((mask,), source)
+    return x.masked_scatter(mask.reshape(*mask.shape, *[1] * (x.ndim - mask.ndim)), source)
 
 
 def segment_start(dtype, reduce):
@@ -300,8 +330,9 @@ def pad_by_index(x, pads, mode):
     """Pad by reflecting, repeating the edge, or wrapping around; negative widths crop."""
     for axis, (before, after) in enumerate(pads):
         if (before, after) != (0, 0):
+            x = x.narrow(axis, max(-before, 0), x.shape[axis] + min(before, 0) + min(after, 0))
             n = x.shape[axis]
-            at = torch.arange(-before, n + after, device=x.device)
+            at = torch.arange(-max(before, 0), n + max(after, 0), device=x.device)
             if mode == "edge":
                 at = at.clamp(0, n - 1)
             elif mode == "wrap":

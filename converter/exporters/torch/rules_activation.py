@@ -44,6 +44,8 @@ def _accepts(node: Node) -> str | None:
         return "torch's selu has fixed constants"
     if node.op.name == "hard_sigmoid" and (a["alpha"] != 1 / 6 or a["beta"] != 0.5):
         return "torch's hardsigmoid has fixed constants"
+    if node.op.name == "softplus" and abs(a["threshold"]) > 80:
+        return "torch's softplus overflows below a threshold so large"
     if node.op.name == "soft_shrink" and a["lambd"] < 0:
         return "torch's softshrink refuses a negative lambda"
     return None

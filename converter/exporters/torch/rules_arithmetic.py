@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from converter.exporters.code.expr import Binary, Expr
+from converter.exporters.code.expr import Binary, Expr, Lit, lift
 from converter.exporters.torch.context import TORCH, Context
 from converter.exporters.torch.table import rule
 from ir.core import Node
@@ -44,14 +44,27 @@ def power(c: Context, node: Node) -> Expr:
     return TORCH.pow(c.x(x), c.x(y))
 
 
+def _may_overflow(c: Context, node: Node) -> bool:
+    """The lowest integer divided by -1 ends the process (a hardware trap); it wraps elsewhere."""
+    y = node.operand("y")
+    number = c.literal(y)
+    known = number is not None and c.literal(node.operand("x")) is None and number.value != Lit(-1)
+    return y.type.dtype.kind == "int" and not known
+
+
 @rule("floor_div", "trunc_div")
 def rounded_division(c: Context, node: Node) -> Expr:
     mode = "floor" if node.op.name == "floor_div" else "trunc"
+    if _may_overflow(c, node):
+        return c.helper("integer_div")(c.x(node.operand("x")), c.x(node.operand("y")), lift(mode))
     return TORCH.div(*numbers(c, node), rounding_mode=mode)
 
 
 @rule("mod", "fmod")
 def remainder(c: Context, node: Node) -> Expr:
+    if _may_overflow(c, node):
+        function = lift("remainder" if node.op.name == "mod" else "fmod")
+        return c.helper("integer_mod")(c.x(node.operand("x")), c.x(node.operand("y")), function)
     x, y = numbers(c, node)
     if node.op.name == "mod" and c.literal(node.operand("x")) is None:
         return Binary("%", x, y)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from converter.exporters.code import stmt as s
-from converter.exporters.code.expr import Expr, Lit, Lst, Name, Tup, Unary, Var, lift
+from converter.exporters.code.expr import Expr, IfElse, Lit, Lst, Name, Tup, Unary, Var, lift
 from converter.exporters.torch.context import TORCH, Context
 from converter.exporters.torch.table import rule
 from ir.core import Graph, Node, Value
 from ir.ops.bodies import is_always
-from ir.types import DimExpr, symbols
+from ir.types import symbols
 
 
 def _run(c: Context, body: Graph, arguments: Sequence[Expr]) -> list[Expr]:
@@ -89,23 +88,24 @@ def while_(c: Context, node: Node) -> None:
         c.body.append(s.For(Name("_"), Name("range")(count), block))
     else:
         c.body.append(s.While(Lit(True), block))
-    stacked = [_stacked(c, node, v, row, 0) for v, row in zip(node.outputs[len(carried) :], rows)]
+    stacked = [_stacked(c, node.bodies["body"], k, carried, row, 0) for k, row in enumerate(rows, len(carried))]
     _finish(c, node, [*carried, *stacked])
 
 
-def _stacked(c: Context, node: Node, value: Value, rows: Var, axis: int) -> Expr:
-    """Scan outputs side by side; none at all still has its shape where that is known."""
-    shape = [d for i, d in enumerate(value.type.shape) if i != axis]
-    inner = {x.name for d in shape if isinstance(d, DimExpr) for x in symbols(d)} & set(node.attrs["symbols"])
+def _stacked(c: Context, body: Graph, index: int, carried: Sequence[Var], rows: Var, axis: int) -> Expr:
+    """Scan outputs side by side. None at all still has its shape, where the body's types tell it."""
+    type_ = body.outputs[index].type
     place = {} if axis == 0 else {"dim": lift(axis)}
-    if inner:
+    bound_inside = {name for node in body for name in (node.attrs.get("symbol"), *node.attrs.get("symbols", ())) if name}
+    if any(x.name in bound_inside for d in type_.shape for x in symbols(d)):
         return c.assign(TORCH.stack(rows, **place), fold=False)
-    empty = [*c.shape(shape)]
-    empty.insert(axis, Lit(0))
-    dtype: dict[str, Any] = {"dtype": c.dtype(value.type.dtype), **c.device()}
-    none = TORCH.empty(*empty, **dtype)
-    from converter.exporters.code.expr import IfElse
-
+    with c.block() as block:  # no trip has run: the carried variables are still what they were
+        for value, var in zip(body.inputs, carried):
+            c.know(value, var)
+        shape = c.shape(type_.shape)
+    c.body += block
+    shape.insert(axis, Lit(0))
+    none = TORCH.empty(*shape, dtype=c.dtype(type_.dtype), **c.device())
     return c.assign(IfElse(rows, TORCH.stack(rows, **place), none), fold=False)
 
 
@@ -133,7 +133,7 @@ def scan(c: Context, node: Node) -> None:
     stacked = []
     for k, (value, row) in enumerate(zip(node.outputs[len(carried) :], rows)):
         axis = (a["output_axes"][k] if a["output_axes"] else 0) % value.type.rank
-        out = _stacked(c, node, value, row, axis)
+        out = _stacked(c, node.bodies["body"], len(carried) + k, carried, row, axis)
         stacked.append(out.flip(lift(axis)) if a["output_reverse"] and a["output_reverse"][k] else out)
     _finish(c, node, [*carried, *stacked])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from converter.exporters.code import stmt as s
 from converter.exporters.code.expr import Expr, Index, Slice, hole, lift
 from converter.exporters.torch.context import TORCH, Context
 from converter.exporters.torch.table import rule
@@ -103,3 +104,56 @@ def one_hot(c: Context, node: Node) -> Expr:
     hot = c.name_once(hot, "hot")
     on, off = (TORCH.tensor(lift(v), dtype=dtype, device=hot.device) for v in (a["on"], a["off"]))
     return TORCH.where(hot, on, off)
+
+
+def _python_index(node: Node) -> str | None:
+    """Why torch's own subscript does not mean the same."""
+    a = node.attrs
+    kinds = [entry[0] for entry in a["spec"]]
+    if a["bounds"] not in NATIVE or a["neg"] != "from_end":
+        return "torch's subscripts take negatives from the end and refuse what is outside"
+    arrays = node.operands["arrays"]
+    scalars = "int" in kinds or (len(arrays) > 1 and any(v.type.rank == 0 for v in arrays))
+    if a["rule"] == "numpy" and scalars and arrays:
+        return "NumPy counts a number among the index arrays, torch does not"
+    if any(e[0] == "slice" and (e[3] or 1) < 0 for e in a["spec"]):
+        return "torch takes no negative steps"
+    return None
+
+
+def _subscript(c: Context, node: Node) -> tuple[Any, ...]:
+    parts: list[Any] = []
+    for entry in node.attrs["spec"]:
+        if entry[0] == "slice":
+            bounds = [None if v is None else c.dim(v, "bound") for v in entry[1:3]]
+            step = entry[3] if len(entry) > 3 else None
+            parts.append(Slice(*bounds, None if step in (None, 1) else lift(step)))
+        elif entry[0] == "int":
+            parts.append(c.dim(entry[1], "index"))
+        elif entry[0] == "array":
+            value = node.operands["arrays"][entry[1]]
+            parts.append(c.x(value) if value.type.dtype.is_bool else as_index(c, value))
+        else:
+            parts.append(lift(None) if entry[0] == "newaxis" else lift(Ellipsis))
+    return tuple(parts)
+
+
+@rule("index_get", accepts=_python_index)
+def index_get(c: Context, node: Node) -> Expr:
+    parts = _subscript(c, node)
+    return c.x(node.operand("data"))[parts] if parts else c.x(node.operand("data"))
+
+
+def _python_write(node: Node) -> str | None:
+    if any(not v.type.dtype.is_bool for v in node.operands["arrays"]) and not node.attrs["unique"]:
+        return "torch leaves open which of several writes to one place remains"
+    return _python_index(node)
+
+
+@rule("index_put", accepts=_python_write)
+def index_put(c: Context, node: Node) -> Expr:
+    copy = c.assign(c.x(node.operand("data")).clone(), "updated", fold=False)
+    place = copy[_subscript(c, node) or (lift(Ellipsis),)]
+    updates = c.x(node.operand("updates"))
+    c.body.append(s.Assign(place, updates if node.attrs["reduction"] == "none" else place + updates, pure=False))
+    return copy

@@ -69,32 +69,23 @@ def batch_norm_module(node: Node) -> Form | None:
     return Form(ctor, weights, {"num_batches_tracked": np.array(0, np.int64)}, call, updates=True)
 
 
-def _accepts_batch_norm(node: Node) -> str | None:
-    """The function serves where the statistics are plain tensors and none is updated."""
-    a = node.attrs
-    if any(v.uses for v in node.outputs[1:]) and not (a["unbiased"] or a["frozen"]):
-        return "torch updates the running variance with the unbiased one"
-    return None if node.operand("x").type.rank >= 2 else "torch's batch norm needs a batch axis and a channel axis"
-
-
-@rule("batch_norm", accepts=_accepts_batch_norm)
+@rule("batch_norm")
 def batch_norm(c: Context, node: Node) -> tuple[Expr | None, ...]:
+    """The function where nothing is updated in training; a helper that also tells the next statistics elsewhere."""
     a, x = node.attrs, node.operand("x")
     axis = a["axis"] % x.type.rank
-    y = c.x(x) if axis == 1 else c.x(x).movedim(axis, 1)
     mean, var = c.x(node.operand("mean")), c.x(node.operand("var"))
-    training: dict[str, Expr] = {}
-    wanted = any(v.uses for v in node.outputs[1:])
-    if not a["frozen"]:
-        mean, var = c.assign(mean.clone(), "mean", fold=False), c.assign(var.clone(), "var", fold=False)
-        training = {"training": SELF.training, "momentum": lift(a["momentum"])}
     settings = {"weight": c.operand(node, "scale"), "bias": c.operand(node, "bias")}
     given = {k: v for k, v in settings.items() if v is not None}
-    result: Expr = F.batch_norm(y, mean, var, **given, **training, eps=hole(a["eps"], "eps", 1e-5))
-    result = result if axis == 1 else result.movedim(1, axis)
-    if wanted:
-        result = c.assign(result, fold=False, pure=False)
-    return result, mean if wanted else None, var if wanted else None
+    if a["frozen"] and x.type.rank >= 2 and not any(v.uses for v in node.outputs[1:]):
+        y = c.x(x) if axis == 1 else c.x(x).movedim(axis, 1)
+        result = F.batch_norm(y, mean, var, **given, eps=hole(a["eps"], "eps", 1e-5))
+        return (result if axis == 1 else result.movedim(1, axis)), None, None
+    training = lift(False) if a["frozen"] else SELF.training
+    call = c.helper("batch_norm")(
+        c.x(x), mean, var, axis, training, hole(a["momentum"], "momentum"), hole(a["eps"], "eps"), lift(a["unbiased"]), **given
+    )
+    return c.unpack(call, [bool(v.uses) for v in node.outputs], "norm")
 
 
 # -- layer norm and kin -----------------------------------------------------------------------------------------------
@@ -185,13 +176,14 @@ def group_norm(c: Context, node: Node) -> Expr:
 
 @rule("lrn")
 def lrn(c: Context, node: Node) -> Expr:
-    a = node.attrs
+    a, dtype = node.attrs, node.operand("x").type.dtype
     y = first(c, node, c.x(node.operand("x")))
+    y = y.float() if dtype.is_half else y  # one rounding at the end
     if a["wider"] == "before" or a["size"] % 2:
         result = F.local_response_norm(y, a["size"], alpha=a["alpha"], beta=a["beta"], k=a["k"])
     else:  # torch's window reaches further before the channel: mirror the channels
         result = F.local_response_norm(y.flip(1), a["size"], alpha=a["alpha"], beta=a["beta"], k=a["k"]).flip(1)
-    return back(node, result)
+    return back(node, result.to(c.dtype(dtype)) if dtype.is_half else result)
 
 
 @rule("normalize")

@@ -14,6 +14,8 @@ def position(c: Context, node: Node) -> Expr:
     x = c.x(value)
     keep = {"keepdim": hole(a["keepdims"], "keepdim", False)}
     axis = a["axis"]
+    if value.type.shape[axis] == 0:  # torch refuses to look for nothing in nothing
+        return x.new_zeros(*c.shape(node.output.type.shape), dtype=c.dtype(node.output.type.dtype))
     if not a["select_last"]:
         return getattr(x, node.op.name)(hole(axis, "dim"), **keep)
     last = c.dim(value.type.shape[axis] - 1, "last")
@@ -33,18 +35,19 @@ def running(c: Context, node: Node) -> Expr:
 
 
 @rule("sort")
-def sort(c: Context, node: Node) -> Expr:
+def sort(c: Context, node: Node) -> tuple[Expr | None, ...]:
     a = node.attrs
-    return c.x(node.operand("x")).sort(dim=hole(a["axis"], "dim", -1), descending=hole(a["descending"], "descending", False), stable=lift(True))
+    settings = {"dim": hole(a["axis"], "dim", -1), "descending": hole(a["descending"], "descending", False)}
+    result = c.x(node.operand("x")).sort(**settings, stable=lift(True))
+    return c.unpack(result, [bool(v.uses) for v in node.outputs], "sorted")
 
 
 @rule("top_k")
-def top_k(c: Context, node: Node) -> tuple[Expr, Expr]:
+def top_k(c: Context, node: Node) -> tuple[Expr | None, ...]:
     """By a stable sort: torch.topk leaves the order of equal elements open."""
     a, value = node.attrs, node.operand("x")
     axis = a["axis"] % value.type.rank
     result = c.helper("top_k")(c.x(value), c.dim(a["k"], "k"), hole(axis, "dim"), largest=hole(a["largest"], "largest", True))
-    pair = c.assign(result, "top", fold=False)
-    return pair[0], pair[1]
+    return c.unpack(result, [bool(v.uses) for v in node.outputs], "top")
 
 

@@ -15,6 +15,8 @@ from ir.core import Node, Value
 def _accepts(node: Node) -> str | None:
     if node.operands["lengths"] is not None:
         return "torch's layers take sequences of different lengths in packed form only"
+    if node.operand("x").type.shape[_time_axis(node)] == 0:
+        return "torch's layers take no empty sequences"
     if node.op.name == "gru" and not node.attrs["linear_before_reset"]:
         return "torch's GRU applies the reset gate behind the matrix product"
     return None

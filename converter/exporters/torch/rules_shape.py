@@ -149,6 +149,8 @@ def flip(c: Context, node: Node) -> Expr:
 
 @rule("roll")
 def roll(c: Context, node: Node) -> Expr:
+    if not node.attrs["axes"]:
+        return c.x(node.operand("x"))
     shifts = tuple(c.dim(d, "shift") for d in node.attrs["shifts"])
     return c.x(node.operand("x")).roll(lift(shifts), lift(node.attrs["axes"]))
 

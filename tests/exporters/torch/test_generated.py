@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from converter.errors import ConversionError
-from ir.eval import EvaluationError, Evaluator
+from ir.eval import Evaluator
 from ir.types import dtypes
 from tests.exporters.torch import package
 from tests.ops.harness import all_samples, assert_close, model_of
 
-REFUSED: dict[str, str] = {}
-"""Sample id -> reason why torch cannot compute it; any other refusal fails."""
-
 CASES = [(i, op, s) for dtype in (dtypes.float32, dtypes.bfloat16) for i, op, s in all_samples(dtype)]
+DYNAMIC = [(i, op, s) for i, op, s in all_samples() if s.dynamic]
+
+REFUSED = ("data-dependent", "mask", "symbol")
+"""What a refusal of index_put may speak of: a mask whose count has no name, mixed with numbers, cannot be lowered."""
 
 
 @pytest.mark.parametrize(("name", "op", "sample"), CASES, ids=[c[0] for c in CASES])
@@ -23,22 +25,37 @@ def test_sample(name, op, sample, tmp_path: Path) -> None:
     check(op, sample, tmp_path, dynamic=False)
 
 
-DYNAMIC = [(i, op, s) for i, op, s in all_samples() if s.dynamic]
-
-
 @pytest.mark.parametrize(("name", "op", "sample"), DYNAMIC, ids=[c[0] for c in DYNAMIC])
 def test_dynamic(name, op, sample, tmp_path: Path) -> None:
+    empty = [(p, a) for p, a in sample.dynamic if sample.operands[p].shape[a] == 0]
+    if op.name in ("lstm", "gru", "rnn") and empty:
+        pytest.skip("torch's recurrent layers refuse sequences that turn out empty at run time")
     check(op, sample, tmp_path, dynamic=sample.dynamic)
 
 
 def check(op, sample, folder: Path, dynamic) -> None:
     model, arrays = model_of(op, sample, dynamic)
     expected = Evaluator("exact").run(model, arrays)
-    net = package.export(model, folder).load_model()
+    try:
+        net = package.export(model, folder).load_model()
+    except ConversionError as error:
+        assert op.name == "index_put" and any(word in str(error) for word in REFUSED), error
+        return
     actual = package.run(net, model, arrays)
     for (key, want), value in zip(expected.items(), model.graph.outputs):
-        assert actual[key].dtype == want.dtype
+        assert actual[key].dtype == want.dtype and actual[key].shape == want.shape
+        if op.name.startswith("random_") or op.name == "bernoulli":
+            continue
+        if op.name == "cast" and want.dtype.kind in "iu":
+            keep = _castable(arrays["x"], want.dtype)
+            actual[key], want = actual[key][keep], want[keep]
         assert_close(actual[key], want, value.type.dtype, sample.rtol)
 
 
-__all__ = ["ConversionError", "EvaluationError"]
+def _castable(x: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Where a float has an integer counterpart: elsewhere the result is undefined."""
+    if x.dtype.kind in "iub":
+        return np.ones(x.shape, bool)
+    wide = np.trunc(x.astype(np.float64))
+    info = np.iinfo(dtype)
+    return np.isfinite(wide) & (wide >= info.min) & (wide < float(info.max) + 1)
