@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from converter.errors import UsageError
+from converter.runtimes.base import check_inputs
 from ir.core import Model, Value
 from ir.core.signature import tree_of
 from ir.eval import EvaluationError, Evaluator, bind_shape
@@ -16,7 +17,7 @@ from ir.types.shape import evaluate_shape
 
 Case = dict[str, np.ndarray]
 
-SIZES = (2, 3, 5, 1, 7)
+SIZES = (2, 3, 1, 4, 2)
 """Sizes tried for a dynamic dim that nothing constrains, one a case."""
 
 LARGE_SIZES = (8, 16, 32, 64, 128, 224)
@@ -85,25 +86,33 @@ def example_case(inputs: Any, model: Model) -> Case | None:
 
 
 def make_cases(model: Model, inputs: Any = None, seed: int = 0, count: int = 5) -> list[Case]:
-    """`count` cases: the example if values were given, then seeded ones. Dynamic sizes differ from case to case.
+    """The inputs of `evaluated_cases`."""
+    return [case for case, _ in evaluated_cases(model, inputs, seed, count)]
 
+
+def evaluated_cases(
+    model: Model, inputs: Any = None, seed: int = 0, count: int = 5
+) -> Iterator[tuple[Case, dict[str, np.ndarray]]]:
+    """`count` cases, each with the model's outputs in the declared dtypes.
+
+    The example comes first if values were given, then seeded ones, whose dynamic sizes differ from case to case.
     Raises UsageError when no seeded input fits (the model rejects each of the sizes tried): the user must give values.
     """
     example = example_case(inputs, model)
-    cases = [example] if example is not None else []
+    if example is not None:
+        check_inputs(example, model.input_types)
+        yield example, Evaluator("exact").run(model, example)
     env = _example_sizes(model, example)
     highs = {v.name: index_bound(v) for v in model.graph.inputs}
     failures: list[str] = []
-    for k in range(count - len(cases)):
+    for k in range(count - (example is not None)):
         rng = np.random.default_rng((seed, k))
-        case = _first_that_runs(model, _size_choices(model, env, k), example, highs, rng, failures)
-        if case is not None:
-            cases.append(case)
-    if not cases:
-        raise UsageError(
-            f"no seeded input fits the model; give example inputs (last failure: {failures[-1] if failures else 'none'})"
-        )
-    return cases
+        found = _first_that_runs(model, _size_choices(model, env, k), example, highs, rng, failures)
+        if found is not None:
+            yield found
+        elif example is None and k == 0:
+            last = failures[-1] if failures else "none"
+            raise UsageError(f"no seeded input fits the model; give example inputs (last failure: {last})")
 
 
 def _example_sizes(model: Model, example: Case | None) -> dict[str, int]:
@@ -134,13 +143,12 @@ def _first_that_runs(
     highs: Mapping[str, int | None],
     rng: np.random.Generator,
     failures: list[str],
-) -> Case | None:
+) -> tuple[Case, dict[str, np.ndarray]] | None:
     for env in choices:
         for cap in (None, 2, 1):
             case = {v.name: _draw(v, env, example, highs[v.name], cap, rng) for v in model.graph.inputs}
             try:
-                Evaluator("exact").run(model, case)
-                return case
+                return case, Evaluator("exact").run(model, case)
             except EvaluationError as error:
                 failures.append(str(error))
     return None

@@ -11,7 +11,7 @@ import numpy as np
 from converter.runtimes import Runner, source_runner
 from converter.runtimes.base import RuntimeFailure
 from converter.sources import Source
-from converter.verification.inputs import Case, make_cases
+from converter.verification.inputs import Case, evaluated_cases
 from converter.verification.judge import Sample, judge
 from converter.verification.report import OutputResult, VerificationReport
 from converter.verification.sensitivity import has_decisions, undecided
@@ -55,7 +55,7 @@ def verify_models(
         return verification
     native = source_runner(source, model)
     try:
-        for case in make_cases(model, inputs, seed, cases):
+        for case, exact in evaluated_cases(model, inputs, seed, cases):
             report.cases.append({name: f"{a.dtype}{list(a.shape)}" for name, a in case.items()})
             try:
                 got = converted(case)
@@ -64,7 +64,7 @@ def verify_models(
                     OutputResult(n, str(model.output_types[n].dtype), "mismatch", reason=error.message) for n in names
                 ]
                 return verification
-            verification.samples.append(_sample(model, case, native(case), got, seed))
+            verification.samples.append(_sample(model, case, exact, native(case), got, seed))
     finally:
         native.close()
     random = random_outputs(model)
@@ -78,16 +78,7 @@ def verify_models(
     return verification
 
 
-def _overflowed(reference: np.ndarray, exact: np.ndarray) -> np.ndarray:
-    """The reference, with the infinities and NaN that the declared dtypes produce where float64 does not overflow."""
-    if reference.dtype.kind not in "fc":
-        return reference
-    wide = exact.astype(reference.dtype)
-    return np.where(np.isfinite(wide), reference, wide)
-
-
-def _sample(model: Model, case: Case, source: Case, converted: Case, seed: int) -> Sample:
-    exact = Evaluator("exact").run(model, case)
+def _sample(model: Model, case: Case, exact: Case, source: Case, converted: Case, seed: int) -> Sample:
     reference = {n: _overflowed(a, exact[n]) for n, a in Evaluator().run(model, case).items()}
     masks = undecided(model, case, reference, exact, seed) if has_decisions(model) else {}
     return Sample(case, reference, exact, source, converted, masks)
