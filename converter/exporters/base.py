@@ -148,5 +148,3 @@ def decompose(node: Node) -> list[Node]:
         new.name = new.name or old.name
     node.graph.remove(node)
     return made
-
-

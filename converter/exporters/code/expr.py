@@ -27,24 +27,59 @@ class Expr:
         parts = items if isinstance(items, tuple) else (items,)
         return Index(self, tuple(lift(i) for i in parts))
 
-    def __add__(self, other: Any) -> Binary: return Binary("+", self, lift(other))
-    def __radd__(self, other: Any) -> Binary: return Binary("+", lift(other), self)
-    def __sub__(self, other: Any) -> Binary: return Binary("-", self, lift(other))
-    def __rsub__(self, other: Any) -> Binary: return Binary("-", lift(other), self)
-    def __mul__(self, other: Any) -> Binary: return Binary("*", self, lift(other))
-    def __rmul__(self, other: Any) -> Binary: return Binary("*", lift(other), self)
-    def __truediv__(self, other: Any) -> Binary: return Binary("/", self, lift(other))
-    def __floordiv__(self, other: Any) -> Binary: return Binary("//", self, lift(other))
-    def __mod__(self, other: Any) -> Binary: return Binary("%", self, lift(other))
-    def __matmul__(self, other: Any) -> Binary: return Binary("@", self, lift(other))
-    def __and__(self, other: Any) -> Binary: return Binary("&", self, lift(other))
-    def __or__(self, other: Any) -> Binary: return Binary("|", self, lift(other))
-    def __lt__(self, other: Any) -> Binary: return Binary("<", self, lift(other))
-    def __le__(self, other: Any) -> Binary: return Binary("<=", self, lift(other))
-    def __gt__(self, other: Any) -> Binary: return Binary(">", self, lift(other))
-    def __ge__(self, other: Any) -> Binary: return Binary(">=", self, lift(other))
-    def __neg__(self) -> Unary: return Unary("-", self)
-    def __invert__(self) -> Unary: return Unary("~", self)
+    def __add__(self, other: Any) -> Binary:
+        return Binary("+", self, lift(other))
+
+    def __radd__(self, other: Any) -> Binary:
+        return Binary("+", lift(other), self)
+
+    def __sub__(self, other: Any) -> Binary:
+        return Binary("-", self, lift(other))
+
+    def __rsub__(self, other: Any) -> Binary:
+        return Binary("-", lift(other), self)
+
+    def __mul__(self, other: Any) -> Binary:
+        return Binary("*", self, lift(other))
+
+    def __rmul__(self, other: Any) -> Binary:
+        return Binary("*", lift(other), self)
+
+    def __truediv__(self, other: Any) -> Binary:
+        return Binary("/", self, lift(other))
+
+    def __floordiv__(self, other: Any) -> Binary:
+        return Binary("//", self, lift(other))
+
+    def __mod__(self, other: Any) -> Binary:
+        return Binary("%", self, lift(other))
+
+    def __matmul__(self, other: Any) -> Binary:
+        return Binary("@", self, lift(other))
+
+    def __and__(self, other: Any) -> Binary:
+        return Binary("&", self, lift(other))
+
+    def __or__(self, other: Any) -> Binary:
+        return Binary("|", self, lift(other))
+
+    def __lt__(self, other: Any) -> Binary:
+        return Binary("<", self, lift(other))
+
+    def __le__(self, other: Any) -> Binary:
+        return Binary("<=", self, lift(other))
+
+    def __gt__(self, other: Any) -> Binary:
+        return Binary(">", self, lift(other))
+
+    def __ge__(self, other: Any) -> Binary:
+        return Binary(">=", self, lift(other))
+
+    def __neg__(self) -> Unary:
+        return Unary("-", self)
+
+    def __invert__(self) -> Unary:
+        return Unary("~", self)
 
 
 class Var(Expr):

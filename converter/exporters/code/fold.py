@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 
 from converter.exporters.code import stmt as s
 from converter.exporters.code.expr import (
@@ -55,7 +54,9 @@ def _fold_block(body: list[s.Stmt], reads: Counter[Var]) -> None:
 def _is_pure(stmt: s.Stmt) -> bool:
     if isinstance(stmt, s.Assign):
         return stmt.pure
-    return isinstance(stmt, (s.Return, s.Check, s.If, s.For, s.While)) and all(_is_pure(i) for b in s.blocks(stmt) for i in b)
+    return isinstance(stmt, (s.Return, s.Check, s.If, s.For, s.While)) and all(
+        _is_pure(i) for b in s.blocks(stmt) for i in b
+    )
 
 
 def _forget_stale(pending: dict[Var, s.Assign], stmt: s.Stmt) -> None:
@@ -129,9 +130,9 @@ def _is_chain(call: Call) -> bool:
 
 
 def _parts(expr: Expr) -> int:
-    return sum(isinstance(e, (Call, Binary, IfElse)) or (isinstance(e, Index) and any(isinstance(i, Slice) for i in e.items)) for e in walk(expr))
+    """How many operations a reader has to take in."""
+    return sum(isinstance(e, (Call, Binary, IfElse)) or _is_slicing(e) for e in walk(expr))
 
 
-def used_names(body: Iterable[s.Stmt]) -> set[str]:
-    """Identifiers that the statements mention."""
-    return {e.id for stmt in s.walk_statements(body) for x in s.expressions(stmt) for e in walk(x) if isinstance(e, Name)}
+def _is_slicing(expr: Expr) -> bool:
+    return isinstance(expr, Index) and any(isinstance(i, Slice) for i in expr.items)

@@ -79,7 +79,9 @@ class _Lifetimes:
                 for var in variables(expr):
                     self._read(var, here, loops)
             if isinstance(stmt, (s.For, s.While)):
-                reads: list[Var] = [v for e in s.expressions(stmt) for v in variables(e)] if isinstance(stmt, s.While) else []
+                reads: list[Var] = (
+                    [v for e in s.expressions(stmt) for v in variables(e)] if isinstance(stmt, s.While) else []
+                )
                 self._define(stmt)
                 self._block(stmt.body, [*loops, (here, reads)])
                 self._now += 1

@@ -111,7 +111,9 @@ class Printer:
         return f"{self._at(expr.value, _ATOM)}[{', '.join(self._bracket_items(expr))}]"
 
     def _slice(self, expr: Slice) -> str:
-        simple = all(p is None or isinstance(p, (Var, Name, Lit, Hole)) or _is_negative_atom(p) for p in (expr.start, expr.stop))
+        simple = all(
+            p is None or isinstance(p, (Var, Name, Lit, Hole)) or _is_negative_atom(p) for p in (expr.start, expr.stop)
+        )
         colon = ":" if simple else " : "
         text = f"{self._part(expr.start)}{colon}{self._part(expr.stop)}".strip()
         return text if expr.step is None else f"{text}{colon}{self._part(expr.step)}".strip()
@@ -294,7 +296,7 @@ def _items(expr: Expr) -> list[tuple[str, Expr]]:
         return [("", a) for a in expr.args] + [(f"{k}=", v) for k, v in expr.kwargs]
     if isinstance(expr, Dct):
         return [(Printer().flat(k) + ": ", v) for k, v in expr.items]
-    items: Sequence[Expr] = expr.items  # type: ignore[attr-defined]
+    items: Sequence[Expr] = expr.items  # type: ignore[attr-defined, assignment]
     return [("", i) for i in items]
 
 

@@ -278,4 +278,5 @@ def _kind(value: Expr) -> str:
 
 def finish(expr: Expr) -> Expr:
     """Holes become their values, defaults are left out: for code that one instance alone has."""
-    return transform(expr, lambda e: e.value if isinstance(e, Hole) else _drop_defaults(e, {id(h): finish(h.value) for h in walk(e) if isinstance(h, Hole)}))
+    found = {id(h): finish(h.value) for h in walk(expr) if isinstance(h, Hole)}
+    return transform(expr, lambda e: e.value if isinstance(e, Hole) else _drop_defaults(e, found))

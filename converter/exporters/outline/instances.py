@@ -58,7 +58,7 @@ class Instance:
 
     def at(self, path: Path) -> Instance:
         """The instance at a path relative to this one, made when new."""
-        here = self
+        here: Instance = self
         for name in path:
             here = here.child(name)
         return here

@@ -103,7 +103,7 @@ def _complete(model: Model, full: Region, region: Region, missing: set[str]) -> 
     if not match.run():
         return False
     order = {n: i for i, n in enumerate(model.graph)}
-    for name, edges in match.edges.items():
+    for edges in match.edges.values():
         if len({value for _, value in edges}) != 1:
             return False
     for name, edges in match.edges.items():

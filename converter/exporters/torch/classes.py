@@ -104,7 +104,7 @@ class ClassWriter:
         for item in region.items:
             path = item.path if isinstance(item, Region) else self._leaf_path(item)
             inputs = item.inputs if isinstance(item, Region) else list(item.inputs[:1])
-            outputs = item.outputs if isinstance(item, Region) else [v for v in item.outputs[:1]]
+            outputs = item.outputs if isinstance(item, Region) else list(item.outputs[:1])
             if path is None or len(inputs) != 1 or inputs[0] is not value or len(outputs) != 1:
                 return False
             if isinstance(item, Region) and (self.shared.sizes[item] or self.shared.extra_weights[item]):
@@ -202,7 +202,7 @@ class ClassWriter:
 
     def children_of(self, instance: Instance) -> list[Child]:
         """Children in order of use, those named by numbers first and complete."""
-        numbered = [c for c in _in_numbers(instance)]
+        numbered = _in_numbers(instance)
         found = [Child(str(i), ctor) for i, ctor in enumerate(self._numbered(numbered))] if numbered else []
         return found + [Child(c.path[-1], self.ctor(c)) for c in _by_use(instance) if not c.path[-1].isdigit()]
 
@@ -235,7 +235,9 @@ class ClassWriter:
             else:
                 value = _empty(type_)
                 self.large[".".join((*instance.path, buffer.attr))] = buffer
-            out.append(s.Do(Call(Name("self.register_buffer"), (Lit(buffer.attr), value), (("persistent", lift(False)),))))
+            out.append(
+                s.Do(Call(Name("self.register_buffer"), (Lit(buffer.attr), value), (("persistent", lift(False)),)))
+            )
         return out
 
 
@@ -286,7 +288,12 @@ def compress(expr: Expr) -> Expr:
     def visit(part: Expr) -> Expr | None:
         if isinstance(part, Call) and part.func == Name("nn.Sequential"):
             return Call(part.func, tuple(_runs([compress(a) for a in part.args])), part.kwargs)
-        if isinstance(part, Call) and part.func == Name("nn.ModuleList") and part.args and isinstance(part.args[0], Lst):
+        if (
+            isinstance(part, Call)
+            and part.func == Name("nn.ModuleList")
+            and part.args
+            and isinstance(part.args[0], Lst)
+        ):
             items = _runs([compress(i) for i in part.args[0].items])
             whole = items[0] if len(items) == 1 else None
             inner = whole.value if isinstance(whole, Star) else Lst(tuple(items))

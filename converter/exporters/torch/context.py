@@ -95,10 +95,18 @@ class Context:
     def constant(self, array: np.ndarray, type: TensorType) -> Expr:
         """A constant tensor: a non-persistent buffer, so that it follows the module to its device."""
         for known in self.buffers:
-            if known.value.dtype == array.dtype and known.value.shape == array.shape and known.value.tobytes() == array.tobytes():
+            if (
+                known.value.dtype == array.dtype
+                and known.value.shape == array.shape
+                and known.value.tobytes() == array.tobytes()
+            ):
                 return Attr(SELF, known.attr)
         taken = {b.attr for b in self.buffers}
-        attr = next(n for n in (f"constant_{i}" for i in range(1, 1 << 30)) if n not in taken and n not in self._own_attributes())
+        attr = next(
+            n
+            for n in (f"constant_{i}" for i in range(1, 1 << 30))
+            if n not in taken and n not in self._own_attributes()
+        )
         self.buffers.append(Buffer(attr, array))
         return Attr(SELF, attr)
 
@@ -176,7 +184,9 @@ class Context:
         finally:
             self.body = outer
             self._known = known
-            lasting = {size for wanted in self._size_reads.values() for _, size in wanted} | set(self.size_arguments.values())
+            lasting = {size for wanted in self._size_reads.values() for _, size in wanted} | set(
+                self.size_arguments.values()
+            )
             self._sizes = {k: v for k, v in self._sizes.items() if k in sizes or v in lasting}
 
     # -- sizes ------------------------------------------------------------------------------------------------------
@@ -310,4 +320,4 @@ def _linear(size: Dim, symbol: Symbol) -> tuple[int, int] | None:
     return (scale, offset) if scale > 0 else None
 
 
-__all__ = ["F", "NN", "SELF", "TORCH", "Buffer", "Context", "Shared", "lift", "substitute", "tensor_literal"]
+__all__ = ["NN", "SELF", "TORCH", "Buffer", "Context", "F", "Shared", "lift", "substitute", "tensor_literal"]

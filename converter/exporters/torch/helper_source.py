@@ -1,6 +1,6 @@
 """Source of the helpers that emitted files may carry. Never imported by us: `helpers.py` reads it as text."""
 
-# ruff: noqa: ANN001, ANN201, ANN202
+# ruff: noqa: ANN001, ANN002, ANN201
 # mypy: ignore-errors
 import math
 
@@ -119,6 +119,13 @@ def integer_power(x, y):
     return torch.pow(x, y)
 
 
+def number_range(start, stop, step, dtype, device=None):
+    """torch.arange, empty where the stop lies behind the start."""
+    if (stop - start) * step <= 0:
+        return torch.empty(0, dtype=dtype, device=device)
+    return torch.arange(start, stop, step, dtype=dtype, device=device)
+
+
 def integer_div(x, y, mode):
     """Division of integers; the lowest one by -1 wraps, where the processor would stop the program."""
     negated = y == -1
@@ -171,7 +178,12 @@ def gather(x, index, axis, batch_dims=0, from_end=True, bounds="error", fill=0):
     out = x[(*lead, index)]
     out = out.movedim(tuple(range(batch_dims, batch_dims + rest)), tuple(range(axis, axis + rest)))
     if bounds == "fill":
-        shape = (*inside.shape[:batch_dims], *[1] * between, *inside.shape[batch_dims:], *[1] * (out.ndim - axis - rest))
+        shape = (
+            *inside.shape[:batch_dims],
+            *[1] * between,
+            *inside.shape[batch_dims:],
+            *[1] * (out.ndim - axis - rest),
+        )
         out = torch.where(inside.reshape(shape), out, fill)
     return out
 
@@ -270,7 +282,7 @@ def segment_start(dtype, reduce):
 
 def segment_reduce(x, ids, segments, reduce, drop=False, zero=False):
     """Reduce the blocks of `x` that share an id; a segment without blocks keeps the reduction's start, or zero."""
-    tail = x.shape[ids.ndim:]
+    tail = x.shape[ids.ndim :]
     blocks = x.reshape(ids.numel(), math.prod(tail))
     ids, inside = positions(ids.reshape(-1), segments, from_end=False, bounds="drop" if drop else "error")
     start = 0 if zero else segment_start(x.dtype, reduce)
@@ -419,6 +431,8 @@ def resize(
         if exclude_outside or antialias:
             weights = weights / weights.sum(1, keepdim=True)
         taken = x.index_select(axis, taps.clamp(0, size - 1).long().reshape(-1))
-        taken = taken.unflatten(axis, taps.shape) * weights.to(x.dtype).reshape(*weights.shape, *[1] * (x.ndim - axis - 1))
+        taken = taken.unflatten(axis, taps.shape) * weights.to(x.dtype).reshape(
+            *weights.shape, *[1] * (x.ndim - axis - 1)
+        )
         x = taken.sum(axis + 1)
     return x

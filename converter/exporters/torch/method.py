@@ -21,7 +21,8 @@ HINTS = {
     "reduce_mean": "mean", "reduce_var": "var", "reduce_sum": "total", "argmax": "best", "argmin": "best", "cos": "cos",
     "sin": "sin", "arange": "positions", "equal": "mask", "not_equal": "mask", "less": "mask", "less_equal": "mask",
     "greater": "mask", "greater_equal": "mask", "and": "mask", "or": "mask", "not": "mask", "tril": "mask", "triu": "mask",
-    "split": "part", "isnan": "mask", "isfinite": "mask", "isinf": "mask", "embedding": "embedded", "nonzero": "found", "one_hot": "one_hot",
+    "split": "part", "isnan": "mask", "isfinite": "mask", "isinf": "mask", "embedding": "embedded",
+    "nonzero": "found", "one_hot": "one_hot",
 }  # fmt: skip
 """What a value is called when nothing else suggests a name."""
 
@@ -51,7 +52,9 @@ class MethodWriter:
 
     def write(self) -> Method:
         """The forward of a module below the root: one argument per value that enters, sizes last."""
-        weights = self.shared.extra_weights[self.region] = weight_inputs(self.shared.model, self.region, self.shared.leaves)
+        weights = self.shared.extra_weights[self.region] = weight_inputs(
+            self.shared.model, self.region, self.shared.leaves
+        )
         variables = [self._argument(v) for v in [*self.region.inputs, *weights]]
         for value, var in zip([*self.region.inputs, *weights], variables):
             self.c.values[value] = var
@@ -62,7 +65,11 @@ class MethodWriter:
         returns = "Tensor" if len(outs) == 1 else f"tuple[{', '.join(['Tensor'] * len(outs))}]"
         sizes = list(self.c.size_arguments.values())
         names = self.finish([*variables, *sizes])
-        params = [s.Param("self"), *(s.Param(names[v], "Tensor") for v in variables), *(s.Param(names[v], "int") for v in sizes)]
+        params = [
+            s.Param("self"),
+            *(s.Param(names[v], "Tensor") for v in variables),
+            *(s.Param(names[v], "int") for v in sizes),
+        ]
         return Method(params, self.c.body, returns, self.c.buffers)
 
     def _argument(self, value: Value) -> Var:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from converter.exporters.code import stmt as s
-from converter.exporters.code.expr import Binary, Dct, Expr, Index, Lit, Lst, Name, Tup, Var
+from converter.exporters.code.expr import Binary, Dct, Expr, Index, Lit, Lst, Tup, Var
 from converter.exporters.code.names import identifier
 from converter.exporters.outline.classes import base_of, constructor_body, finish
 from converter.exporters.torch.classes import ClassWriter, compress
@@ -88,11 +88,20 @@ class RootWriter(MethodWriter):
 def _simplest(left: Dim, right: Dim) -> tuple[Dim, str, Dim]:
     """`a == min(a, b)` says `a <= b`, and `a == max(a, b)` that `a >= b`."""
     for own, other in ((left, right), (right, left)):
-        func = other._single_atom(Func) if isinstance(other, DimExpr) and len(other.terms) == 1 else None
-        if isinstance(func, Func) and other.terms[0][1] == 1 and func.kind in ("min", "max") and own in func.args:
+        func = _extreme(other)
+        if func is not None and own in func.args:
             rest = func.args[1] if func.args[0] == own else func.args[0]
             return own, "<=" if func.kind == "min" else ">=", rest
     return left, "==", right
+
+
+def _extreme(size: Dim) -> Func | None:
+    """The `min` or `max` that a size is, if it is one."""
+    terms = size.terms if isinstance(size, DimExpr) else ()
+    if len(terms) != 1 or terms[0][1] != 1 or len(terms[0][0]) != 1:
+        return None
+    atom, power = terms[0][0][0]
+    return atom if isinstance(atom, Func) and power == 1 and atom.kind in ("min", "max") else None
 
 
 def _annotation(tree: Tree) -> str:
@@ -142,9 +151,7 @@ def attribute(name: str) -> Expr:
 
 
 def _ties(shared: Shared) -> list[s.Stmt]:
-    return [
-        s.Assign(attribute(alias), attribute(w.name)) for w in shared.model.weights.values() for alias in w.aliases
-    ]
+    return [s.Assign(attribute(alias), attribute(w.name)) for w in shared.model.weights.values() for alias in w.aliases]
 
 
 def _frozen(model: Model) -> list[s.Stmt]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from converter.exporters.code.expr import Expr, Name, hole
 from converter.exporters.outline.instances import Form
-from converter.exporters.torch.context import F, TORCH, Context
+from converter.exporters.torch.context import TORCH, Context, F
 from converter.exporters.torch.table import form, rule
 from ir.core import Node
 
@@ -40,7 +40,9 @@ _TABLE: dict[str, tuple[Expr, str, tuple[_Setting, ...]]] = {
 
 def _accepts(node: Node) -> str | None:
     a = node.attrs
-    if node.op.name == "selu" and (abs(a["alpha"] - 1.6732632423543772) > 1e-15 or abs(a["gamma"] - 1.0507009873554805) > 1e-15):
+    if node.op.name == "selu" and (
+        abs(a["alpha"] - 1.6732632423543772) > 1e-15 or abs(a["gamma"] - 1.0507009873554805) > 1e-15
+    ):
         return "torch's selu has fixed constants"
     if node.op.name == "hard_sigmoid" and (a["alpha"] != 1 / 6 or a["beta"] != 0.5):
         return "torch's hardsigmoid has fixed constants"
@@ -52,9 +54,8 @@ def _accepts(node: Node) -> str | None:
 
 
 def _settings(node: Node) -> dict[str, Expr]:
-    settings = _TABLE[node.op.name][2]
-    plain = [(k, hole(node.attrs[a], k)) if d is ... else (k, hole(node.attrs[a], k, d)) for a, k, d in settings]
-    return dict(plain)
+    _, _, settings = _TABLE[node.op.name]
+    return {k: hole(node.attrs[a], k) if d is ... else hole(node.attrs[a], k, d) for a, k, d in settings}
 
 
 @rule(*_TABLE, accepts=_accepts)
@@ -103,5 +104,3 @@ def _accepts_prelu(node: Node) -> str | None:
 @rule("prelu", accepts=_accepts_prelu)
 def prelu(c: Context, node: Node) -> Expr:
     return F.prelu(c.x(node.operand("x")), c.x(node.operand("slope")))
-
-

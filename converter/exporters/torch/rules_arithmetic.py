@@ -88,5 +88,3 @@ def where(c: Context, node: Node) -> Expr:
     if c.literal(x) is not None and c.literal(y) is not None:
         return TORCH.where(condition, c.x(x), c.number_or_x(y))
     return TORCH.where(condition, *numbers(c, node))
-
-

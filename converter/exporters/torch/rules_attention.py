@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from converter.exporters.code.expr import Expr, IfElse, hole, lift
-from converter.exporters.torch.context import F, SELF, Context
+from converter.exporters.torch.context import SELF, Context, F
 from converter.exporters.torch.table import rule
 from ir.core import Node
 

@@ -96,7 +96,9 @@ def _stacked(c: Context, body: Graph, index: int, carried: Sequence[Var], rows: 
     """Scan outputs side by side. None at all still has its shape, where the body's types tell it."""
     type_ = body.outputs[index].type
     place = {} if axis == 0 else {"dim": lift(axis)}
-    bound_inside = {name for node in body for name in (node.attrs.get("symbol"), *node.attrs.get("symbols", ())) if name}
+    bound_inside = {
+        name for node in body for name in (node.attrs.get("symbol"), *node.attrs.get("symbols", ())) if name
+    }
     if any(x.name in bound_inside for d in type_.shape for x in symbols(d)):
         return c.assign(TORCH.stack(rows, **place), fold=False)
     with c.block() as block:  # no trip has run: the carried variables are still what they were
@@ -117,7 +119,10 @@ def scan(c: Context, node: Node) -> None:
     invariant = [c.name_once(c.x(v)) for v in node.operands["invariant"]]
     count = len(node.outputs) - len(carried)
     rows = _rows(c, count)
-    parts = [_parts(c, v, axis, back) for v, axis, back in zip(scanned, a["axes"] or (0,) * len(scanned), a["reverse"] or (False,) * len(scanned))]
+    parts = [
+        _parts(c, v, axis, back)
+        for v, axis, back in zip(scanned, a["axes"] or (0,) * len(scanned), a["reverse"] or (False,) * len(scanned))
+    ]
     slices = [Var(fold=False) for _ in scanned]
     with c.block() as block:
         outs = _run(c, node.bodies["body"], [*carried, *slices, *invariant])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from converter.exporters.code.expr import Expr, Name, hole
 from converter.exporters.outline.instances import Form
-from converter.exporters.torch.context import F, Context
+from converter.exporters.torch.context import Context, F
 from converter.exporters.torch.spatial import back, first, padded, squash, static_pads, symmetric
 from converter.exporters.torch.table import form, rule
 from ir.core import Node

@@ -10,7 +10,7 @@ from converter.exporters.torch.context import TORCH, Context
 from converter.exporters.torch.rules_cast import no_dtype
 from converter.exporters.torch.table import rule
 from ir.core import Node
-from ir.types import DType
+from ir.types import DimExpr, DType
 
 
 def _dtype(c: Context, dtype: DType, implied: str) -> dict[str, Any]:
@@ -43,6 +43,11 @@ def dim(c: Context, node: Node) -> Expr:
 def arange(c: Context, node: Node) -> Expr:
     a = node.attrs
     start, stop, step = (v if isinstance(v, float) else c.dim(v) for v in (a["start"], a["stop"], a["step"]))
+    count = node.output.type.shape[0]
+    if count == 0:
+        return TORCH.empty(0, dtype=c.dtype(a["dtype"]), **c.device())
+    if isinstance(count, DimExpr) and not count.is_symbol:  # torch refuses a stop before the start
+        stop = Name("max" if not isinstance(a["step"], DimExpr) and a["step"] > 0 else "min")(start, stop)
     args: list[Any] = [start, stop] if a["start"] != 0 or a["step"] != 1 else [stop]
     args += [step] if a["step"] != 1 else []
     floats = any(isinstance(v, float) for v in (start, stop, step))
@@ -52,7 +57,7 @@ def arange(c: Context, node: Node) -> Expr:
 @rule("range")
 def range_(c: Context, node: Node) -> Expr:
     start, stop, step = (c.literal(node.operand(k)) or c.x(node.operand(k)).item() for k in ("start", "stop", "step"))
-    return TORCH.arange(start, stop, step, dtype=c.dtype(node.output.type.dtype), **c.device())
+    return c.helper("number_range")(start, stop, step, dtype=c.dtype(node.output.type.dtype), **c.device())
 
 
 @rule("eye", accepts=lambda n: "torch's eye has its ones on the main diagonal" if n.attrs["k"] else None)
@@ -72,7 +77,7 @@ def bind_dim(c: Context, node: Node) -> Expr:
 @rule("random_uniform")
 def random_uniform(c: Context, node: Node) -> Expr:
     a = node.attrs
-    drawn: Expr = TORCH.rand(*c.shape(a["shape"]), **_dtype(c, a["dtype"], "float32"), **c.device())
+    drawn: Expr = TORCH.rand(*(c.shape(a["shape"]) or [lift(())]), **_dtype(c, a["dtype"], "float32"), **c.device())
     drawn = drawn * (a["high"] - a["low"]) if a["high"] - a["low"] != 1 else drawn
     return drawn + a["low"] if a["low"] else drawn
 
@@ -80,7 +85,7 @@ def random_uniform(c: Context, node: Node) -> Expr:
 @rule("random_normal")
 def random_normal(c: Context, node: Node) -> Expr:
     a = node.attrs
-    drawn: Expr = TORCH.randn(*c.shape(a["shape"]), **_dtype(c, a["dtype"], "float32"), **c.device())
+    drawn: Expr = TORCH.randn(*(c.shape(a["shape"]) or [lift(())]), **_dtype(c, a["dtype"], "float32"), **c.device())
     drawn = drawn * a["std"] if a["std"] != 1 else drawn
     return drawn + a["mean"] if a["mean"] else drawn
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from converter.exporters.code.expr import Expr, Name, hole, lift
 from converter.exporters.outline.instances import Form
-from converter.exporters.torch.context import F, SELF, Context
+from converter.exporters.torch.context import SELF, Context, F
 from converter.exporters.torch.table import form, rule
 from ir.core import Node
 from ir.types import normalize_axes

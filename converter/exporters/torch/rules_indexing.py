@@ -95,7 +95,7 @@ def one_hot(c: Context, node: Node) -> Expr:
     axis = a["axis"] % (indices.type.rank + 1)
     place = {} if axis == indices.type.rank else {"dim": lift(axis)}
     from_end = {"from_end": lift(True)} if a["neg"] == "from_end" else {}
-    hot = c.helper("one_hot")(c.x(indices), depth, **place, **from_end)
+    hot: Expr = c.helper("one_hot")(c.x(indices), depth, **place, **from_end)
     dtype = c.dtype(a["dtype"])
     if a["dtype"].is_bool and a["on"] and not a["off"]:
         return hot
@@ -114,7 +114,8 @@ def _python_index(node: Node) -> str | None:
         return "torch's subscripts take negatives from the end and refuse what is outside"
     arrays = node.operands["arrays"]
     scalars = "int" in kinds or (len(arrays) > 1 and any(v.type.rank == 0 for v in arrays))
-    if a["rule"] == "numpy" and scalars and arrays:
+    apart = "ellipsis" in kinds and len(arrays) > 1  # one that stands for no axis separates in NumPy, not in torch
+    if a["rule"] == "numpy" and arrays and (scalars or apart):
         return "NumPy counts a number among the index arrays, torch does not"
     if any(e[0] == "slice" and (e[3] or 1) < 0 for e in a["spec"]):
         return "torch takes no negative steps"
@@ -125,9 +126,8 @@ def _subscript(c: Context, node: Node) -> tuple[Any, ...]:
     parts: list[Any] = []
     for entry in node.attrs["spec"]:
         if entry[0] == "slice":
-            bounds = [None if v is None else c.dim(v, "bound") for v in entry[1:3]]
-            step = entry[3] if len(entry) > 3 else None
-            parts.append(Slice(*bounds, None if step in (None, 1) else lift(step)))
+            start, stop = (None if v is None else c.dim(v, "bound") for v in entry[1:3])
+            parts.append(Slice(start, stop, None if entry[3] in (None, 1) else lift(entry[3])))
         elif entry[0] == "int":
             parts.append(c.dim(entry[1], "index"))
         elif entry[0] == "array":

@@ -9,7 +9,7 @@ import numpy as np
 
 from converter.exporters.code.expr import Expr, Name, hole, lift
 from converter.exporters.outline.instances import Form
-from converter.exporters.torch.context import F, SELF, TORCH, Context
+from converter.exporters.torch.context import SELF, TORCH, Context, F
 from converter.exporters.torch.spatial import back, first
 from converter.exporters.torch.table import form, rule
 from ir.core import Model, Node, Value
@@ -83,7 +83,15 @@ def batch_norm(c: Context, node: Node) -> tuple[Expr | None, ...]:
         return (result if axis == 1 else result.movedim(1, axis)), None, None
     training = lift(False) if a["frozen"] else SELF.training
     call = c.helper("batch_norm")(
-        c.x(x), mean, var, axis, training, hole(a["momentum"], "momentum"), hole(a["eps"], "eps"), lift(a["unbiased"]), **given
+        c.x(x),
+        mean,
+        var,
+        axis,
+        training,
+        hole(a["momentum"], "momentum"),
+        hole(a["eps"], "eps"),
+        lift(a["unbiased"]),
+        **given,
     )
     return c.unpack(call, [bool(v.uses) for v in node.outputs], "norm")
 
@@ -118,7 +126,10 @@ def trailing_norm_module(node: Node) -> Form | None:
     extra = {"bias": hole(bias is not None, "bias", True)} if layer else {}
     default = 1e-5 if layer else None
     ctor = Name("nn.LayerNorm" if layer else "nn.RMSNorm")(
-        hole(_shape(shape), "normalized_shape"), eps=hole(node.attrs["eps"], "eps", default), **extra, **dtype_setting(scale)
+        hole(_shape(shape), "normalized_shape"),
+        eps=hole(node.attrs["eps"], "eps", default),
+        **extra,
+        **dtype_setting(scale),
     )
     return Form(ctor, {"weight": scale} if bias is None else {"weight": scale, "bias": bias})
 
@@ -129,7 +140,9 @@ def trailing_norm(c: Context, node: Node) -> Expr:
     names = (("scale", "weight"), ("bias", "bias"))
     given: dict[str, Any] = {k: c.operand(node, o) for o, k in names if node.operands.get(o) is not None}
     function = F.layer_norm if node.op.name == "layer_norm" else F.rms_norm
-    return function(c.x(node.operand("x")), hole(shape, "normalized_shape"), **given, eps=hole(node.attrs["eps"], "eps"))
+    return function(
+        c.x(node.operand("x")), hole(shape, "normalized_shape"), **given, eps=hole(node.attrs["eps"], "eps")
+    )
 
 
 def _several_values(node: Node, groups: int) -> bool:
@@ -190,5 +203,8 @@ def lrn(c: Context, node: Node) -> Expr:
 def normalize(c: Context, node: Node) -> Expr:
     a = node.attrs
     return F.normalize(
-        c.x(node.operand("x")), p=hole(a["p"], "p", 2.0), dim=hole(a["axis"], "dim", 1), eps=hole(a["eps"], "eps", 1e-12)
+        c.x(node.operand("x")),
+        p=hole(a["p"], "p", 2.0),
+        dim=hole(a["axis"], "dim", 1),
+        eps=hole(a["eps"], "eps", 1e-12),
     )

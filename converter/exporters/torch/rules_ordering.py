@@ -47,7 +47,7 @@ def top_k(c: Context, node: Node) -> tuple[Expr | None, ...]:
     """By a stable sort: torch.topk leaves the order of equal elements open."""
     a, value = node.attrs, node.operand("x")
     axis = a["axis"] % value.type.rank
-    result = c.helper("top_k")(c.x(value), c.dim(a["k"], "k"), hole(axis, "dim"), largest=hole(a["largest"], "largest", True))
+    result = c.helper("top_k")(
+        c.x(value), c.dim(a["k"], "k"), hole(axis, "dim"), largest=hole(a["largest"], "largest", True)
+    )
     return c.unpack(result, [bool(v.uses) for v in node.outputs], "top")
-
-

@@ -6,7 +6,7 @@ from typing import Any
 
 from converter.exporters.code.expr import Expr, Name, hole, lift
 from converter.exporters.outline.instances import Form
-from converter.exporters.torch.context import F, Context
+from converter.exporters.torch.context import Context, F
 from converter.exporters.torch.spatial import back, first, pad_widths, squash, static_pads, symmetric
 from converter.exporters.torch.table import form, rule
 from ir.core import Node
@@ -60,9 +60,16 @@ def max_pool(c: Context, node: Node) -> Expr:
     window = a["window"]
     x = first(c, node, c.x(node.operand("x")))
     if _native(node) and node.operand("x").type.dtype.is_float:
-        return back(node, getattr(F, f"max_pool{len(window)}d")(x, hole(squash(window), "kernel_size"), **_max_settings(node)))
+        return back(
+            node, getattr(F, f"max_pool{len(window)}d")(x, hole(squash(window), "kernel_size"), **_max_settings(node))
+        )
     result = c.helper("max_pool")(
-        x, lift(window), lift(a["strides"]), lift(a["dilations"]), _widths(c, node, x), ceil_mode=hole(a["ceil_mode"], "ceil_mode", False)
+        x,
+        lift(window),
+        lift(a["strides"]),
+        lift(a["dilations"]),
+        _widths(c, node, x),
+        ceil_mode=hole(a["ceil_mode"], "ceil_mode", False),
     )
     return back(node, result)
 
@@ -81,6 +88,8 @@ def _widths(c: Context, node: Node, x: Expr) -> Expr:
 def _avg_native(node: Node) -> bool:
     a = node.attrs
     dilated = any(d != 1 for d in a["dilations"])
+    if node.operand("x").type.dtype.is_half and len(a["window"]) == 3:  # no CPU kernel
+        return False
     return _native(node) and not dilated and (a["divisor"] is None or len(a["window"]) > 1)
 
 
@@ -111,7 +120,9 @@ def avg_pool(c: Context, node: Node) -> Expr:
     window = a["window"]
     x = first(c, node, c.x(node.operand("x")))
     if _avg_native(node):
-        return back(node, getattr(F, f"avg_pool{len(window)}d")(x, hole(squash(window), "kernel_size"), **_avg_settings(node)))
+        return back(
+            node, getattr(F, f"avg_pool{len(window)}d")(x, hole(squash(window), "kernel_size"), **_avg_settings(node))
+        )
     dilations = a["dilations"] or (1,) * len(window)
     result = c.helper("avg_pool")(
         x, lift(window), lift(a["strides"]), lift(dilations), _widths(c, node, x),
@@ -124,9 +135,10 @@ def avg_pool(c: Context, node: Node) -> Expr:
 
 def _adaptive_accepts(node: Node) -> str | None:
     count = len(node.attrs["output_size"])
-    if not 1 <= count <= 3 or not node.operand("x").type.dtype.is_float:
-        return "torch pools floats over 1 to 3 spatial axes"
-    return None
+    dtype = node.operand("x").type.dtype
+    if not 1 <= count <= 3:
+        return "torch pools over 1 to 3 spatial axes"
+    return None if dtype.is_float or dtype.bits <= 32 else "torch pools floats, which do not hold every 64-bit integer"
 
 
 def _output_size(node: Node) -> Expr:
@@ -137,7 +149,7 @@ def _output_size(node: Node) -> Expr:
 @form("adaptive_avg_pool", "adaptive_max_pool")
 def adaptive_module(node: Node) -> Form | None:
     """`nn.AdaptiveAvgPool2d`."""
-    if not _numbered(node) or _adaptive_accepts(node):
+    if not _numbered(node) or _adaptive_accepts(node) or not node.operand("x").type.dtype.is_float:
         return None
     kind = "Avg" if node.op.name == "adaptive_avg_pool" else "Max"
     ctor = Name(f"nn.Adaptive{kind}Pool{len(node.attrs['output_size'])}d")(_output_size(node))
@@ -147,6 +159,7 @@ def adaptive_module(node: Node) -> Form | None:
 @rule("adaptive_avg_pool", "adaptive_max_pool", accepts=_adaptive_accepts)
 def adaptive(c: Context, node: Node) -> Expr:
     function = getattr(F, f"{node.op.name}{len(node.attrs['output_size'])}d")
-    return back(node, function(first(c, node, c.x(node.operand("x"))), _output_size(node)))
-
-
+    x, dtype = first(c, node, c.x(node.operand("x"))), node.operand("x").type.dtype
+    if not dtype.is_float:
+        return back(node, function(x.double(), _output_size(node)).to(c.dtype(dtype)))
+    return back(node, function(x, _output_size(node)))

@@ -81,7 +81,12 @@ def _states(c: Context, node: Node) -> Expr | None:
     cell = c.operand(node, "initial_c")
     if h is None and cell is None:
         return None
-    return Tup((_zeros(c, node, node.outputs[1]) if h is None else h, _zeros(c, node, node.outputs[2]) if cell is None else cell))
+    return Tup(
+        (
+            _zeros(c, node, node.outputs[1]) if h is None else h,
+            _zeros(c, node, node.outputs[2]) if cell is None else cell,
+        )
+    )
 
 
 def _zeros(c: Context, node: Node, like: Value) -> Expr:
@@ -110,7 +115,8 @@ def _outputs(c: Context, node: Node, result: Expr) -> tuple[Expr | None, ...]:
 def recurrent(c: Context, node: Node) -> tuple[Expr | None, ...]:
     a = node.attrs
     function = {"lstm": "lstm", "gru": "gru", "rnn": f"rnn_{a.get('nonlinearity')}"}[node.op.name]
-    states = [_zeros(c, node, v) if node.operands[k] is None else c.x(node.operand(k)) for k, v in zip(("initial_h", "initial_c"), node.outputs[1:])]
+    given = zip(("initial_h", "initial_c"), node.outputs[1:])
+    states = [_zeros(c, node, v) if node.operands[k] is None else c.x(node.operand(k)) for k, v in given]
     hx: Expr = Tup(tuple(states)) if node.op.name == "lstm" else states[0]
     drop = 0.0 if a["frozen"] else a["dropout"]
     call = getattr(TORCH, function)(
@@ -123,5 +129,3 @@ def recurrent(c: Context, node: Node) -> tuple[Expr | None, ...]:
     if a["direction"] == "reverse" and parts[0] is not None:
         return parts[0].flip(_time_axis(node)), *parts[1:]
     return parts
-
-

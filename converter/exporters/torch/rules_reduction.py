@@ -22,7 +22,7 @@ def axes_of(node: Node) -> tuple[int, ...] | None:
 
 def _settings(node: Node, axes: tuple[int, ...]) -> tuple[list[Expr], dict[str, Expr]]:
     where: Any = axes[0] if len(axes) == 1 else axes
-    keep = {"keepdim": hole(True, "keepdim")} if node.attrs["keepdims"] else {}
+    keep: dict[str, Expr] = {"keepdim": hole(True, "keepdim")} if node.attrs["keepdims"] else {}
     return [hole(where, "dim")], keep
 
 

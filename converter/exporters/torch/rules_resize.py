@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from converter.exporters.code.expr import Expr, hole, lift
-from converter.exporters.torch.context import F, Context
+from converter.exporters.torch.context import Context, F
 from converter.exporters.torch.spatial import back, first
 from converter.exporters.torch.table import rule
 from ir.core import Node

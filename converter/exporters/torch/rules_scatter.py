@@ -25,7 +25,12 @@ def scatter_elements(c: Context, node: Node) -> Expr:
         own = {} if a["include_self"] else {"include_self": lift(False)}
         return x.scatter_reduce(axis, index, updates, reduce=lift(_REDUCE[a["reduction"]]), **own)
     return c.helper("scatter_elements")(
-        c.x(data), c.x(node.operand("indices")), c.x(node.operand("updates")), axis, **_reduction(node), **index_settings(node)
+        c.x(data),
+        c.x(node.operand("indices")),
+        c.x(node.operand("updates")),
+        axis,
+        **_reduction(node),
+        **index_settings(node),
     )
 
 
@@ -40,7 +45,11 @@ def _reduction(node: Node) -> dict[str, Expr]:
 @rule("scatter_nd")
 def scatter_nd(c: Context, node: Node) -> Expr:
     return c.helper("scatter_nd")(
-        c.x(node.operand("data")), c.x(node.operand("indices")), c.x(node.operand("updates")), **_reduction(node), **index_settings(node)
+        c.x(node.operand("data")),
+        c.x(node.operand("indices")),
+        c.x(node.operand("updates")),
+        **_reduction(node),
+        **index_settings(node),
     )
 
 
@@ -61,5 +70,9 @@ def segment_reduce(c: Context, node: Node) -> Expr:
     if a["empty"] == "zero":
         settings["zero"] = lift(True)
     return c.helper("segment_reduce")(
-        c.x(node.operand("data")), c.x(node.operand("ids")), c.dim(a["num_segments"], "segments"), lift(_REDUCE[a["reduction"]]), **settings
+        c.x(node.operand("data")),
+        c.x(node.operand("ids")),
+        c.dim(a["num_segments"], "segments"),
+        lift(_REDUCE[a["reduction"]]),
+        **settings,
     )

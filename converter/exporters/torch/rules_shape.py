@@ -7,7 +7,7 @@ from typing import Any
 
 from converter.exporters.code.expr import Expr, Lit, Name, hole, lift
 from converter.exporters.outline.instances import Form
-from converter.exporters.torch.context import F, TORCH, Context
+from converter.exporters.torch.context import TORCH, Context, F
 from converter.exporters.torch.table import form, rule
 from ir.core import Node
 from ir.types import Dim, DimExpr, normalize_axes, numel
@@ -30,7 +30,9 @@ def flatten(c: Context, node: Node) -> Expr:
     rank = node.operand("x").type.rank
     if rank == 0:
         return x.reshape(1)
-    return x.flatten(hole(a["start"], "start_dim"), *([] if a["end"] in (-1, rank - 1) else [hole(a["end"], "end_dim")]))
+    return x.flatten(
+        hole(a["start"], "start_dim"), *([] if a["end"] in (-1, rank - 1) else [hole(a["end"], "end_dim")])
+    )
 
 
 @rule("reshape")
@@ -68,7 +70,12 @@ def _split_axis(old: Sequence[Dim], new: Sequence[Dim]) -> tuple[int, tuple[int,
     for axis in range(len(old)):
         sizes = tuple(new[axis : axis + count])
         same = tuple(old[:axis]) == tuple(new[:axis]) and tuple(old[axis + 1 :]) == tuple(new[axis + count :])
-        if same and isinstance(old[axis], int) and all(isinstance(d, int) for d in sizes) and numel(sizes) == old[axis] != 0:
+        if (
+            same
+            and isinstance(old[axis], int)
+            and all(isinstance(d, int) for d in sizes)
+            and numel(sizes) == old[axis] != 0
+        ):
             return (axis if axis + 1 < len(old) else -1), sizes  # type: ignore[return-value]
     return None
 
@@ -133,13 +140,17 @@ def split(c: Context, node: Node) -> tuple[Expr | None, ...]:
     if len(sizes) == 1:
         return (x,)
     even = len(set(sizes)) == 1 and isinstance(sizes[0], int) and sizes[0] > 0
-    pieces = x.chunk(hole(len(sizes), "chunks"), dim=axis) if even else x.split(lift([c.dim(d, "size") for d in sizes]), dim=axis)
+    pieces = (
+        x.chunk(hole(len(sizes), "chunks"), dim=axis)
+        if even
+        else x.split(lift([c.dim(d, "size") for d in sizes]), dim=axis)
+    )
     return c.unpack(pieces, [bool(v.uses) for v in node.outputs])
 
 
 @rule("tile")
 def tile(c: Context, node: Node) -> Expr:
-    return c.x(node.operand("x")).repeat(*c.shape(node.attrs["repeats"]))
+    return c.x(node.operand("x")).repeat(*(c.shape(node.attrs["repeats"]) or [lift(())]))
 
 
 @rule("flip")

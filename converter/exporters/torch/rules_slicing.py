@@ -84,7 +84,13 @@ def select(c: Context, node: Node) -> Expr:
 @rule("select_update")
 def select_update(c: Context, node: Node) -> Expr:
     a = node.attrs
-    return c.x(node.operand("x")).select_scatter(c.x(node.operand("update")), lift(a["axis"]), c.dim(a["index"], "index"))
+    return c.x(node.operand("x")).select_scatter(
+        c.x(node.operand("update")), lift(a["axis"]), c.dim(a["index"], "index")
+    )
+
+
+def _block(node: Node) -> dict[str, Expr]:
+    return {"clip": lift(node.attrs["bounds"] == "clip"), "from_end": lift(node.attrs["neg"] == "from_end")}
 
 
 @rule("dynamic_slice")
@@ -92,12 +98,11 @@ def dynamic_slice(c: Context, node: Node) -> Expr:
     a = node.attrs
     starts = [c.x(v) for v in node.operands["starts"]]
     sizes = [c.dim(d, "size") for d in a["sizes"]]
-    return c.helper("take_block")(c.x(node.operand("x")), starts, sizes, clip=lift(a["bounds"] == "clip"), from_end=lift(a["neg"] == "from_end"))
+    return c.helper("take_block")(c.x(node.operand("x")), starts, sizes, **_block(node))
 
 
 @rule("dynamic_update_slice")
 def dynamic_update_slice(c: Context, node: Node) -> Expr:
-    a = node.attrs
     starts = [c.x(v) for v in node.operands["starts"]]
     update = c.x(node.operand("update"))
-    return c.helper("write_block")(c.x(node.operand("x")), update, starts, clip=lift(a["bounds"] == "clip"), from_end=lift(a["neg"] == "from_end"))
+    return c.helper("write_block")(c.x(node.operand("x")), update, starts, **_block(node))

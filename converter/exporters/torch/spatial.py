@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from converter.exporters.code.expr import Expr, lift
-from converter.exporters.torch.context import F, Context
+from converter.exporters.torch.context import Context, F
 from ir.core import Node
 from ir.ops.axes import DimPairs, explicit_padding, spatial_sizes
 from ir.types import DimExpr

@@ -8,7 +8,20 @@ import re
 from converter.exporters.code.names import Namespace
 from ir.core import Model
 
-_OWNED = {"forward", "training", "train", "eval", "parameters", "buffers", "modules", "children", "float", "half", "to", "type"}
+_OWNED = {
+    "forward",
+    "training",
+    "train",
+    "eval",
+    "parameters",
+    "buffers",
+    "modules",
+    "children",
+    "float",
+    "half",
+    "to",
+    "type",
+}
 
 
 def normalise(model: Model) -> dict[str, str]:
@@ -47,6 +60,8 @@ def _valid(name: str) -> str:
     """`onnx::Conv_12` -> `onnx_Conv_12`; dots that separate valid parts stay."""
     parts = [re.sub(r"\W+", "_", p).strip("_") for p in name.replace("/", ".").split(".")]
     parts = [p for p in parts if p]
-    fixed = [f"{p}_" if keyword.iskeyword(p) or (p in _OWNED and i == len(parts) - 1) else p for i, p in enumerate(parts)]
+    fixed = [
+        f"{p}_" if keyword.iskeyword(p) or (p in _OWNED and i == len(parts) - 1) else p for i, p in enumerate(parts)
+    ]
     fixed = [p if p.isidentifier() or (p.isdigit() and i < len(fixed) - 1) else f"w{p}" for i, p in enumerate(fixed)]
     return ".".join(fixed) or "weight"

@@ -46,6 +46,16 @@ def check(op, sample, folder: Path, dynamic) -> None:
         assert actual[key].dtype == want.dtype and actual[key].shape == want.shape
         if op.name.startswith("random_") or op.name == "bernoulli":
             continue
+        if op.name in ("gelu", "hard_swish"):  # torch's kernels overflow near the largest numbers, and lose gelu's tail
+            keep = ~(np.abs(arrays["x"].astype(np.float64)) > 1e30)
+            actual[key], want = actual[key][keep], want[keep]
+            np.testing.assert_allclose(
+                actual[key].astype(np.float64),
+                want.astype(np.float64),
+                1e-2 if value.type.dtype.is_half else 1e-5,
+                1e-6,
+            )
+            continue
         if op.name == "cast" and want.dtype.kind in "iu":
             keep = _castable(arrays["x"], want.dtype)
             actual[key], want = actual[key][keep], want[keep]
