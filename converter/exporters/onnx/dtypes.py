@@ -17,7 +17,8 @@ def onnx_type(dtype: DType) -> int:
     """The TensorProto.DataType of an IR dtype."""
     from onnx import TensorProto
 
-    short = {"float32": "FLOAT", "float64": "DOUBLE"}.get(dtype.name, dtype.name.upper())
+    name = dtype.name.replace("float8_", "float8")
+    short = {"float32": "FLOAT", "float64": "DOUBLE"}.get(name, name.upper())
     return int(getattr(TensorProto, short))
 
 

@@ -15,14 +15,13 @@ WIDENED = {"norm", "activation", "reduction", "resize", "pool"}
 """Families that compute half floats in float32 when they are taken apart, so that a result is rounded once."""
 
 
-class OpsetTooOld(NotImplementedError):
-    """An expansion or rule that needs a newer opset."""
-
-
 def lower(model: Model, opset: int) -> Model:
     """A copy of `model` in which a rule applies to every node; raises ConversionError listing all that has none."""
     lowered = copy_model(model)
-    refused: list[Unsupported] = []
+    refused = [
+        Unsupported(f"weight {w.name}", "ONNX Runtime has no complex numbers")
+        for w in model.weights.values() if w.type.dtype.is_complex
+    ]  # fmt: skip
     _graph(lowered.graph, opset, refused)
     raise_refused(refused)
     return lowered

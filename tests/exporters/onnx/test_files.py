@@ -19,7 +19,7 @@ from ir.core import Branch, Builder, Leaf, Model, Origin, Parameter, Scope, Sign
 from ir.core.signature import to_json
 from ir.data import Array, Weight
 from ir.eval import Evaluator
-from ir.types import symbol, tensor_type
+from ir.types import DType, dtypes, symbol, tensor_type
 
 X = np.linspace(-1, 1, 12, dtype=np.float32).reshape(3, 4)
 
@@ -200,6 +200,25 @@ def test_batch_norm_statistics_are_no_outputs(tmp_path: Path) -> None:
     proto = load(written(model, tmp_path))
     assert [o.name for o in proto.graph.output] == ["y"] and len(proto.graph.input) == 1
     assert any("inference form" in note for note in model.notes)
+
+
+@pytest.mark.parametrize("kind", [d for d in dtypes.ALL if not d.is_complex], ids=str)
+def test_weights_of_every_type(tmp_path: Path, kind: DType) -> None:
+    """An odd number of elements: two 4-bit ones share a byte."""
+    values = np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]]).astype(kind.numpy)
+    model = identity_model("x", ("y",))
+    model.add_weight(Weight("w", Array(values)))
+    (tensor,) = load(written(model, tmp_path)).graph.initializer
+    found = onnx.numpy_helper.to_array(tensor)
+    np.testing.assert_array_equal(found.astype(np.float32), values.astype(np.float32))
+    assert found.shape == (3, 3) and found.dtype == kind.numpy
+
+
+def test_complex_weights_are_refused(tmp_path: Path) -> None:
+    model = identity_model("x", ("y",))
+    model.add_weight(Weight("w", Array(np.ones(2, np.complex64))))
+    with pytest.raises(ConversionError, match="weight w: ONNX Runtime has no complex numbers"):
+        write(model, tmp_path / "m.onnx")
 
 
 def test_linear_reads_the_weight_as_it_lies(tmp_path: Path) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
 import ir.ops
 from converter.errors import ConversionError
 from converter.importers.onnx import load as read
+from converter.runtimes.onnxruntime import OnnxRunner
+from ir.core import Model
 from ir.eval import Evaluator
 from ir.eval.evaluator import EvaluationError
 from ir.types import dtypes
@@ -55,3 +60,34 @@ def test_half_weights_survive() -> None:
         model, _ = model_of(op, sample)
         again = Evaluator("exact").run(read(exported(model, 20)), {})
         np.testing.assert_array_equal(again["output"].view(np.uint16), np.asarray(sample.attrs["value"]).view(np.uint16))
+
+
+@pytest.mark.parametrize("name", ["resnet50", "bert", "llama", "lstm_classifier"])
+def test_zoo_keeps_weights_and_structure(name: str, tmp_path: Path) -> None:
+    """torch -> ONNX -> IR: the same weights by name, kind and tie, the same signature and modules, the same numbers."""
+    import converter
+    from converter.exporters.onnx import write
+    from fixtures.zoo.registry import build
+
+    zoo = build(name)
+    specs = {s.name: str(s) for s in zoo.specs}
+    model = converter.load(zoo.module, inputs=specs if zoo.by_keyword else tuple(specs.values()))
+    path = tmp_path / "m.onnx"
+    write(model, path)
+    again = read(path)
+    assert again.signature == model.signature
+
+    def records(m: Model) -> dict[str, tuple[Any, ...]]:
+        return {k: (w.type, w.kind, w.trainable, w.aliases) for k, w in m.weights.items()}
+
+    assert records(again) == records(model)
+    assert {n.origin.path for n in again.nodes()} <= {n.origin.path for n in model.nodes()} | {()}
+    runner = OnnxRunner(path)
+    for batch, length in ((2, 7), (3, 5), (1, 9)):
+        made = zoo.make_inputs(batch, length, 0)
+        arrays = [t.numpy() for t in (made.values() if isinstance(made, dict) else made)]
+        feed = dict(zip(model.input_types, arrays, strict=True))
+        wanted = Evaluator().run(model, feed)
+        for got in (runner(feed), Evaluator().run(again, feed)):
+            for key, value in wanted.items():
+                np.testing.assert_allclose(got[key], value, atol=1e-5 * np.abs(value).max())
