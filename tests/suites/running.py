@@ -1,0 +1,183 @@
+"""One case: converted by library calls, run elsewhere, compared. And many cases, on several processes."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import select
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+
+import converter
+from converter import ConversionError
+from converter.importers.onnx.tensors import read_tensor
+from converter.runtimes.arrays import load_arrays, save_arrays
+from ir.core import Model
+from ir.eval import EvaluationError, Evaluator
+from tests.suites.cases import Case, with_known_sizes
+from tests.suites.compare import difference
+
+TARGETS = ("onnx", "torch", "ir")
+VERDICTS = ("passed", "refused", "wrong", "crashed")
+ROOT = Path(__file__).resolve().parents[2]
+SECONDS = 300
+"""How long one case may run before it counts as crashed."""
+OPSET = 20
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`verdict` is one of VERDICTS; `op` and `detail` say what was refused, or what went wrong. `sizes` tells that the
+    case passed only with every input but its first known at conversion."""
+
+    label: str
+    category: str
+    verdict: str
+    op: str = ""
+    detail: str = ""
+    sizes: bool = False
+
+
+class WorkerFailed(Exception):
+    """The converted model could not be run; the message is its own."""
+
+
+class Worker:
+    """The process in which converted models of one target run."""
+
+    def __init__(self, to: str) -> None:
+        own = Path(__file__).with_name("worker.py")
+        last = ROOT / "converter/runtimes/torch_worker.py" if to == "torch" else ROOT
+        command = [sys.executable, "-I", str(own), to, str(last)]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+
+    def run(self, artefact: Path, inputs: dict[str, np.ndarray], folder: Path) -> dict[str, np.ndarray]:
+        """Outputs by name; raises WorkerFailed."""
+        sent, received = folder / "in.npz", folder / "out.npz"
+        save_arrays(sent, inputs)
+        request = {"artefact": str(artefact), "inputs": str(sent), "outputs": str(received)}
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.process.stdin.write(json.dumps(request) + "\n")
+        self.process.stdin.flush()
+        if not select.select([self.process.stdout], [], [], SECONDS)[0]:
+            self.process.kill()
+            raise WorkerFailed(f"no answer in {SECONDS} s")
+        answer = json.loads(self.process.stdout.readline() or '{"error": "the process ended"}')
+        if "error" in answer:
+            raise WorkerFailed(answer["error"])
+        return load_arrays(received)
+
+    @property
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
+
+_WORKERS: dict[str, Worker] = {}
+
+
+def worker(to: str) -> Worker:
+    """This process's worker, started when needed."""
+    if to not in _WORKERS or not _WORKERS[to].alive:
+        _WORKERS[to] = Worker(to)
+    return _WORKERS[to]
+
+
+def run_case(case: Case, to: str) -> Outcome:
+    """Convert and compare; a case refused as it is gets a second try with its sizes known."""
+    outcome = _attempt(case, case.model, to)
+    if outcome.verdict != "refused" or len(case.data) != 1 or len(case.data[0][0]) < 2:
+        return outcome
+    again = _attempt(case, with_known_sizes(case), to)
+    if again.verdict == "refused":
+        return outcome
+    return Outcome(case.label, case.category, again.verdict, again.op, again.detail, sizes=True)
+
+
+def _attempt(case: Case, model: onnx.ModelProto, to: str) -> Outcome:
+    with tempfile.TemporaryDirectory(prefix="suite-") as name:
+        try:
+            problem = _compare(case, model, to, Path(name))
+        except ConversionError as error:
+            first = error.unsupported[0] if error.unsupported else None
+            reason = (first.op, first.reason) if first else (type(error).__name__, error.message)
+            return Outcome(case.label, case.category, "refused", *reason)
+        except (WorkerFailed, EvaluationError) as error:
+            return Outcome(case.label, case.category, "crashed", detail=str(error))
+        except Exception as error:  # noqa: BLE001 - whatever the converter raises beside its own errors is a crash
+            return Outcome(case.label, case.category, "crashed", detail=f"converter: {type(error).__name__}: {error}")
+    return Outcome(case.label, case.category, "wrong" if problem else "passed", detail=problem)
+
+
+def _compare(case: Case, model: onnx.ModelProto, to: str, folder: Path) -> str:
+    """Convert, run every data set, and say what differs."""
+    stored = {t.name for t in model.graph.initializer}
+    artefact: Path | Model
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        read = converter.load(model, framework="onnx") if to == "ir" else None
+        if read is None:
+            target = folder / ("model.onnx" if to == "onnx" else "model")
+            artefact = converter.convert(model, to, target, framework="onnx", verify=False).path
+        else:
+            artefact = read
+    for inputs, expected in case.data:
+        first = [i.name for i in case.model.graph.input if i.name not in {t.name for t in case.model.graph.initializer}]
+        given = {n: as_array(v) for n, v in zip(first, inputs) if n not in stored}
+        found = list(_run(artefact, to, given, folder).values())
+        if len(found) != len(expected):
+            return f"{len(found)} outputs instead of {len(expected)}"
+        for i, (got, want) in enumerate(zip(found, expected)):
+            if problem := difference(got, as_array(want), case.rtol, case.atol):
+                return f"output {i}: {problem}"
+    return ""
+
+
+def _run(artefact: Path | Model, to: str, inputs: dict[str, np.ndarray], folder: Path) -> dict[str, np.ndarray]:
+    if isinstance(artefact, Model):
+        names = [v.name for v in artefact.graph.inputs]
+        return Evaluator("exact").run(artefact, dict(zip(names, inputs.values(), strict=True)))
+    return worker(to).run(artefact, _named(artefact, to, inputs), folder)
+
+
+def _named(artefact: Path, to: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Inputs under the names the artefact has for them, in order."""
+    if to == "torch":
+        names = list(json.loads((artefact / "metadata.json").read_text())["inputs"])
+    else:
+        names = [i.name for i in onnx.load(artefact, load_external_data=False).graph.input]
+    return dict(zip(names, inputs.values(), strict=True))
+
+
+def as_array(value: Any) -> np.ndarray:
+    """A data set's entry: an array, or a TensorProto of a narrow type."""
+    return read_tensor(value, None).numpy() if isinstance(value, onnx.TensorProto) else np.asarray(value)
+
+
+_CASES: dict[str, Case] = {}
+_TO = ""
+
+
+def _job(label: str) -> Outcome:
+    return run_case(_CASES[label], _TO)
+
+
+def run_cases(cases: Sequence[Case], to: str, jobs: int = 1) -> Iterator[Outcome]:
+    """Outcomes in the order of the cases."""
+    global _CASES, _TO
+    _CASES, _TO = {c.label: c for c in cases}, to
+    if jobs == 1:
+        yield from map(_job, _CASES)
+        return
+    with multiprocessing.get_context("fork").Pool(jobs) as pool:
+        yield from pool.imap(_job, _CASES, chunksize=4)
