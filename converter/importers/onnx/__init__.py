@@ -53,6 +53,7 @@ def load(source: Any, inputs: Any = None, *, options: ImportOptions | None = Non
         model.graph.set_outputs(_output(importer, frame, o.name) for o in graph.output if o.name not in nexts)
         _restore_state(importer, frame)
     importer.assume(assumptions)
+    _keep_unread(importer, frame)
     _finish(importer)
     return model
 
@@ -92,6 +93,20 @@ def _restore_state(importer: GraphImporter, frame: Frame) -> None:
             continue
         if weight.name not in importer.model.state:
             importer.model.set_state(weight.name, _output(importer, frame, output))
+
+
+def _keep_unread(importer: GraphImporter, frame: Frame) -> None:
+    """Weights that no node reads (counters, position ids) are part of a model of our own all the same; all weights
+    keep the file's order."""
+    if not importer.recorded_file.ours:
+        return
+    order = []
+    for tensor in importer.source.model.graph.initializer:
+        ref = frame.names.get(tensor.name)
+        if ref is not None and ref.stored is not None and ref.stored.record is not None:
+            order.append(importer.value(ref, frame).name)
+    weights = importer.model.weights
+    importer.model.weights = {name: weights[name] for name in dict.fromkeys([*order, *weights]) if name in weights}
 
 
 def _finish(importer: GraphImporter) -> None:
