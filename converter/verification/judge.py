@@ -16,14 +16,13 @@ from ir.types import DType
 
 
 @dataclass
-class Sample:
-    """One case with what every party made of it."""
+class Expected:
+    """One case with what the evaluators and the source made of it, by output name."""
 
     inputs: Case
     reference: dict[str, np.ndarray]
     exact: dict[str, np.ndarray]
     source: dict[str, np.ndarray]
-    converted: dict[str, np.ndarray]
     undecided: dict[str, np.ndarray] = field(default_factory=dict)
 
     def compare(self, name: str, values: Mapping[str, np.ndarray]) -> Difference:
@@ -35,16 +34,25 @@ class Sample:
         return difference(actual, expected)
 
 
+@dataclass
+class Sample:
+    """One case with what the converted model made of it."""
+
+    expected: Expected
+    converted: dict[str, np.ndarray]
+
+
 def judge(
     name: str, dtype: DType, samples: list[Sample], rtol: float | None = None, atol: float | None = None
 ) -> OutputResult:
     """The verdict on one output over all samples."""
     result = OutputResult(name, str(dtype))
-    scale = max((difference(s.reference[name], s.reference[name]).scale for s in samples), default=0.0)
-    converted = [s.compare(name, s.converted) for s in samples]
-    sourced = [s.compare(name, s.source) for s in samples]
-    exact = [s.compare(name, s.exact) for s in samples]
-    result.scale, result.elements = scale, sum(s.reference[name].size for s in samples)
+    known = [s.expected for s in samples]
+    scale = max((difference(e.reference[name], e.reference[name]).scale for e in known), default=0.0)
+    converted = [s.expected.compare(name, s.converted) for s in samples]
+    sourced = [e.compare(name, e.source) for e in known]
+    exact = [e.compare(name, e.exact) for e in known]
+    result.scale, result.elements = scale, sum(e.reference[name].size for e in known)
     result.error, result.source_error, result.exact_error = (
         max((d.max_abs for d in ds), default=0.0) for ds in (converted, sourced, exact)
     )
@@ -52,7 +60,7 @@ def judge(
     if wrong:
         result.verdict, result.reason = "mismatch", f"dtype {', '.join(wrong)} instead of {dtype}"
         return result
-    result.undecided = sum(int(s.undecided[name].sum()) for s in samples if name in s.undecided)
+    result.undecided = sum(int(e.undecided[name].sum()) for e in known if name in e.undecided)
     if rtol is not None or atol is not None:
         _judge_by_tolerance(result, converted, (atol or 0.0) + (rtol or 0.0) * scale)
     elif dtype.is_float or dtype.is_complex:

@@ -29,8 +29,8 @@ def _write_samples(path: Path, verification: Verification) -> None:
     arrays: dict[str, np.ndarray] = {}
     size = 0
     for k, sample in enumerate(verification.samples):
-        found = {f"input.{k}.{n}": a for n, a in sample.inputs.items()}
-        found |= {f"output.{k}.{n}": sample.reference[n].astype(a.dtype) for n, a in sample.converted.items()}
+        found = {f"input.{k}.{n}": a for n, a in sample.expected.inputs.items()}
+        found |= {f"output.{k}.{n}": sample.expected.reference[n].astype(a.dtype) for n, a in sample.converted.items()}
         size += sum(a.nbytes for a in found.values())
         if k and size > SAMPLE_BYTES:
             break

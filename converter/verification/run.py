@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from converter.errors import UsageError
 from converter.runtimes import Runner, source_runner
 from converter.runtimes.base import RuntimeFailure
 from converter.sources import Source
 from converter.verification.inputs import Case, evaluated_cases
-from converter.verification.judge import Sample, judge
+from converter.verification.judge import Expected, Sample, judge
 from converter.verification.report import OutputResult, VerificationReport
 from converter.verification.sensitivity import has_decisions, undecided
 from ir.core import Model
@@ -20,6 +21,16 @@ from ir.eval import Evaluator
 
 CASES = 5
 """One run is no floor: the source's error varies by a factor of eight between inputs."""
+
+
+@dataclass
+class Baseline:
+    """The source's side of a verification: cases with reference, exact and source results. Serves many targets."""
+
+    model: Model
+    framework: str
+    seed: int
+    expected: list[Expected]
 
 
 @dataclass
@@ -46,42 +57,62 @@ def verify_models(
     `model` is the source as imported, before any pass, so that a wrong pass shows. Raises RuntimeFailure when the
     source itself cannot run; a converted model that cannot run is a mismatch.
     """
-    report = VerificationReport(source=source.framework, converted=converted.name, seed=seed)
-    verification = Verification(report)
-    names = model.signature.output_names
     problem = _signature_problem(converted, model)
     if problem:
-        report.outputs = [OutputResult(n, str(model.output_types[n].dtype), "mismatch", reason=problem) for n in names]
-        return verification
+        return Verification(_failed(Baseline(model, source.framework, seed, []), converted, problem))
+    return verify_against(measure(source, model, inputs, seed=seed, cases=cases), converted, rtol=rtol, atol=atol)
+
+
+def measure(source: Source, model: Model, inputs: Any = None, *, seed: int = 0, cases: int = CASES) -> Baseline:
+    """Draw the cases and run source and both evaluators on them. Raises RuntimeFailure when the source cannot run."""
     native = source_runner(source, model)
     try:
-        for case, exact in evaluated_cases(model, inputs, seed, cases):
-            report.cases.append({name: f"{a.dtype}{list(a.shape)}" for name, a in case.items()})
-            try:
-                got = converted(case)
-            except RuntimeFailure as error:
-                report.outputs = [
-                    OutputResult(n, str(model.output_types[n].dtype), "mismatch", reason=error.message) for n in names
-                ]
-                return verification
-            verification.samples.append(_sample(model, case, exact, native(case), got, seed))
+        drawn = evaluated_cases(model, inputs, seed, cases)
+        expected = [_expected(model, case, exact, native(case), seed) for case, exact in drawn]
     finally:
         native.close()
+    return Baseline(model, source.framework, seed, expected)
+
+
+def verify_against(baseline: Baseline, converted: Runner, *, rtol: Any = None, atol: Any = None) -> Verification:
+    """Run `converted` on the cases of a baseline and judge each output."""
+    model = baseline.model
+    problem = _signature_problem(converted, model)
+    if problem:
+        return Verification(_failed(baseline, converted, problem))
+    samples = []
+    for expected in baseline.expected:
+        try:
+            samples.append(Sample(expected, converted(expected.inputs)))
+        except (RuntimeFailure, UsageError) as error:
+            return Verification(_failed(baseline, converted, error.message), samples)
+    report = _report(baseline, converted)
     random = random_outputs(model)
-    for name in names:
+    for name, declared in model.output_types.items():
         if name in random:
             report.not_compared.append(name)
         else:
-            report.outputs.append(
-                judge(name, model.output_types[name].dtype, verification.samples, _pick(rtol, name), _pick(atol, name))
-            )
-    return verification
+            report.outputs.append(judge(name, declared.dtype, samples, _pick(rtol, name), _pick(atol, name)))
+    return Verification(report, samples)
 
 
-def _sample(model: Model, case: Case, exact: Case, source: Case, converted: Case, seed: int) -> Sample:
+def _report(baseline: Baseline, converted: Runner) -> VerificationReport:
+    shapes = [{n: f"{a.dtype}{list(a.shape)}" for n, a in e.inputs.items()} for e in baseline.expected]
+    return VerificationReport(baseline.framework, converted.name, cases=shapes, seed=baseline.seed)
+
+
+def _failed(baseline: Baseline, converted: Runner, reason: str) -> VerificationReport:
+    """A report in which every output mismatches for the same reason."""
+    report = _report(baseline, converted)
+    for name, declared in baseline.model.output_types.items():
+        report.outputs.append(OutputResult(name, str(declared.dtype), "mismatch", reason=reason))
+    return report
+
+
+def _expected(model: Model, case: Case, exact: Case, source: Case, seed: int) -> Expected:
     reference = {n: _overflowed(a, exact[n]) for n, a in Evaluator().run(model, case).items()}
     masks = undecided(model, case, reference, exact, seed) if has_decisions(model) else {}
-    return Sample(case, reference, exact, source, converted, masks)
+    return Expected(case, reference, exact, source, masks)
 
 
 def _overflowed(reference: np.ndarray, exact: np.ndarray) -> np.ndarray:

@@ -160,5 +160,7 @@ FAULTS = (
     Fault("llama", "not causal", attribute("attention", causal=False)),
     Fault("llama", "wrong scale", attribute("attention", scale=0.3)),
     Fault("llama", "rotation the other way", bypassed("neg", "x")),
-    Fault("llama", "heads grouped the other way", weight("k_proj.weight", lambda w: np.concatenate(np.split(w, 2)[::-1]))),
+    Fault(
+        "llama", "heads grouped the other way", weight("k_proj.weight", lambda w: np.concatenate(np.split(w, 2)[::-1]))
+    ),
 )

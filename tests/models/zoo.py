@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import tempfile
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import Any
 import converter
 import fixtures.zoo
 from converter.api import Conversion
+from converter.runtimes import open_runner
 from converter.sources import Source, open_source
+from converter.verification import Baseline, VerificationReport, measure, verify_against
 from fixtures.zoo import ZooModel
 from ir.core import Model
 
@@ -37,3 +40,15 @@ def converted(name: str, to: str, size: str = "small", **options: Any) -> Conver
     model = zoo(name, size)
     path = Path(FOLDER.name) / f"{name}_{size}_{to}{'.onnx' if to == 'onnx' else ''}"
     return converter.convert(model.module, to, path, model.spec_strings, verify=False, **options)
+
+
+@functools.cache
+def baseline(name: str, size: str = "small", seed: int = 0) -> Baseline:
+    """The source's side of a verification, measured once for all targets."""
+    return measure(*imported(name, size), seed=seed)
+
+
+def verified(name: str, size: str, path: Path) -> VerificationReport:
+    """The report on a converted zoo model."""
+    with contextlib.closing(open_runner(path)) as runner:
+        return verify_against(baseline(name, size), runner).report
