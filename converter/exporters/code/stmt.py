@@ -143,12 +143,18 @@ def _target_reads(target: Expr) -> Iterator[Expr]:
 
 
 def targets(stmt: Stmt) -> Iterator[Var]:
-    """The variables a statement assigns itself."""
+    """The variables a statement assigns itself, those of nested tuples included."""
     from converter.exporters.code.expr import Tup
 
-    target = stmt.target if isinstance(stmt, (Assign, For)) else None
-    items = target.items if isinstance(target, Tup) else (target,)
-    yield from (t for t in items if isinstance(t, Var))
+    def inside(target: Expr | None) -> Iterator[Var]:
+        if isinstance(target, Var):
+            yield target
+        elif isinstance(target, Tup):
+            for item in target.items:
+                yield from inside(item)
+
+    if isinstance(stmt, (Assign, For)):
+        yield from inside(stmt.target)
 
 
 def walk_statements(body: Iterable[Stmt]) -> Iterator[Stmt]:
