@@ -84,7 +84,8 @@ class Printer:
 
     def _attr(self, expr: Attr) -> str:
         text = self._at(expr.value, _ATOM)
-        return f"({text}).{expr.attr}" if isinstance(expr.value, Lit) else f"{text}.{expr.attr}"
+        bare = isinstance(expr.value, Lit) and not text.startswith("(")  # 1.real is no Python
+        return f"({text}).{expr.attr}" if bare else f"{text}.{expr.attr}"
 
     def _binary(self, expr: Binary) -> str:
         level = _PRECEDENCE[expr.op]

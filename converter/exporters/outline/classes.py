@@ -187,7 +187,9 @@ class _Sharing:
         params = [s.Param("self")]
         params += [s.Param(p.name, p.annotation, p.default) for p in self.parameters]
         body = constructor_body(init, children, self.in_forward)
-        members: list[s.Stmt] = [s.FunctionDef("__init__", params, body, "None"), *methods]
+        needed = len(body) > 1 or len(params) > 1 or not methods or any(c.attr.isdigit() for c in children)
+        init_method: list[s.Stmt] = [s.FunctionDef("__init__", params, body, "None")] if needed else []
+        members: list[s.Stmt] = [*init_method, *methods]
         return s.ClassDef(self.name, (base_of(children),), first.doc, members)
 
     def _construct(self, index: int) -> Expr:

@@ -13,6 +13,7 @@ from converter.exporters.outline.regions import Region
 from converter.exporters.torch.constants import tensor_literal, torch_dtype
 from converter.exporters.torch.context import Buffer, Shared
 from converter.exporters.torch.method import Method, MethodWriter
+from converter.exporters.torch.plain import is_plain
 from ir.core import Node
 from ir.types import TensorType, dtypes, type_of
 
@@ -102,7 +103,7 @@ class ClassWriter:
         value = region.inputs[0] if len(region.inputs) == 1 else None
         visited: list[Path] = []
         for item in region.items:
-            path = item.path if isinstance(item, Region) else self._leaf_path(item)
+            path = item.path if isinstance(item, Region) else self._leaf_path(region, item)
             inputs = item.inputs if isinstance(item, Region) else list(item.inputs[:1])
             outputs = item.outputs if isinstance(item, Region) else list(item.outputs[:1])
             if path is None or len(inputs) != 1 or inputs[0] is not value or len(outputs) != 1:
@@ -113,9 +114,10 @@ class ClassWriter:
             value = outputs[0]
         return visited == paths and region.outputs == [value]
 
-    def _leaf_path(self, node: Node) -> Path | None:
+    def _leaf_path(self, region: Region, node: Node) -> Path | None:
+        """Where the module of a node lies that is called on its first operand and nothing more."""
         instance = self.shared.leaves.get(node)
-        return None if instance is None else instance.path
+        return instance.path if instance is not None and is_plain(self.shared, region, node) else None
 
     # -- methods ----------------------------------------------------------------------------------------------------
     def _write_methods(self) -> None:

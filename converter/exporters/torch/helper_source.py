@@ -112,6 +112,16 @@ def avg_pool(x, window, stride, dilation, widths, ceil_mode=False, include_pad=T
     return total / torch.stack(windows(F.pad(ones, extra), window, stride, dilation, counts)).sum(0)
 
 
+def adaptive_max_pool(x, sizes):
+    """Largest element of each of `sizes` parts of every spatial axis, for any element type."""
+    for axis, out in enumerate(sizes, 2):
+        n = x.shape[axis]
+        if out is not None:
+            bounds = [(i * n // out, -(-(i + 1) * n // out)) for i in range(out)]
+            x = torch.cat([x.narrow(axis, a, b - a).amax(axis, keepdim=True) for a, b in bounds], axis)
+    return x
+
+
 def integer_power(x, y):
     """x to the power y for integers; a negative power has no integer value."""
     if (y < 0).any():

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from converter.exporters.outline.instances import Path
 from converter.exporters.outline.regions import Region
 from converter.exporters.torch.context import Shared
+from converter.exporters.torch.plain import same_call
 from ir.core import Node, Value
 
 
@@ -59,7 +60,7 @@ def _run_at(region: Region, position: int, shared: Shared) -> ModuleRun | None:
     slot = carried[0]
     for k, own in enumerate(takes):
         expected = list(takes[0]) if k == 0 else [*takes[0][:slot], ends[k - 1][0], *takes[0][slot + 1 :]]
-        if any(a is not b for a, b in zip(own, expected)) or not _same_call(items[0], items[k], shared):
+        if any(a is not b for a, b in zip(own, expected)) or not _same_call(items[0], items[k], region, shared):
             return None
     if any(_readers(region, e[0]) != 1 for e in ends[:-1]) or takes[0].count(takes[0][slot]) != 1:
         return None
@@ -84,7 +85,7 @@ def _takes(item: Node | Region, shared: Shared) -> list[Value]:
     return [v for v in item.inputs if v not in own]
 
 
-def _same_call(a: Node | Region, b: Node | Region, shared: Shared) -> bool:
+def _same_call(a: Node | Region, b: Node | Region, region: Region, shared: Shared) -> bool:
     if isinstance(a, Region) and isinstance(b, Region):
         return shared.sizes[a] == shared.sizes[b]
-    return isinstance(a, Node) and isinstance(b, Node) and a.op is b.op
+    return isinstance(a, Node) and isinstance(b, Node) and a.op is b.op and same_call(shared, region, a, b)

@@ -120,7 +120,7 @@ def _has_hidden(shared: Shared, writer: ClassWriter) -> bool:
 
 def _header(body: str, root: str) -> str:
     lines = [f'"""{root} in PyTorch. Weights: weights.safetensors; origin and signature: metadata.json."""', ""]
-    lines += ["import json", "import math", "import sys"] if "math." in body else ["import json", "import sys"]
+    lines += ["import json", "import math"] if "math." in body else ["import json"]
     lines += ["from collections import OrderedDict"] if "OrderedDict(" in body else []
     lines += ["from pathlib import Path", "", "import torch"]
     lines += ["import torch.nn.functional as F"] if "F." in body else []

@@ -54,7 +54,7 @@ def _accepts(node: Node) -> str | None:
 
 
 def _settings(node: Node) -> dict[str, Expr]:
-    _, _, settings = _TABLE[node.op.name]
+    settings = _TABLE[node.op.name][2]
     return {k: hole(node.attrs[a], k) if d is ... else hole(node.attrs[a], k, d) for a, k, d in settings}
 
 
@@ -74,7 +74,7 @@ def module_form(name: str) -> Callable[[Node], Form | None]:
     return make
 
 
-for _op, (_, _name, _) in _TABLE.items():
+for _op, (_function, _name, _attributes) in _TABLE.items():
     form(_op)(module_form(_name))
 
 

@@ -133,12 +133,14 @@ def avg_pool(c: Context, node: Node) -> Expr:
     return back(node, result)
 
 
+def _adaptive_native(node: Node) -> bool:
+    return 1 <= len(node.attrs["output_size"]) <= 3 and node.operand("x").type.dtype.is_float
+
+
 def _adaptive_accepts(node: Node) -> str | None:
-    count = len(node.attrs["output_size"])
-    dtype = node.operand("x").type.dtype
-    if not 1 <= count <= 3:
-        return "torch pools over 1 to 3 spatial axes"
-    return None if dtype.is_float or dtype.bits <= 32 else "torch pools floats, which do not hold every 64-bit integer"
+    if _adaptive_native(node) or node.op.name == "adaptive_max_pool":
+        return None
+    return "torch averages over 1 to 3 spatial axes"
 
 
 def _output_size(node: Node) -> Expr:
@@ -149,7 +151,7 @@ def _output_size(node: Node) -> Expr:
 @form("adaptive_avg_pool", "adaptive_max_pool")
 def adaptive_module(node: Node) -> Form | None:
     """`nn.AdaptiveAvgPool2d`."""
-    if not _numbered(node) or _adaptive_accepts(node) or not node.operand("x").type.dtype.is_float:
+    if not _numbered(node) or not _adaptive_native(node):
         return None
     kind = "Avg" if node.op.name == "adaptive_avg_pool" else "Max"
     ctor = Name(f"nn.Adaptive{kind}Pool{len(node.attrs['output_size'])}d")(_output_size(node))
@@ -158,8 +160,8 @@ def adaptive_module(node: Node) -> Form | None:
 
 @rule("adaptive_avg_pool", "adaptive_max_pool", accepts=_adaptive_accepts)
 def adaptive(c: Context, node: Node) -> Expr:
+    x = first(c, node, c.x(node.operand("x")))
+    if not _adaptive_native(node):
+        return back(node, c.helper("adaptive_max_pool")(x, lift(node.attrs["output_size"])))
     function = getattr(F, f"{node.op.name}{len(node.attrs['output_size'])}d")
-    x, dtype = first(c, node, c.x(node.operand("x"))), node.operand("x").type.dtype
-    if not dtype.is_float:
-        return back(node, function(x.double(), _output_size(node)).to(c.dtype(dtype)))
     return back(node, function(x, _output_size(node)))
