@@ -147,10 +147,10 @@ def _run(artefact: Path | Model, to: str, inputs: dict[str, np.ndarray], folder:
     if isinstance(artefact, Model):
         names = [v.name for v in artefact.graph.inputs]
         return Evaluator("exact").run(artefact, dict(zip(names, inputs.values(), strict=True)))
-    return worker(to).run(artefact, _named(artefact, to, inputs), folder)
+    return worker(to).run(artefact, named_inputs(artefact, to, inputs), folder)
 
 
-def _named(artefact: Path, to: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def named_inputs(artefact: Path, to: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Inputs under the names the artefact has for them, in order."""
     if to == "torch":
         names = list(json.loads((artefact / "metadata.json").read_text())["inputs"])
