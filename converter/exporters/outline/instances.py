@@ -93,9 +93,9 @@ def build_instances(model: Model, root: Region) -> Instance:
         instance.regions.append(region)
         instance.cls = instance.cls or region.cls
     for name, cls in model.modules.items():
-        instance = _existing(tree, tuple(name.split(".")) if name else ())
-        if instance is not None:
-            instance.cls = instance.cls or cls.split(".")[-1]
+        found = _existing(tree, tuple(name.split(".")) if name else ())
+        if found is not None:
+            found.cls = found.cls or cls.split(".")[-1]
     return tree
 
 

@@ -54,4 +54,7 @@ def _call(shared: Shared, region: Region, node: Node, form: Form) -> tuple[Conte
     for i, value in enumerate(v for v in node.inputs if v not in weights):
         c.know(value, Var(f"x{i}" if i else "x"))
     assert form.call is not None
-    return c, form.call(c, _MODULE)
+    result = form.call(c, _MODULE)
+    if isinstance(result, tuple) and all(part is None for part in result[1:]):
+        result = result[0]  # a module that updates its statistics by itself has one output
+    return c, result
