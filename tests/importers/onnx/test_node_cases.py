@@ -10,35 +10,19 @@ from converter.errors import ConversionError
 from converter.importers.onnx import load, rules
 from converter.importers.onnx.table import RULES
 from ir.verify import check
-from tests.importers.onnx.node_cases import cases, ops_of, run_case
-
-RANDOM = {"Bernoulli", "RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial"}
-"""Their outputs are draws: nothing to compare."""
-PASSED_AT_LEAST = 1400
+from tests.importers.onnx.node_cases import cases, compared, known_refusals, outcome_of, run_case
 
 rules.register()
 
 
-def _is_random(case: object) -> bool:
-    return bool(ops_of(case) & RANDOM) or case.name.startswith("test_bernoulli")
-
-
 def test_no_case_is_wrong() -> None:
-    """Cases refused as they are get a second try with every input but the first known at conversion."""
-    outcomes = []
-    for case in cases():
-        if _is_random(case):
-            continue
-        outcome = run_case(case)
-        if outcome.verdict in ("refused", "error"):
-            again = run_case(case, fixed=True)
-            outcome = again if again.verdict != "refused" else outcome
-        outcomes.append(outcome)
+    """What is refused is known by name: neither more nor less."""
+    outcomes = [outcome_of(case) for case in compared()]
     counts = Counter(o.verdict for o in outcomes)
     print(f"node cases: {counts['passed']} passed, {counts['refused']} refused, {counts['wrong']} wrong")
     bad = [f"{o.name}: {o.verdict}: {o.detail}" for o in outcomes if o.verdict not in ("passed", "refused")]
     assert not bad, "\n".join(bad)
-    assert counts["passed"] >= PASSED_AT_LEAST
+    assert {o.name for o in outcomes if o.verdict == "refused"} == known_refusals()
 
 
 def test_imported_cases_are_valid() -> None:

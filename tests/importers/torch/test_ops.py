@@ -47,16 +47,21 @@ FIXED_SIZE = {
 """Cases that only exist for sizes other than the dynamic runs' (an even height, a multiple of 6 elements, a whole factor)."""
 
 
-@functools.cache
-def results(family: str, run: str) -> tuple[dict[str, list], dict[str, list]]:
-    """All outputs of a family in one import: by case, what the reference gives and what eager PyTorch gives."""
+def bundle(family: str, run: str) -> tuple[Bundle, dict, dict[str, dict[int, str]]]:
+    """A family's cases as one module, its example inputs, and what is dynamic in them."""
     dtype, sizes, _ = RUNS[run]
     wanted = {n: f for n, f in FAMILIES[family].items() if run != "dynamic" or f"{family}/{n}" not in FIXED_SIZE}
-    module = Bundle(wanted)
     dynamic = {}
     if run == "dynamic":
         dynamic = {f"t.{n}": {0: "n", **({2: "h"} if n == "img" else {})} for n in DYNAMIC}
-    pool = cases.pool(dtype, *sizes[0])
+    return Bundle(wanted), cases.pool(dtype, *sizes[0]), dynamic
+
+
+@functools.cache
+def results(family: str, run: str) -> tuple[dict[str, list], dict[str, list]]:
+    """All outputs of a family in one import: by case, what the reference gives and what eager PyTorch gives."""
+    module, pool, dynamic = bundle(family, run)
+    dtype, sizes, _ = RUNS[run]
     model = load(module, (pool,), options=ImportOptions(dynamic=dynamic))
     check(model)
     got: dict[str, list] = {}
@@ -79,10 +84,10 @@ def test_rule(family: str, case: str, run: str) -> None:
     got, want = results(family, run)
     assert got[case], "no output"
     for a, b in zip(got[case], want[case], strict=True):
-        close(a, b, _tolerance(run, b, case), f"{family}/{case}")
+        close(a, b, tolerance(run, b, case), f"{family}/{case}")
 
 
-def _tolerance(run: str, want: np.ndarray, case: str) -> float:
+def tolerance(run: str, want: np.ndarray, case: str) -> float:
     """A result held in float32 or float16 carries that much rounding, whatever the inputs are."""
     kind = {2: 2e-3, 4: 2e-5}.get(want.dtype.itemsize, 0.0) if want.dtype.kind == "f" else 0.0
     return max(RUNS[run][2], 2e-3 if case.startswith("half") else kind)

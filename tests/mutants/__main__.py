@@ -1,0 +1,48 @@
+"""`python -m tests.mutants [--limit N] [--seed S] [PATH ...]`: plant faults, run the tests that reach them, list survivors.
+
+Without paths, every file of `areas.py`. `--limit` draws that many mutants of each area by seed. Survivors that change
+nothing anyone can observe are explained in `explained.txt`; the exit code is 1 when any other survives.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from tests.mutants.areas import AREAS, area_of
+from tests.mutants.run import Counts, mutants_of, report, run_area, sampled
+
+PRELOADED = ("numpy", "torch", "onnx", "onnxruntime", "scipy.special", "safetensors.torch", "ml_dtypes")
+"""Frameworks, loaded once before any process forks."""
+
+
+def main() -> int:
+    """Run, print, and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants")
+    parser.add_argument("paths", nargs="*", type=Path)
+    parser.add_argument("--limit", type=int, help="mutants of each area, drawn by seed")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=2)
+    options = parser.parse_args()
+    paths = [p.resolve() for p in options.paths]
+    files = [f for p in paths for f in (sorted(p.glob("*.py")) if p.is_dir() else [p])]
+    by_area = {a: [f for f in a.sources() if not paths or f in files] for a in AREAS}
+    if not paths or not files:
+        by_area = {a: a.sources() for a in AREAS}
+    for path in paths:
+        if not path.is_dir():
+            area_of(path)
+    for name in PRELOADED:
+        __import__(name)
+    total = Counts()
+    for area, sources in by_area.items():
+        if sources:
+            mutants = sampled(mutants_of(sources), options.limit, options.seed)
+            total += report(area, mutants, run_area(area, mutants, options.jobs))
+    print(f"all: {total}")
+    return 1 if total.survived else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+"""What is mutated and which tests must notice."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Area:
+    """Files under a folder, and the tests that must notice faults in them.
+
+    `without` matches tests left out: those that only repeat others at higher cost. `extra` names a function
+    `module:function` that gives more tests, as pairs of a name and a callable that raises.
+    """
+
+    folder: str
+    files: str
+    tests: tuple[str, ...]
+    without: str = "$^"
+    extra: str = ""
+
+    def sources(self) -> list[Path]:
+        """The files to mutate, by name."""
+        return sorted(p for p in (ROOT / self.folder).glob(self.files) if not re.search(NOT_MUTATED, str(p)))
+
+    def takes(self, nodeid: str) -> bool:
+        """Whether a test belongs to the area."""
+        return not re.search(self.without, nodeid)
+
+
+NOT_MUTATED = r"__init__|_samples\.py$|/sampler\.py$|/rules\.py$|/registry\.py$"
+AREAS = (
+    Area("ir/ops", "*.py", ("tests/ops",)),
+    Area(
+        "converter/exporters/torch", "rules_*.py", ("tests/exporters/torch",),
+        without=r"\[[\w.]+-float(64|16)-|test_emitted_",
+    ),
+    Area("converter/exporters/onnx", "rules_*.py", ("tests/exporters/onnx",)),
+    Area(
+        "converter/importers/torch", "rules_*.py", ("tests/importers/torch",),
+        without=r"test_ops\.py::test_rule\[", extra="tests.mutants.importing:torch_programs",
+    ),
+    Area(
+        "converter/importers/onnx", "rules_*.py", ("tests/importers/onnx",),
+        without=r"test_node_cases\.py::test_(no_case|imported|the_comp)|test_torch_exports", extra="tests.mutants.importing:onnx_cases",
+    ),
+)  # fmt: skip
+
+
+def area_of(path: Path) -> Area:
+    """The area of a source file; raises ValueError for a file of none."""
+    for area in AREAS:
+        if path in area.sources():
+            return area
+    raise ValueError(f"{path} is in none of the areas {', '.join(a.folder + '/' + a.files for a in AREAS)}")

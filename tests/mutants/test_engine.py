@@ -1,0 +1,214 @@
+"""The engine itself: faults of every kind are made, seen where they matter, and survive where they do not."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from tests.mutants.faults import faults
+from tests.mutants.plant import live_functions, plant, plant_at_import
+from tests.mutants.reach import recording
+from tests.mutants.run import Counts, Mutant, mutants_of, sampled
+from tests.mutants.session import Reached, Session, clear_caches, in_children
+
+KINDS = """
+def f(a, b, c=1, *, d=2.0):
+    if a:
+        return not a
+    if a < b and c is None:
+        return -a
+    a += 3
+    for x in range(4):
+        a = g(a, b, key=True)
+    return a * b if a else [y for y in b if y]
+"""
+TOY = '''
+import functools
+
+SIZE = 2
+
+def wrap(function):
+    @functools.wraps(function)
+    def call(x):
+        return function(x) + 1
+    return call
+
+@wrap
+def scaled(x, by=SIZE):
+    """Twice x."""
+    return x * by
+
+class Box:
+    width = 3
+
+    @staticmethod
+    def area(x):
+        return x * 5
+
+@functools.cache
+def kept(x):
+    return x - 1
+
+def same(x):
+    return max(x, 0) if x > 0 else 0
+
+def lonely(x):
+    return x + 7
+'''
+
+
+@pytest.fixture
+def toy(tmp_path: Path) -> ModuleType:
+    return _import(tmp_path / "toy.py", TOY)
+
+
+def _import(path: Path, source: str) -> ModuleType:
+    path.write_text(source)
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _fault(source: str, start: str) -> tuple[ast.Module, object]:
+    tree = ast.parse(source)
+    (found,) = [f for f in faults(tree) if f"{f.function}: {f.what}".startswith(start)]
+    return tree, found
+
+
+@pytest.mark.parametrize("what", [
+    "1 -> 2", "2.0 -> 3.0", "condition negated: a", "Not dropped from not a", "flipped a < b", "flipped c is None",
+    "and/or swapped in a < b and c is None", "USub dropped from -a", "other operator: a += 3", "3 -> 4", "4 -> 5",
+    "first two arguments swapped in g(a, b, key=True)", "key dropped from g(a, b, key=True)", "True -> False",
+    "branches swapped", "other operator in a * b", "left term only of a * b", "condition negated in",
+])  # fmt: skip
+def test_every_kind_of_fault(what: str) -> None:
+    found = [f for f in faults(ast.parse(KINDS)) if f.what.startswith(what)]
+    assert len(found) == 1
+    tree = ast.parse(KINDS)
+    before = ast.unparse(tree)
+    next(f for f in faults(tree) if f.what == found[0].what).apply()
+    assert ast.unparse(ast.fix_missing_locations(tree)) != before
+
+
+def test_equal_faults_of_a_function_have_names_of_their_own() -> None:
+    names = [f.what for f in faults(ast.parse("def f(x):\n    return x + 1 + 1 + 1\n"))]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize(("start", "call", "before", "after"), [
+    ("scaled: other operator", lambda m: m.scaled(4), 9, 7), ("scaled: left", lambda m: m.scaled(4), 9, 5),
+    ("wrap.<locals>.call: other operator", lambda m: m.scaled(4), 9, 7), ("Box.area: 5 -> 6", lambda m: m.Box.area(2), 10, 12),
+    ("kept: 1 -> 2", lambda m: m.kept(2), 1, 0), ("same: 0 -> 1 in return max(x, 0) if x > 0 else 0", lambda m: m.same(0.5), 0.5, 0),
+])  # fmt: skip
+def test_planting_in_live_functions(toy: ModuleType, start: str, call: object, before: int, after: int) -> None:
+    """Decorated functions, what their decorator made, static methods, cached functions."""
+    assert call(toy) == before
+    tree = ast.parse(TOY)
+    fault = next(f for f in faults(tree) if f"{f.function}: {f.what}".startswith(start))
+    assert plant(toy.__file__, tree, fault, live_functions([toy.__file__]))
+    toy.kept.cache_clear()
+    assert call(toy) == after
+
+
+def test_a_changed_default(tmp_path: Path) -> None:
+    source = "def f(x, by=2, *, more=3):\n    return x * by + more\n"
+    module = _import(tmp_path / "defaults.py", source)
+    assert module.f(1) == 5
+    tree, fault = _fault(source, "f: 3 -> 4")
+    assert fault.kind == "default" and plant(module.__file__, tree, fault, live_functions([module.__file__]))
+    assert module.f(1) == 6
+
+
+def test_what_runs_at_import_is_planted_there(toy: ModuleType) -> None:
+    tree, fault = _fault(TOY, "Box: 3 -> 4")
+    assert fault.kind == "import" and not plant(toy.__file__, tree, fault, live_functions([toy.__file__]))
+
+    def anew() -> int:
+        tree, fault = _fault(TOY, "Box: 3 -> 4")
+        plant_at_import(toy.__file__, tree, fault)
+        return _import(Path(toy.__file__), TOY).Box.width
+
+    assert list(in_children([anew], 1, 60)) == [4] and toy.Box.width == 3
+
+
+def test_reach_is_by_line(toy: ModuleType) -> None:
+    with recording([toy.__file__]) as lines:
+        toy.Box.area(1)
+    line = TOY.splitlines().index("        return x * 5") + 1
+    reached = Reached({0: lines, 1: set(), 2: lines}, {0: 2.0, 1: 0.0, 2: 1.0})
+    assert reached.tests_of(toy.__file__, line, line) == [2, 0] and not reached.tests_of(toy.__file__, line + 5, line + 5)
+
+
+def test_children_that_die_answer_none() -> None:
+    def endless() -> None:
+        while True:
+            pass
+
+    tasks = [lambda: 1, lambda: 1 / 0, endless, lambda: 4]
+    assert list(in_children(tasks, 2, 1.0)) == [1, None, None, 4]
+
+
+def test_a_whole_run(tmp_path: Path) -> None:
+    """A test that sees one fault and cannot see another; a fault no test reaches."""
+    from tests.mutants import run
+    from tests.mutants.areas import Area
+
+    (tmp_path / "whole_toy.py").write_text(TOY)
+    (tmp_path / "test_toy.py").write_text("import whole_toy as toy\n\ndef test_it():\n    assert toy.scaled(4) == 9 and toy.same(3) == 3\n")
+    mutants = mutants_of([tmp_path / "whole_toy.py"])
+    area = Area(str(tmp_path), "*.py", (str(tmp_path / "test_toy.py"),))
+
+    def whole() -> dict[str, str]:
+        sys.path.insert(0, str(tmp_path))
+        return dict(zip((f"{m.fault.function}: {m.fault.what}" for m in mutants), run.run_area(area, mutants, 1), strict=True))
+
+    (verdicts,) = in_children([whole], 1, 120, leaf=False)
+    assert verdicts["scaled: other operator in x * by in return x * by"] == "noticed"
+    assert verdicts[": 2 -> 3 in SIZE = 2"] == "noticed"
+    assert verdicts["same: flipped x > 0 in return max(x, 0) if x > 0 else 0"] == "survived"
+    assert verdicts["lonely: 7 -> 8 in return x + 7"] == "unreached"
+
+
+def test_no_test_selected_raises(tmp_path: Path) -> None:
+    (tmp_path / "test_none.py").write_text("X = 1\n")
+
+    def selects_nothing() -> str:
+        try:
+            Session([str(tmp_path / "test_none.py")], len).run()
+        except RuntimeError as error:
+            return str(error)
+        return ""
+
+    assert "test" in list(in_children([selects_nothing], 1, 60))[0]
+
+
+def test_samples_are_seeded_and_counts_add() -> None:
+    tree = ast.parse(KINDS)
+    mutants = [Mutant(Path(__file__), f, tree) for f in faults(tree)]
+    assert sampled(mutants, 5, 1) == sampled(mutants, 5, 1) != sampled(mutants, 5, 2)
+    assert sampled(mutants, None, 0) == mutants
+    assert Counts(2, 1, 1) + Counts(3, 3) == Counts(5, 4, 1)
+
+
+def test_caches_of_ours_are_cleared() -> None:
+    @functools.cache
+    def once() -> object:
+        return object()
+
+    once.__module__ = "tests.toy"
+    first = once()
+    sys.modules["tests.another_module"] = ModuleType("tests.another_module")
+    try:
+        clear_caches()
+    finally:
+        del sys.modules["tests.another_module"]
+    assert once() is not first
