@@ -173,20 +173,25 @@ class Resize:
         yield s.case(s.ints(1, 2, 4, 5), sizes=(7, 3))
         yield s.case(s.ints(1, 4, 5, 3, low=0, high=200, dtype=dtypes.uint8), scales=(2.0, 2.0), layout="channels_last")
         yield s.case(s.floats(0, 2, 4, 5), sizes=(3, 3), mode="cubic")
-        yield s.case(s.ints(1, 2, 4, 5), sizes=(7, 3), mode="linear", error=TypeError, name="linear integers")
-        yield s.case(s.floats(1, 2, 0, 5), sizes=(0, 3), name="empty axis")
-        yield s.case(s.floats(1, 2, 0, 5), sizes=(1, 3), error=ValueError, name="nothing to interpolate")
-        yield s.case(s.floats(1, 2, 4, 5), error=ValueError, name="no size")
-        yield s.case(s.floats(1, 2, 4, 5), sizes=(3,), error=ValueError, name="one size for two axes")
-        yield s.case(s.floats(1, 2, 4, 5), sizes=(3, 3), antialias=True, error=ValueError, name="antialiased nearest")
-        yield s.case(
-            s.floats(1, 2, 4, 5),
-            sizes=(3, 3),
-            mode="linear",
-            exclude_outside=True,
-            error=ValueError,
-            name="linear, excluding",
-        )
+        yield from _edge_samples(s)
+
+
+def _edge_samples(s: Sampler) -> Iterator[Sample]:
+    """Empty axes, and what is refused."""
+    yield s.case(s.ints(1, 2, 4, 5), sizes=(7, 3), mode="linear", error=TypeError, name="linear integers")
+    yield s.case(s.floats(1, 2, 0, 5), sizes=(0, 3), name="empty axis")
+    yield s.case(s.floats(1, 2, 0, 5), sizes=(1, 3), error=ValueError, name="nothing to interpolate")
+    yield s.case(s.floats(1, 2, 4, 5), error=ValueError, name="no size")
+    yield s.case(s.floats(1, 2, 4, 5), sizes=(3,), error=ValueError, name="one size for two axes")
+    yield s.case(s.floats(1, 2, 4, 5), sizes=(3, 3), antialias=True, error=ValueError, name="antialiased nearest")
+    yield s.case(
+        s.floats(1, 2, 4, 5),
+        sizes=(3, 3),
+        mode="linear",
+        exclude_outside=True,
+        error=ValueError,
+        name="linear, excluding",
+    )
 
 
 def output_sizes(

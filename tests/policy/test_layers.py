@@ -83,11 +83,21 @@ def test_ir_imports_scipy_where_it_is_used() -> None:
     )
 
 
+EMITTED = "helper_source.py"
+"""Source text that exporters copy into what they write."""
+
+
 def test_frameworks_are_imported_inside_functions() -> None:
     _complain(
         f"{i.place}: import {i.module} inside the function that uses it"
         for i in IMPORTS
-        if i.top in FRAMEWORKS and not (i.lazy or i.typing_only)
+        if i.top in FRAMEWORKS and not (i.lazy or i.typing_only) and i.path.name != EMITTED
+    )
+
+
+def test_source_that_is_only_emitted_is_never_imported() -> None:
+    _complain(
+        f"{i.place}: {EMITTED} is read as text" for i in IMPORTS if i.module.endswith(EMITTED.removesuffix(".py"))
     )
 
 
