@@ -1,7 +1,7 @@
 """Source of the helpers that emitted files may carry. Never imported by us: `helpers.py` reads it as text."""
 
 # Names of math, torch, F and nn come from the head of the emitted file.
-# ruff: noqa: ANN001, ANN002, ANN201, ANN202, F821
+# ruff: noqa: ANN001, ANN002, ANN201, F821
 # mypy: ignore-errors
 
 
