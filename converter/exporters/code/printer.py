@@ -126,6 +126,8 @@ class Printer:
         return f"({self.flat(expr.element)} for {expr.target} in {self.flat(expr.iterable)})"
 
     def _call(self, expr: Call) -> str:
+        if len(expr.args) == 1 and not expr.kwargs and isinstance(expr.args[0], Generator):
+            return self._at(expr.func, _ATOM) + self._generator(expr.args[0])  # its own brackets are the call's
         return f"{self._at(expr.func, _ATOM)}({', '.join(self._bracket_items(expr))})"
 
     def _bracket_items(self, expr: Expr) -> list[str]:
