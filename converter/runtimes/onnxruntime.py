@@ -24,7 +24,7 @@ PROVIDERS = {
 _ORT_TYPES = {
     "tensor(float)": dtypes.float32, "tensor(double)": dtypes.float64, "tensor(float16)": dtypes.float16,
     "tensor(bfloat16)": dtypes.bfloat16, "tensor(bool)": dtypes.bool_,
-    **{f"tensor({d.name})": d for d in dtypes.ALL if d.is_integer or d.name.startswith("float8")},
+    **{f"tensor({d.name.replace('_', '')})": d for d in dtypes.ALL if d.is_integer or d.name.startswith("float8")},
 }  # fmt: skip
 
 

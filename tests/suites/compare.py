@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-NEAR_BFLOAT16 = 2.0**-6
-"""The suite's own rtol for bfloat16: two units in the last place."""
+NEAR = {"bfloat16": 2.0**-6, "float16": 2.0**-9}
+"""Least rtol of half floats: two units in the last place. The suite has this rule for bfloat16 itself."""
 
 
 def difference(got: np.ndarray, want: np.ndarray, rtol: float, atol: float) -> str:
@@ -14,8 +14,7 @@ def difference(got: np.ndarray, want: np.ndarray, rtol: float, atol: float) -> s
         return f"shape {got.shape} instead of {want.shape}"
     if got.dtype != want.dtype:
         return f"dtype {got.dtype} instead of {want.dtype}"
-    if want.dtype.name == "bfloat16":
-        rtol = max(rtol, NEAR_BFLOAT16)
+    rtol = max(rtol, NEAR.get(want.dtype.name, 0.0))
     if want.dtype.kind in "biu":
         far = got != want
     elif want.dtype.kind == "c":

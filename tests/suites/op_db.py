@@ -202,7 +202,10 @@ def _attempt(work: Any) -> tuple[str, str, str]:
 
 def _answer(read: Model, applied: cases.Applied, to: str, want: list[torch.Tensor], exact: Any) -> str:
     """Export, run, and say what differs."""
-    given = {n.name: x.detach().resolve_conj().resolve_neg().numpy() for n, x in zip(read.graph.inputs, applied.tensors, strict=True)}
+    given = {
+        n.name: x.detach().resolve_conj().resolve_neg().numpy()
+        for n, x in zip(read.graph.inputs, applied.tensors, strict=True)
+    }
     with tempfile.TemporaryDirectory(prefix="op-db-") as name:
         found = list(_run(read, to, given, Path(name)).values())
     if len(found) != len(want):
@@ -268,7 +271,11 @@ def fallen(recorded: dict[str, Any] | None, counts: dict[str, int]) -> list[str]
     """Where a run falls below the record; empty when nowhere."""
     if recorded is None:
         return ["nothing is recorded: run with --update"]
-    return [f"{k} {counts[k]}, recorded {n}" for k, n in recorded["counts"].items() if k in ("counted", "passed") and counts[k] < n]
+    return [
+        f"{k} {counts[k]}, recorded {n}"
+        for k, n in recorded["counts"].items()
+        if k in ("counted", "passed") and counts[k] < n
+    ]
 
 
 if __name__ == "__main__":

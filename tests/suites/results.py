@@ -65,10 +65,12 @@ def page() -> str:
     ]
     lines += [
         "Every case is converted, run in a process that never saw the source, and compared with the outputs the suite",
-        "expects, at the suite's tolerance; shapes and element types must be the same. *ordinary* are floats of 16 bits",
-        "and more, integers, booleans and complex numbers; *narrow* are 8-bit floats and types below a byte. *known",
-        "sizes* counts the cases among the passed ones that were refused as they stand (the suite gives axes, sizes and",
-        "pads as run-time inputs) and pass with every input but the first fixed at conversion.",
+        "expects, at the suite's tolerance (half floats: two units in the last place at least, which the suite itself",
+        "has for bfloat16 only); shapes and element types must be the same, and of random outputs only these are",
+        "compared. *ordinary* are floats of 16 bits and more, integers, booleans and complex numbers; *narrow* are 8-bit",
+        "floats and types below a byte. *known sizes* counts the cases among the passed ones that were refused as they",
+        "stand (the suite gives axes, sizes and pads as run-time inputs) and pass with every input but the first fixed",
+        "at conversion.",
     ]
     for suite, title in SUITES.items():
         for to, found in read(suite).items():

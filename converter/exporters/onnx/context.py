@@ -203,7 +203,10 @@ class Context:
         key = ("cast", tensor.name, dtype)
         found = self.frame.find(lambda f: f.cache.get(key))
         if found is None:
-            found = self.frame.cache[key] = self.raw("Cast", [tensor], [dtype], {"to": onnx_type(dtype)})[0]
+            attrs = {"to": onnx_type(dtype)}
+            if dtype.is_float and dtype.bits == 8:
+                attrs["saturate"] = 0  # the IR's cast overflows to infinity or NaN
+            found = self.frame.cache[key] = self.raw("Cast", [tensor], [dtype], attrs)[0]
         return found  # type: ignore[no-any-return]
 
     def _variables(self, schema: Any, inputs: Sequence[Tensor | None]) -> dict[str, DType]:

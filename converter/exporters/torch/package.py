@@ -24,6 +24,7 @@ from converter.exporters.torch.rules import TABLE
 from converter.exporters.torch.state import kept_state
 from converter.exporters.torch.table import form_of
 from converter.exporters.torch.targets import normalise
+from converter.exporters.torch.unsigned import widen
 from ir.core import Model, Node
 
 RESERVED = {
@@ -53,6 +54,7 @@ def write_package(model: Model, target: pathlib.Path, options: ExportOptions) ->
 def write_source(model: Model, options: ExportOptions) -> Source:
     """The module's source."""
     lowered = lower(model, TABLE)
+    widen(lowered)
     names = normalise(lowered)
     insert_identities(lowered, steps_of(lowered))
     steps = steps_of(lowered)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from converter.exporters.code.expr import Expr
-from converter.exporters.torch.context import Context
+from converter.exporters.torch.context import TORCH, Context
 from converter.exporters.torch.table import rule
-from ir.core import Node
-from ir.types import DType
+from ir.core import Node, Value
+from ir.types import DType, dtypes
 
 _MISSING = {"int4", "uint4"}
 
@@ -19,7 +19,16 @@ def no_dtype(*dtypes: DType) -> str | None:
 
 @rule("cast", accepts=lambda n: no_dtype(n.attrs["to"], n.operand("x").type.dtype))
 def cast(c: Context, node: Node) -> Expr:
-    return c.x(node.operand("x")).to(c.dtype(node.attrs["to"]))
+    x, to = node.operand("x"), node.attrs["to"]
+    if to == dtypes.float8_e4m3fn and x.type.dtype.is_float and x.type.dtype != to:
+        return _overflowing(c, x)
+    return c.x(x).to(c.dtype(to))
+
+
+def _overflowing(c: Context, x: Value) -> Expr:
+    """torch stops at 448 where the format has NaN beyond 464, the last value that rounds to 448."""
+    tensor = c.name_once(c.x(x), "value")
+    return TORCH.where(tensor.abs() <= 464, tensor, TORCH.nan).to(c.dtype(dtypes.float8_e4m3fn))
 
 
 @rule("bitcast", accepts=lambda n: no_dtype(n.attrs["to"], n.operand("x").type.dtype))

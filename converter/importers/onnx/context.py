@@ -53,6 +53,10 @@ class OnnxContext(Context):
             self.refuse(f"the required attribute {name} is missing")
         return self.importer.attributes.value(declared.default_value) if declared.default_value.name else None
 
+    def gives(self, name: str) -> bool:
+        """Whether the node gives an attribute itself."""
+        return name in self._attrs
+
     def only(self, name: str, *allowed: Any, advice: str = "") -> Any:
         """An attribute of which only some values are supported; refuses the others, naming the value."""
         value = self.attr(name)

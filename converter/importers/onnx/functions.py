@@ -14,7 +14,9 @@ from ir.core import Path, Scope
 if TYPE_CHECKING:
     import onnx
 
+    from converter.importers.onnx.context import OnnxContext
     from converter.importers.onnx.graph import Frame, GraphImporter
+    from converter.importers.onnx.values import Ref
 
 Key = tuple[str, str, str]
 
@@ -64,6 +66,78 @@ def call(importer: GraphImporter, node: onnx.NodeProto, frame: Frame) -> None:
     finally:
         importer.active.pop()
     _bind_outputs(node, function, frame, inner)
+
+
+def expand(c: OnnxContext) -> list[Any]:
+    """A standard operator by the function that its definition carries, inlined; the results in order.
+
+    For operators without a form of their own in the IR. Bodies that depend on the operands are built from their types
+    (element type, rank and the sizes that are known).
+    """
+    function = _definition(c)
+    inner = _definition_frame(c, function)
+    c.ignore(*c.schema.attributes)
+    label = f"definition of {c.schema.name!r}"
+    outputs = [name if c.used(i) else "" for i, name in enumerate(function.output)]
+    c.importer.run_nodes(function.node, [name for name in outputs if name], inner, label)
+    return [inner.find(name) if name else None for name in outputs]
+
+
+def _definition(c: OnnxContext) -> onnx.FunctionProto:
+    import onnx
+
+    found, schema = onnx.FunctionProto(), c.schema
+    if schema.has_function:
+        found.CopyFrom(schema.function_body)
+        return found
+    types = [_type_of(ref).SerializeToString() for ref in c.inputs]
+    raw = schema.get_context_dependent_function(_resolved(c).SerializeToString(), types)
+    if not raw:
+        c.refuse("its definition has no function body for these operands")
+    found.ParseFromString(raw)
+    return found
+
+
+def _resolved(c: OnnxContext) -> onnx.NodeProto:
+    """The node with attributes of its own in place of references to those of the function it stands in."""
+    import onnx
+
+    node = onnx.NodeProto()
+    node.CopyFrom(c.node)
+    del node.attribute[:]
+    for attribute in c.node.attribute:
+        if not attribute.ref_attr_name:
+            node.attribute.append(attribute)
+        elif c.gives(attribute.name):
+            value = c.attr(attribute.name)
+            if not isinstance(value, (int, float, str)) or isinstance(value, bool):
+                c.refuse(f"the attribute {attribute.name} is a reference to one of a kind that is not carried over")
+            node.attribute.append(onnx.helper.make_attribute(attribute.name, value, attr_type=attribute.type))
+    return node
+
+
+def _type_of(ref: Ref | None) -> onnx.TypeProto:
+    """The type of an operand as ONNX writes it; symbolic sizes are left open."""
+    import onnx
+
+    if ref is None:
+        return onnx.TypeProto()
+    shape = [d if isinstance(d, int) else None for d in ref.type.shape]
+    return onnx.helper.make_tensor_type_proto(onnx.helper.np_dtype_to_tensor_dtype(ref.dtype.numpy), shape)
+
+
+def _definition_frame(c: OnnxContext, function: onnx.FunctionProto) -> Frame:
+    """Names and attributes inside a definition's body; an attribute that is not given takes its declared default."""
+    from converter.importers.onnx.graph import Frame as NewFrame
+
+    attrs = {name: c.attr(name) for name in c.schema.attributes if not c.schema.attributes[name].required or c.gives(name)}
+    attrs = {name: value for name, value in attrs.items() if value is not None}
+    path = c.frame.path + node_path(c.node)
+    opsets = {**c.frame.opsets, **opset_map(function.opset_import)}
+    inner = NewFrame(c.b, opsets, None, path, attrs)
+    given = [*c.inputs, *[None] * (len(function.input) - len(c.inputs))]
+    inner.names.update(zip(function.input, given, strict=False))
+    return inner
 
 
 def _frame(importer: GraphImporter, node: onnx.NodeProto, function: onnx.FunctionProto, frame: Frame) -> Frame:

@@ -12,7 +12,7 @@ from converter.errors import ConversionError, UsageError
 if TYPE_CHECKING:
     import onnx
 
-OLDEST_OPSET = 7
+OLDEST_OPSET = 6
 PROTOBUF_LIMIT = 2**31
 
 

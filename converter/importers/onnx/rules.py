@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib
 
 FAMILIES = (
-    "activation", "attention", "cast", "comparison", "control", "conv", "creation", "dropout", "elementwise", "indexing",
-    "linalg", "logic", "norm", "pool", "quantize", "recurrent", "reduction", "resize", "scatter", "shape", "slicing",
+    "activation", "attention", "cast", "comparison", "control", "conv", "creation", "defined", "dropout", "elementwise", "indexing",
+    "legacy", "linalg", "logic", "norm", "pool", "quantize", "recurrent", "reduction", "resize", "scatter", "shape", "slicing",
 )  # fmt: skip
 
 

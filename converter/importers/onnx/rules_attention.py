@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from converter.importers.onnx import functions
 from converter.importers.onnx.context import OnnxContext
 from converter.importers.onnx.table import rule
 from ir.core import Value
@@ -13,7 +14,13 @@ from ir.types import Dim, dtypes, floordiv, same
 
 @rule("Attention", 23, 24, 25)
 def attention(c: OnnxContext) -> tuple[Value | None, ...]:
-    """Attention over [batch, heads, length, features], or heads side by side in the last axis of 3-D operands."""
+    """Attention over [batch, heads, length, features], or heads side by side in the last axis of 3-D operands.
+
+    With an intermediate as output, or windows over padded keys, it is spelled out as the definition does.
+    """
+    windows = c.version >= 25 and (c.attr("left_window_size"), c.attr("right_window_size")) != (-1, -1)
+    if c.used(3) or (windows and c.has(6)):
+        return tuple(functions.expand(c))
     _check(c)
     flat = c.rank() == 3
     q, k, v = (_heads(c, i, "q_num_heads" if i == 0 else "kv_num_heads") for i in range(3))
@@ -39,8 +46,7 @@ def attention(c: OnnxContext) -> tuple[Value | None, ...]:
 
 
 def _check(c: OnnxContext) -> None:
-    c.no_output(3, "qk_matmul_output")
-    c.ignore("qk_matmul_output_mode")  # says which intermediate that output is
+    c.ignore("qk_matmul_output_mode")  # says which intermediate an output is that is not asked for
     kinds = {c.type(i).dtype for i in range(3)}
     if len(kinds) > 1:
         c.refuse(f"operands of different types: {', '.join(map(str, sorted(kinds, key=str)))}")
@@ -107,8 +113,6 @@ def _windowed(c: OnnxContext, mask: Value | None, length: Dim, total: Dim, past:
         return mask
     if left < -1 or right < -1:
         c.refuse(f"windows of {left} and {right} positions are not defined")
-    if c.has(6):
-        c.refuse("windows together with nonpad_kv_seqlen are not supported")
     keys = c.b.arange(start=0, stop=total, step=1, dtype="int64")
     rows = c.b.unsqueeze(c.b.arange(start=past, stop=past + length, step=1, dtype="int64"), axes=(1,))
     away = c.b.sub(keys, rows)

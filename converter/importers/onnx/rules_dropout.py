@@ -14,7 +14,7 @@ from ir.types import dtypes
 @rule("Dropout", 7, 10)
 def dropout_attribute(c: OnnxContext) -> Any:
     """The ratio is an attribute; a file of these versions always describes inference."""
-    return _dropout(c, c.attr("ratio"), dtypes.bool_ if c.version >= 10 else c.type().dtype)
+    return inference_dropout(c, c.attr("ratio"), dtypes.bool_ if c.version >= 10 else c.type().dtype)
 
 
 @rule("Dropout", 12, 13, 22)
@@ -25,7 +25,7 @@ def dropout(c: OnnxContext) -> Any:
     ratio = float(c.fixed(1, "the ratio").reshape(())) if c.has(1) else 0.5
     if bool(training.reshape(())) and ratio:
         c.refuse("training_mode is true: it drops at random in inference too", "export the model in evaluation mode")
-    return _dropout(c, float(str(np.float32(ratio))), dtypes.bool_)
+    return inference_dropout(c, float(str(np.float32(ratio))), dtypes.bool_)
 
 
 def _unseeded(c: OnnxContext) -> None:
@@ -33,7 +33,8 @@ def _unseeded(c: OnnxContext) -> None:
         c.note("Dropout: the seed in the file is not carried over, frameworks draw different numbers from it")
 
 
-def _dropout(c: OnnxContext, ratio: float, mask: Any) -> Any:
+def inference_dropout(c: OnnxContext, ratio: float, mask: Any) -> Any:
+    """Dropout that drops while training only; its mask, when asked for, is all ones of type `mask`."""
     if not c.used(1):
         return c.b.dropout(c.x(), p=ratio)
     ones = c.b.full(shape=c.type().shape, value=1 if not mask.is_bool else True, dtype=mask)

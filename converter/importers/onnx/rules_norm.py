@@ -17,15 +17,15 @@ def batch_norm_inference(c: OnnxContext) -> Value:
         c.only("spatial", 1)
     if any(c.used(i) for i in range(1, 5)):
         c.refuse("its statistics outputs (training mode) are not supported", "export the model in evaluation mode")
-    return _running(c)
+    return running_batch_norm(c)
 
 
 @rule("BatchNormalization", 14, 15)
 def batch_norm(c: OnnxContext) -> Any:
-    return _batch(c) if c.only("training_mode", 0, 1) else _running(c)
+    return _batch(c) if c.only("training_mode", 0, 1) else running_batch_norm(c)
 
 
-def _running(c: OnnxContext) -> Value:
+def running_batch_norm(c: OnnxContext) -> Value:
     """Inference with running statistics. They are state of the model where they are weights of this node alone, so
     that it can be trained on; ONNX's momentum weighs the old value, and does not say how training counts variance:
     PyTorch's unbiased estimate is taken."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from converter.importers.onnx.context import OnnxContext
 from converter.importers.onnx.table import rule
-from converter.importers.onnx.values import Ref
+from converter.importers.onnx.values import Element, Ref
 from ir.core import Value
-from ir.types import Dim, floordiv, normalize_axes, normalize_axis, numel
+from ir.types import Dim, dtypes, floordiv, normalize_axes, normalize_axis, numel, symbol
 
 
 @rule("Identity", 1, 13, 14, 16, 19, 21, 23, 24, 25)
@@ -21,7 +23,30 @@ def identity(c: OnnxContext) -> Ref:
 @rule("Reshape", 5, 13, 14, 19, 21, 23, 24, 25)
 def reshape(c: OnnxContext) -> Value:
     keep_zero = bool(c.attr("allowzero")) if c.version >= 14 else False
+    target = c.elements(c.ref(1), "the new shape").reshape(-1)
+    if any(isinstance(e, Element) for e in target):
+        return c.b.reshape(c.x(), shape=_run_time_shape(c, keep_zero))
     return c.b.reshape(c.x(), shape=resolve_shape(c, c.type().shape, c.dims(1, "the new shape"), keep_zero))
+
+
+def _run_time_shape(c: OnnxContext, keep_zero: bool) -> tuple[Dim, ...]:
+    """The sizes of a shape that only the run knows, its codes 0 and -1 resolved there."""
+    b, have = c.b, c.type().shape
+    target = c.cast(c.x(1), dtypes.int64)
+    count = target.type.shape[0]
+    assert isinstance(count, int)  # its elements were listed
+    if not keep_zero:
+        copied = [b.dim(size=d) for d in have[:count]] + [b.constant(np.array(0, np.int64))] * (count - len(have))
+        target = b.where(b.equal(target, 0), b.stack(copied, axis=0), target)
+    others = b.reduce_prod(b.where(b.equal(target, -1), 1, target), axes=(0,))
+    rest = b.floor_div(b.dim(size=numel(have)), b.maximum(others, 1))
+    target = b.where(b.equal(target, -1), rest, target)
+    sizes = []
+    for i in range(count):
+        name = c.importer.fresh_symbol("n")
+        b.bind_dim(b.select(target, axis=0, index=i), symbol=name)
+        sizes.append(symbol(name, opaque=True))
+    return tuple(sizes)
 
 
 def resolve_shape(c: OnnxContext, shape: Sequence[Dim], target: Sequence[Dim], keep_zero: bool) -> tuple[Dim, ...]:
@@ -171,10 +196,22 @@ def pad(c: OnnxContext) -> Value:
     if c.version >= 18 and c.has(3):
         axes = normalize_axes(c.ints(3, "the axes input"), c.rank())
     value: Any = 0
+    if c.has(2) and c.const(2) is None:
+        return _pad_with(c, axes)
     if c.has(2):
         scalar = c.fixed(2, "the padding value")
         value = scalar.reshape(()).item() if scalar.dtype.kind in "biufc" else float(scalar.reshape(()))
     return _pad(c, c.dims(1, "the pads"), axes, value)
+
+
+def _pad_with(c: OnnxContext, axes: tuple[int, ...]) -> Value:
+    """The padding value is only known at run time: zeros, replaced where a mask padded alike says so."""
+    padded = _pad(c, c.dims(1, "the pads"), axes, 0)
+    if c.attr("mode") != "constant":
+        return padded
+    pads = padded.producer.attrs["pads"]
+    inside = c.b.pad(c.b.full(shape=c.type().shape, value=True, dtype=dtypes.bool_), pads=pads, value=False)
+    return c.b.where(inside, padded, c.b.reshape(c.x(2), shape=()))
 
 
 def _pad(c: OnnxContext, flat: tuple[Dim, ...], axes: tuple[int, ...], value: Any) -> Value:
@@ -196,15 +233,34 @@ def depth_to_space(c: OnnxContext) -> Value:
 
 @rule("SpaceToDepth", 1, 13, 28)
 def space_to_depth(c: OnnxContext) -> Value:
-    if "mode" in c.schema.attributes:
-        c.only("mode", "DCR")
-    return c.b.space_to_depth(c.x(), block=c.attr("blocksize"))
+    """Blocks become channels, slowest (DCR) or fastest (CRD)."""
+    block = c.attr("blocksize")
+    if "mode" not in c.schema.attributes or c.only("mode", "DCR", "CRD") == "DCR":
+        return c.b.space_to_depth(c.x(), block=block)
+    batch, channels, height, width = c.type().shape
+    rows, columns = floordiv(height, block), floordiv(width, block)
+    split = c.b.reshape(c.x(), shape=(batch, channels, rows, block, columns, block))
+    moved = c.b.transpose(split, perm=(0, 1, 3, 5, 2, 4))
+    return c.b.reshape(moved, shape=(batch, channels * block * block, rows, columns))
 
 
 @rule("Trilu", 14)
 def trilu(c: OnnxContext) -> Value:
+    if c.has(1) and c.const(1) is None:
+        return _trilu_at(c)
     k = c.dims(1, "the diagonal")[0] if c.has(1) else 0
     return (c.b.triu if c.attr("upper") else c.b.tril)(c.x(), k=k)
+
+
+def _trilu_at(c: OnnxContext) -> Value:
+    """The diagonal is only known at run time, and may be negative: elements are chosen by their positions."""
+    b, x = c.b, c.x()
+    k = b.reshape(c.cast(c.x(1), dtypes.int64), shape=())
+    rows = b.unsqueeze(b.arange(start=0, stop=x.type.shape[-2], step=1, dtype="int64"), axes=(1,))
+    away = b.sub(b.arange(start=0, stop=x.type.shape[-1], step=1, dtype="int64"), rows)
+    keep = b.greater_equal(away, k) if c.attr("upper") else b.less_equal(away, k)
+    zero: bool | int = False if x.type.dtype.is_bool else 0
+    return b.where(keep, x, b.full(shape=(), value=zero, dtype=x.type.dtype))
 
 
 @rule("CenterCropPad", 18)

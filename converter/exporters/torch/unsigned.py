@@ -1,0 +1,69 @@
+"""Arithmetic of uint16, uint32 and uint64, which torch stores but has no kernels for: done in int64, bits kept.
+
+uint16 and uint32 are computed in int64 and wrap when they are cast back. uint64 is read as int64: sums, products and
+bit operations are the same bits; comparisons flip the sign bit first. What int64 cannot do exactly is refused.
+"""
+
+from __future__ import annotations
+
+from converter.errors import ConversionError, Unsupported, merge
+from converter.exporters.base import refusal
+from converter.exporters.torch.table import TABLE
+from ir.core import Builder, Graph, Model, Node, Value
+from ir.types import DType, dtypes
+
+_SAME_BITS = {
+    "add", "sub", "mul", "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not", "shift_left", "equal", "not_equal",
+    "square", "neg",
+}  # fmt: skip
+_ORDERED = {"less", "less_equal", "greater", "greater_equal", "maximum", "minimum"}
+_WIDE = _SAME_BITS | _ORDERED | {
+    "trunc_div", "floor_div", "mod", "fmod", "shift_right", "clip", "abs", "sign",
+}  # fmt: skip
+_SIGN = -(2**63)
+
+
+def widen(model: Model) -> None:
+    """Rewrite, in place, the arithmetic on unsigned integers; raises ConversionError for what int64 cannot do."""
+    refused: list[Unsupported] = []
+    _graph(model.graph, refused)
+    if refused:
+        raise ConversionError("arithmetic on uint64 that torch has no kernel for", merge(refused))
+
+
+def _graph(graph: Graph, refused: list[Unsupported]) -> None:
+    for node in graph:
+        for body in node.bodies.values():
+            _graph(body, refused)
+        kind = next((v.type.dtype for v in node.inputs if v.type.dtype in _KINDS), None)
+        if kind is None or node.op.name not in _WIDE:
+            continue
+        if kind != dtypes.uint64:
+            _replace(node, kind, wrap=False, flip=False)
+        elif node.op.name in _SAME_BITS | _ORDERED:
+            _replace(node, kind, wrap=True, flip=node.op.name in _ORDERED)
+        else:
+            refused.append(refusal(node, "torch has no kernel of it for uint64", TABLE.file_of(node)))
+
+
+_KINDS = (dtypes.uint16, dtypes.uint32, dtypes.uint64)
+
+
+def _replace(node: Node, kind: DType, wrap: bool, flip: bool) -> None:
+    """The node on int64 operands; `wrap` keeps the bits, `flip` orders them as unsigned."""
+    assert node.graph is not None
+    b = Builder(node.graph, before=node, origin=node.origin.by("unsigned"))
+
+    def into(value: Value) -> Value:
+        moved = b.bitcast(value, to=dtypes.int64) if wrap else b.cast(value, to=dtypes.int64)
+        return b.bitwise_xor(moved, _SIGN) if flip else moved
+
+    operands = {k: v if not isinstance(v, Value) or v.type.dtype != kind else into(v) for k, v in node.operands.items()}
+    result: Value = b.op(node.op, **operands, **node.attrs)
+    old = node.outputs[0]
+    if old.type.dtype == kind:
+        result = b.bitwise_xor(result, _SIGN) if flip else result
+        result = b.bitcast(result, to=kind) if wrap else b.cast(result, to=kind)
+    result.name = old.name
+    old.replace_all_uses(result)
+    node.graph.remove(node)
