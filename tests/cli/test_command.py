@@ -24,7 +24,12 @@ def one_line_error(result, code, *words):
 
 
 def test_missing_file(tmp_path):
-    one_line_error(isomorph("convert", tmp_path / "none.onnx", "--to", "torch", "-o", tmp_path / "out"), 2, "none.onnx", "no such file")
+    one_line_error(
+        isomorph("convert", tmp_path / "none.onnx", "--to", "torch", "-o", tmp_path / "out"),
+        2,
+        "none.onnx",
+        "no such file",
+    )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -49,11 +54,15 @@ def test_bad_input_spec_and_tolerance(tmp_path):
 def test_existing_output_is_kept(tmp_path):
     (tmp_path / "m.onnx").write_bytes(b"")
     (tmp_path / "out").mkdir()
-    one_line_error(isomorph("convert", tmp_path / "m.onnx", "--to", "torch", "-o", tmp_path / "out"), 2, "exists already")
+    one_line_error(
+        isomorph("convert", tmp_path / "m.onnx", "--to", "torch", "-o", tmp_path / "out"), 2, "exists already"
+    )
 
 
 def test_a_users_own_ir_module_is_named(tmp_path):
     (tmp_path / "ir.py").write_text("")
     code = "import sys; sys.path.insert(0, ''); from converter.cli import main; main()"
-    result = subprocess.run([sys.executable, "-c", code, "doctor"], capture_output=True, text=True, cwd=tmp_path, timeout=60)
+    result = subprocess.run(
+        [sys.executable, "-c", code, "doctor"], capture_output=True, text=True, cwd=tmp_path, timeout=60
+    )
     one_line_error(result, 5, "ir.py", "rename")
