@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from converter.importers.onnx.context import OnnxContext
 from converter.importers.onnx.table import rule
 from ir.core import Value
-from ir.types import Dim, ceildiv
+from ir.types import Dim, ceildiv, floordiv
 
 _AUTO = {"NOTSET": None, "VALID": "valid", "SAME_UPPER": "same_upper", "SAME_LOWER": "same_lower"}
 
@@ -51,17 +54,18 @@ def check_same(c: OnnxContext, window: Sequence[Dim], strides: Sequence[int], di
             )
 
 
-def _check_kernel(c: OnnxContext, spatial: int) -> None:
+def check_kernel(c: OnnxContext, spatial: int, index: int = 1) -> None:
+    """Refuse a kernel_shape that the weight, input `index`, does not have."""
     kernel = c.attr("kernel_shape")
-    window = c.type(1).shape[2:]
+    window = c.type(index).shape[2:]
     if kernel and tuple(kernel) != window and all(isinstance(w, int) for w in window):
-        c.refuse(f"kernel_shape={kernel} differs from the weight {c.type(1)}")
+        c.refuse(f"kernel_shape={kernel} differs from the weight {c.type(index)}")
 
 
 @rule("Conv", 1, 11, 22)
 def conv(c: OnnxContext) -> Value:
     spatial = c.rank() - 2
-    _check_kernel(c, spatial)
+    check_kernel(c, spatial)
     strides, dilations = per_axis(c, "strides", spatial, 1), per_axis(c, "dilations", spatial, 1)
     check_same(c, c.type(1).shape[2:], strides, dilations)
     return c.b.conv(
@@ -78,7 +82,7 @@ def conv(c: OnnxContext) -> Value:
 @rule("ConvTranspose", 1, 11, 22)
 def conv_transpose(c: OnnxContext) -> Value:
     spatial = c.rank() - 2
-    _check_kernel(c, spatial)
+    check_kernel(c, spatial)
     strides, dilations = per_axis(c, "strides", spatial, 1), per_axis(c, "dilations", spatial, 1)
     extra = per_axis(c, "output_padding", spatial, 0)
     extents = [(w - 1) * d + 1 for w, d in zip(c.type(1).shape[2:], dilations, strict=True)]
@@ -118,3 +122,29 @@ def _transposed_padding(
         half = total // 2
         pairs.append((half, total - half) if auto == "SAME_UPPER" else (total - half, half))
     return tuple(pairs)
+
+
+@rule("Col2Im", 18)
+def col2im(c: OnnxContext) -> Value:
+    """Blocks added up where they lie: a transposed convolution with a weight of ones at each block's own place."""
+    image, block = c.ints(1, "the image shape"), c.ints(2, "the block shape")
+    spatial, count = len(image), math.prod(block)
+    strides, dilations = per_axis(c, "strides", spatial, 1), per_axis(c, "dilations", spatial, 1)
+    pads = c.attr("pads") or [0] * (2 * spatial)
+    x = c.x()
+    batch, rows, _ = x.type.shape
+    if not isinstance(rows, int) or rows % count or len(block) != spatial or len(pads) != 2 * spatial:
+        c.refuse(f"columns {x.type} do not fit blocks of {list(block)}")
+    pairs = tuple(zip(pads[:spatial], pads[spatial:], strict=True))
+    extents = [(w - 1) * d + 1 for w, d in zip(block, dilations, strict=True)]
+    free = [n + p + q - e for n, (p, q), e in zip(image, pairs, extents, strict=True)]
+    if any(f < 0 for f in free):
+        c.refuse(f"blocks of {list(block)} do not fit an image of {list(image)}")
+    places = tuple(f // s + 1 for f, s in zip(free, strides, strict=True))
+    left = tuple(f % s for f, s in zip(free, strides, strict=True))
+    channels = floordiv(rows, count)
+    weight = np.tile(np.eye(count).reshape(count, 1, *block), (channels, 1, *[1] * spatial))
+    return c.b.conv_transpose(
+        c.b.reshape(x, shape=(batch, rows, *places)), c.b.constant(weight, x.type.dtype), strides=strides, padding=pairs,
+        output_padding=left, dilations=dilations, groups=channels,
+    )  # fmt: skip

@@ -131,26 +131,3 @@ def random_uniform(c: OnnxContext) -> Value:
 def bernoulli(c: OnnxContext) -> Value:
     _unseeded(c)
     return c.b.bernoulli(c.x(), dtype=_draw_dtype(c, c.type().dtype))
-
-
-_WINDOWS = {
-    "HannWindow": (0.5, 0.5, 0.0),
-    "HammingWindow": (25 / 46, 21 / 46, 0.0),
-    "BlackmanWindow": (0.42, 0.5, 0.08),
-}
-
-
-@rule("HannWindow", 17)
-@rule("HammingWindow", 17)
-@rule("BlackmanWindow", 17)
-def window(c: OnnxContext) -> Value:
-    """a0 - a1 cos(2 pi i / n) + a2 cos(4 pi i / n), n being the size, or size - 1 when not periodic."""
-    kind = element_type(c.attr("output_datatype"))
-    length = int(np.asarray(c.fixed(0, "the size")).reshape(()))
-    divisor = length if c.attr("periodic") else length - 1
-    if length < 1 or divisor < 1:
-        c.refuse(f"a window of {length} elements is not defined")
-    phase = 2 * np.pi * np.arange(length) / divisor
-    a0, a1, a2 = _WINDOWS[c.schema.name]
-    values = a0 - a1 * np.cos(phase) + a2 * np.cos(2 * phase)
-    return c.b.constant(values, dtype(kind))

@@ -9,7 +9,6 @@ from converter.importers.onnx.context import OnnxContext
 from converter.importers.onnx.table import RULES
 
 _DEFINED: dict[tuple[str, str], tuple[int, ...]] = {
-    ("", "AffineGrid"): (20,),
     ("", "CausalConvWithState"): (27,),
     ("", "DynamicQuantizeLinear"): (11,),
     ("", "LinearAttention"): (27,),

@@ -13,12 +13,13 @@ from ir.types import dtypes, normalize_axis, numel, same
 
 @rule("Gather", 1, 11, 13)
 def gather(c: OnnxContext) -> Value:
-    """A table of the file looked up along its rows is an embedding; a single known position is a read."""
+    """A single known position is a read. Rows of a table are an embedding where the file says that an embedding module
+    reads them: such a module fails on negative indices, while ONNX counts them from the end."""
     axis = normalize_axis(c.attr("axis"), c.rank())
     position = c.ref(1).elements() if c.rank(1) == 0 else None
     if position is not None and not isinstance(position[()], Element):
         return c.b.select(c.x(), axis=axis, index=position[()])
-    if axis == 0 and _is_table(c):
+    if axis == 0 and _is_table(c) and _from_embedding(c):
         c.note("embeddings: a negative index, which ONNX counts from the end of the table, is an error here")
         return c.b.embedding(c.x(1), c.x(0))
     return c.b.gather(c.x(0), c.x(1), axis=axis, bounds="error", neg="from_end")
@@ -29,6 +30,15 @@ def _is_table(c: OnnxContext) -> bool:
     data = c.ref(0)
     stored = data.stored is not None or (data.value is not None and data.value.is_weight)
     return stored and data.dtype.is_float and data.type.rank == 2 and c.const(1) is None
+
+
+def _from_embedding(c: OnnxContext) -> bool:
+    """Whether the exporter recorded that the innermost module around this node is an embedding."""
+    path = c.b.origin.path
+    if not path:
+        return False
+    kind = path[-1].cls or c.importer.recorded_file.modules.get(".".join(s.name for s in path), "")
+    return kind.rpartition(".")[2] == "Embedding"
 
 
 @rule("GatherElements", 11, 13)

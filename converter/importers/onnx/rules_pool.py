@@ -35,6 +35,35 @@ def average_pool(c: OnnxContext) -> Value:
     return c.b.avg_pool(c.x(), **_window(c), include_pad=bool(c.attr("count_include_pad")))
 
 
+@rule("LpPool", 2, 11, 18, 22)
+def lp_pool(c: OnnxContext) -> Value:
+    """(sum of |x| ** p) ** (1 / p) over each window."""
+    total = c.b.avg_pool(_powered(c), **_window(c), include_pad=True, divisor=1)
+    return _rooted(c, total)
+
+
+@rule("GlobalLpPool", 2, 22)
+def global_lp_pool(c: OnnxContext) -> Value:
+    total = c.b.reduce_sum(_powered(c), axes=tuple(range(2, c.rank())), keepdims=True)
+    return _rooted(c, total)
+
+
+def _powered(c: OnnxContext) -> Value:
+    p = c.attr("p")
+    if p < 1:
+        c.refuse(f"p={p} is not defined")
+    if p == 2:
+        return c.b.square(c.x())
+    return c.b.abs(c.x()) if p == 1 else c.b.pow(c.b.abs(c.x()), float(p))
+
+
+def _rooted(c: OnnxContext, total: Value) -> Value:
+    p = c.attr("p")
+    if p == 2:
+        return c.b.sqrt(total)
+    return total if p == 1 else c.b.pow(total, 1 / p)
+
+
 @rule("GlobalAveragePool", 1, 22)
 def global_average_pool(c: OnnxContext) -> Value:
     rank = c.rank()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 from converter.importers.onnx.context import OnnxContext
+from converter.importers.onnx.rules_conv import check_kernel, check_same, padding, per_axis
 from converter.importers.onnx.table import rule
 from converter.importers.onnx.tensors import element_type
 from ir.core import Value
@@ -78,3 +81,85 @@ def _blocks(c: OnnxContext, values: Value, axis: int, block: int) -> Value:
     wide = c.b.expand(c.b.unsqueeze(values, axes=(axis + 1,)), shape=(*dims[: axis + 1], block, *dims[axis + 1 :]))
     flat = c.b.reshape(wide, shape=(*dims[:axis], count * block, *dims[axis + 1 :]))
     return flat if size == count * block else c.b.slice(flat, axes=(axis,), starts=(0,), stops=(size,), steps=(1,))
+
+
+@rule("MatMulInteger", 10)
+def matmul_integer(c: OnnxContext) -> Value:
+    """(A - zero point) @ (B - zero point) in int32."""
+    return c.b.matmul(_centred(c, 0, 2, True), _centred(c, 1, 3, False))
+
+
+def _centred(c: OnnxContext, index: int, zero: int, rows: bool) -> Value:
+    """An integer matrix less its zero point, which is one number, or one for each row (of A) or column (of B)."""
+    x = c.cast(c.x(index), dtypes.int32)
+    if not c.has(zero):
+        return x
+    return c.b.sub(x, c.cast(_by_line(c, zero, rows), dtypes.int32))
+
+
+def _by_line(c: OnnxContext, index: int, rows: bool) -> Value:
+    value = c.x(index)
+    if value.type.rank == 0 or value.type.shape == (1,):
+        return c.b.reshape(value, shape=())
+    return c.b.unsqueeze(value, axes=(value.type.rank,)) if rows and value.type.rank == 1 else value
+
+
+@rule("QLinearMatMul", 10, 21)
+def qlinear_matmul(c: OnnxContext) -> Value:
+    """The integer product, times both scales over the result's scale, rounded, shifted, saturated."""
+    total = c.b.matmul(_centred(c, 0, 2, True), _centred(c, 3, 5, False))
+    scale = c.b.mul(c.cast(_by_line(c, 1, True), dtypes.float32), c.cast(_by_line(c, 4, False), dtypes.float32))
+    return _requantised(c, total, scale, 6)
+
+
+def _requantised(c: OnnxContext, total: Value, scale: Value, index: int) -> Value:
+    """int32 sums of the given scale in the scale and zero point at inputs `index` and the next."""
+    kind = c.type(index + 1).dtype
+    ratio = c.b.div(scale, c.cast(_by_line(c, index, True), dtypes.float32))
+    scaled = c.b.round(c.b.mul(c.cast(total, dtypes.float32), ratio))
+    shifted = c.b.add(scaled, c.cast(_by_line(c, index + 1, True), dtypes.float32))
+    return c.b.cast(c.b.clip(shifted, float(kind.min), float(kind.max)), to=kind)
+
+
+@rule("ConvInteger", 10)
+def conv_integer(c: OnnxContext) -> Value:
+    """A convolution of integers less their zero points; padding is zero after that."""
+    return c.b.cast(_integer_conv(c, 0, 1, 2, 3), to=dtypes.int32)
+
+
+@rule("QLinearConv", 10)
+def qlinear_conv(c: OnnxContext) -> Value:
+    """The integer convolution, its int32 bias added, brought to the result's scale."""
+    total = c.b.cast(_integer_conv(c, 0, 3, 2, 5), to=dtypes.int32)
+    spatial = (1,) * (c.rank() - 2)
+    if c.has(8):
+        total = c.b.add(total, c.b.reshape(c.x(8), shape=(c.type(8).shape[0], *spatial)))
+    weight_scale = _by_channel(c, 4, spatial)
+    scale = c.b.mul(c.cast(_by_line(c, 1, True), dtypes.float32), c.cast(weight_scale, dtypes.float32))
+    return _requantised(c, total, scale, 6)
+
+
+def _by_channel(c: OnnxContext, index: int, extra: tuple[int, ...]) -> Value:
+    """One number, or one for each output channel, beside axes of size 1."""
+    value = c.x(index)
+    if value.type.rank == 0 or value.type.shape == (1,):
+        return c.b.reshape(value, shape=())
+    return c.b.reshape(value, shape=(value.type.shape[0], *extra))
+
+
+def _integer_conv(c: OnnxContext, x: int, w: int, x_zero: int, w_zero: int) -> Value:
+    """The sums as floats of a type that holds each of them exactly."""
+    spatial = c.rank(x) - 2
+    per_output = math.prod(d if isinstance(d, int) else 2**20 for d in c.type(w).shape[1:])
+    wide = dtypes.float32 if per_output * 255 * 255 < 2**24 else dtypes.float64
+    image, weight = c.cast(c.x(x), wide), c.cast(c.x(w), wide)
+    if c.has(x_zero):
+        image = c.b.sub(image, c.cast(_by_line(c, x_zero, True), wide))
+    if c.has(w_zero):
+        weight = c.b.sub(weight, c.cast(_by_channel(c, w_zero, (1,) * (spatial + 1)), wide))
+    check_kernel(c, spatial, w)
+    strides, dilations = per_axis(c, "strides", spatial, 1), per_axis(c, "dilations", spatial, 1)
+    check_same(c, c.type(w).shape[2:], strides, dilations)
+    return c.b.conv(
+        image, weight, strides=strides, padding=padding(c, spatial), dilations=dilations, groups=c.attr("group")
+    )

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from converter.importers.onnx.attributes import short
 from converter.importers.onnx.context import OnnxContext
 from converter.importers.onnx.table import rule
@@ -110,3 +112,17 @@ def _resize(
     wide = c.b.reshape(x, shape=(1, 1, *x.type.shape))
     out = c.b.resize(wide, **{key: tuple(full)}, **settings)
     return c.b.reshape(out, shape=out.type.shape[2:])
+
+
+@rule("AffineGrid", 20)
+def affine_grid(c: OnnxContext) -> Value:
+    """Each sample's matrix times the homogeneous coordinates (x, y, 1) or (x, y, z, 1) of the output's elements."""
+    theta, align = c.x(0), bool(c.attr("align_corners"))
+    sizes = c.ints(1, "the size")[2:]
+    if len(sizes) not in (2, 3) or (align and 1 in sizes):
+        c.refuse(f"a grid of {list(sizes)} with align_corners={int(align)} is not supported")
+    steps = [np.linspace(-1, 1, n) if align else (2 * np.arange(n) + 1) / n - 1 for n in sizes]
+    places = [p.reshape(-1) for p in reversed(np.meshgrid(*steps, indexing="ij"))]
+    base = c.b.constant(np.stack([*places, np.ones(places[0].size)], axis=-1), theta.type.dtype)
+    flat = c.b.matmul(base, c.b.transpose(theta, perm=(0, 2, 1)))
+    return c.b.reshape(flat, shape=(theta.type.shape[0], *sizes, len(sizes)))
