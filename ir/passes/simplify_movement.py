@@ -128,7 +128,10 @@ def concat(node: Node, b: Builder) -> Outcome:
     if len(kept) == 1:
         why = "the others are empty" if len(xs) > 1 else "concat of one"
         return hit(kept[0], why) if same_type(kept[0], node) else None
-    return hit(b.concat(kept, axis=axis), "empty operands add nothing") if len(kept) < len(xs) else None
+    if len(kept) == len(xs):
+        return None
+    joined = b.concat(kept, axis=axis)
+    return hit(joined, "empty operands add nothing") if same_type(joined, node) else None
 
 
 @rule("split")

@@ -10,7 +10,7 @@ import numpy as np
 
 from converter.errors import ConversionError, UsageError
 from converter.importers.base import ImportOptions, Planner, apply_trainable
-from converter.importers.torch import families
+from converter.importers.torch import branches, families
 from converter.importers.torch.dims import Sizes
 from converter.importers.torch.reader import Reader
 from converter.importers.torch.scopes import Scopes
@@ -23,16 +23,18 @@ from ir.types import symbol
 def assemble(
     program: Any, model: Model, plan: Planner, options: ImportOptions, *, parameters: tuple[Parameter, ...],
     leaves: Mapping[str, str], labels: Mapping[str, Mapping[int, str]], examples: Mapping[str, tuple[int | None, ...]],
-    entries: Iterable[Entry], scopes: Scopes,
+    entries: Iterable[Entry], scopes: Scopes, taken: Iterable[branches.Branch] = (),
 ) -> Model:  # fmt: skip
     """Read a functionalised program into `model`.
 
     `leaves` maps placeholder names to flat input names in signature order, `labels` flat name -> axis -> size name,
-    `examples` flat name -> the shape exported with. Raises ConversionError with everything that is not supported.
+    `examples` flat name -> the shape exported with; `taken` are the decisions on sizes that the export took.
+    Raises ConversionError with everything that is not supported.
     """
     families.load()
     scopes.learn(program.graph)
     sizes = name_sizes(program, leaves, labels, examples, model)
+    branches.assume(taken, sizes, _raw_names(program, leaves, labels), model)
     weights = Weights(model, iter(entries))
     reader = Reader(program, model, weights, sizes, scopes, plan, options)
     reader.bind_inputs(leaves)
@@ -53,7 +55,10 @@ def name_sizes(
     program: Any, leaves: Mapping[str, str], labels: Mapping[str, Mapping[int, str]],
     examples: Mapping[str, tuple[int | None, ...]], model: Model,
 ) -> Sizes:  # fmt: skip
-    """Bind torch's size symbols to the user's names; what became fixed or tied is noted on the model."""
+    """Bind torch's size symbols to the user's names; what became tied is noted on the model.
+
+    Raises ConversionError for a named size that the export fixed.
+    """
     sizes = Sizes()
     nodes = {n.name: n for n in program.graph.nodes if n.op == "placeholder"}
     compound = []
@@ -63,7 +68,10 @@ def name_sizes(
             example = examples[leaf][axis]
             if isinstance(size, int) or size.node.expr.is_Integer:
                 if label is not None:
-                    _note(model, f"size {label} of input {leaf} is fixed at {int(size)}: the model's code depends on it")
+                    raise ConversionError(
+                        f"size {label} of input {leaf} cannot change: the model's code fixes it at the size of the example "
+                        f"({int(size)}); give it as a number"
+                    )
             elif size.node.expr.is_Symbol:
                 _bind_symbol(sizes, str(size.node.expr), label or f"{leaf.replace('.', '_')}_{axis}", example, model)
             else:
@@ -72,6 +80,19 @@ def name_sizes(
         _bind_compound(sizes, expr, label, example)
         _note(model, f"size {label} of input {leaf} must have the form {sizes.expr(expr)}")
     return sizes
+
+
+def _raw_names(
+    program: Any, leaves: Mapping[str, str], labels: Mapping[str, Mapping[int, str]]
+) -> dict[str, str]:
+    """Torch's own symbol of each input size, before equal ones were made one -> the user's name."""
+    nodes = {n.name: n for n in program.graph.nodes if n.op == "placeholder"}
+    found: dict[str, str] = {}
+    for placeholder, leaf in leaves.items():
+        for axis, size in enumerate(nodes[placeholder].meta["val"].shape):
+            if not isinstance(size, int):
+                found.setdefault(str(size.node._expr), labels.get(leaf, {}).get(axis) or f"{leaf}_{axis}")
+    return found
 
 
 def _bind_symbol(sizes: Sizes, name: str, label: str, example: int | None, model: Model) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from converter.errors import ConversionError, UsageError
-from converter.importers.torch import leaves
+from converter.importers.torch import branches, leaves
 from converter.importers.torch.inputs import Example
 
 _LOCK = threading.Lock()  # exporting patches classes and global settings of torch
@@ -102,13 +102,36 @@ def decompose_unknown(program: Any, known: Callable[[str], bool]) -> Any:
 def _definition(op: Any) -> Callable[..., Any] | None:
     """How torch itself computes an op from others: its composite kernel, or its reference decomposition."""
     import torch
-    from torch._decomp import core_aten_decompositions
 
     if not isinstance(op, torch._ops.OpOverload) or op.namespace != "aten":
         return None
     if torch._C._dispatch_has_kernel_for_dispatch_key(op.name(), "CompositeImplicitAutograd"):
         return functools.partial(_composite, op)
-    return core_aten_decompositions().get(op)
+    return _core_definitions().get(op)
+
+
+_BEYOND_CORE = (
+    "_batch_norm_with_update_functional", "_native_batch_norm_legit_functional", "as_strided_scatter", "copysign",
+    "diagonal_scatter", "dist", "grid_sampler_2d", "ldexp", "max_pool2d_with_indices_backward", "narrow_copy",
+    "native_batch_norm", "_native_batch_norm_legit", "polar", "tril_indices", "triu_indices", "view_copy", "permute_copy",
+)  # fmt: skip
+"""Ops outside the core table that torch has a definition for in terms of ops that we know."""
+
+
+@functools.cache
+def _core_definitions() -> dict[Any, Callable[..., Any]]:
+    """Torch's own reference decompositions by op: those of its core set, and a few more.
+
+    A plain dictionary: torch's table fills itself when indexed, and its `get` finds nothing.
+    """
+    from torch._decomp import core_aten_decompositions, decomposition_table
+
+    core = core_aten_decompositions()
+    found = {op: core[op] for op in list(core)}
+    for op, definition in decomposition_table.items():
+        if str(op).startswith("aten.") and str(op).split(".")[1] in _BEYOND_CORE:
+            found.setdefault(op, definition)
+    return found
 
 
 def _composite(op: Any, *args: Any, **kwargs: Any) -> Any:
@@ -152,8 +175,9 @@ def _user_frame(error: Exception) -> str:
     return place
 
 
-def both_modes(module: Any, example: Example) -> tuple[Any, Any | None, str]:
-    """Raw exports in eval and in train mode, and why the second failed (empty when it did not).
+def both_modes(module: Any, example: Example) -> tuple[Any, Any | None, str, list[branches.Branch]]:
+    """Raw exports in eval and in train mode, why the second failed (empty when it did not), and the decisions on sizes
+    that the first took.
 
     A module given in training mode keeps its own flags for the second (parts frozen in eval stay frozen); one given in
     eval mode is switched as a whole.
@@ -161,11 +185,12 @@ def both_modes(module: Any, example: Example) -> tuple[Any, Any | None, str]:
     own = {m: m.training for m in module.modules()}
     whole = not module.training
     module.eval()
-    evaluated = export_raw(module, example)
+    with branches.recording() as taken:
+        evaluated = export_raw(module, example)
     for m, training in own.items():
         m.training = True if whole else training
     try:
         trained, why = export_raw(module, example), ""
     except ConversionError as error:
         trained, why = None, error.message
-    return evaluated, trained, why
+    return evaluated, trained, why, taken

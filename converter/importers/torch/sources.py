@@ -9,6 +9,7 @@ from converter.errors import ConversionError, UsageError
 from converter.importers.base import ImportOptions, Planner
 from converter.importers.torch import assemble as build
 from converter.importers.torch import export, families, files, modes
+from converter.importers.torch.branches import Branch
 from converter.importers.torch.inputs import Example, example_of
 from converter.importers.torch.scopes import Scopes, class_name
 from converter.importers.torch.weights import module_entries, program_entries
@@ -42,7 +43,7 @@ def from_module(module: Any, inputs: Any, options: ImportOptions) -> Model:
     model, plan = Model(name), Planner(name)
     _note_mixed_modes(module, model)
     with export.exporting(module):
-        example, raw, trained, why = _export(module, inputs, options)
+        example, raw, trained, why, taken = _export(module, inputs, options)
         if trained is None:
             model.notes.append(f"training behaviour is not carried over: {why}")
         modes.Merger(raw, trained, plan, model.notes.append).run()
@@ -51,13 +52,13 @@ def from_module(module: Any, inputs: Any, options: ImportOptions) -> Model:
         shapes = {n: tuple(int(d) for d in t.shape) for n, t in example.leaves}
         build.assemble(
             program, model, plan, options, parameters=example.parameters, leaves=leaves, labels=example.dims,
-            examples=shapes, entries=module_entries(module), scopes=Scopes(module),
+            examples=shapes, entries=module_entries(module), scopes=Scopes(module), taken=taken,
         )  # fmt: skip
     model.metadata = build.metadata(class_name(type(module)), program, model)
     return model
 
 
-def _export(module: Any, inputs: Any, options: ImportOptions) -> tuple[Example, Any, Any, str]:
+def _export(module: Any, inputs: Any, options: ImportOptions) -> tuple[Example, Any, Any, str, list[Branch]]:
     """Export with the first choice of example sizes that works."""
     first: ConversionError | None = None
     for scale in SCALES:

@@ -1,0 +1,142 @@
+"""Python decisions on sizes: the export takes one path, so the model keeps the condition that led there.
+
+`torch.export` follows `if x.shape[1] > 6:` for its example sizes and forgets that it did. Each decision that the model's
+code takes (PyTorch's own kernels decide much that changes no result) becomes an assumption, which emitted code checks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from converter.errors import ConversionError
+from converter.importers.base import Refusal
+from converter.importers.torch.dims import Sizes
+from converter.importers.torch.scopes import is_internal
+from ir.core import Model
+from ir.types import Assumption, Dim, dim_min, same, symbol
+from ir.types.dim import bounds
+
+_MODEL_CODE = ("/torch/nn/modules/", "/torch/nn/functional.py")
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A condition on sizes (sympy, in torch's symbols), which way it went, and where: `model.py:12`."""
+
+    condition: Any
+    taken: bool
+    line: str
+
+
+@contextlib.contextmanager
+def recording() -> Iterator[list[Branch]]:
+    """Collect the decisions on sizes that model code takes inside the block."""
+    import torch
+
+    found: list[Branch] = []
+    original = torch.SymBool.__bool__
+
+    def decide(self: Any) -> bool:
+        result = bool(original(self))
+        place = _model_frame()
+        if place:
+            found.append(Branch(self.node._expr, result, place))
+        return result
+
+    torch.SymBool.__bool__ = decide  # type: ignore[method-assign]
+    try:
+        yield found
+    finally:
+        torch.SymBool.__bool__ = original  # type: ignore[method-assign]
+
+
+def _model_frame() -> str:
+    """File and line of the code that asked, when it is a model's; empty when it is PyTorch's own machinery."""
+    frame = sys._getframe(2)
+    while frame.f_back is not None and frame.f_code.co_filename.replace("\\", "/").endswith("/torch/__init__.py"):
+        frame = frame.f_back
+    file = frame.f_code.co_filename.replace("\\", "/")
+    if is_internal(file) and not any(part in file for part in _MODEL_CODE):
+        return ""
+    return f"{file.rsplit('/', 1)[-1]}:{frame.f_lineno}"
+
+
+def assume(branches: Iterable[Branch], sizes: Sizes, raw: Mapping[str, str], model: Model) -> None:
+    """Add what the branches took for granted to the model's assumptions and notes.
+
+    `raw` maps torch's symbols of input sizes, before any were found equal, to our names. Raises ConversionError for a
+    condition that cannot be stated.
+    """
+    import sympy  # type: ignore[import-untyped]
+
+    known = Sizes()
+    named = {str(dim) for dim in sizes.by_symbol.values()}
+    known.by_symbol = {s: symbol(label) for s, label in raw.items() if label in named} | sizes.by_symbol
+    for branch in dict.fromkeys(branches):
+        condition = branch.condition if branch.taken else sympy.Not(branch.condition)
+        for part in condition.args if isinstance(condition, sympy.And) else (condition,):
+            _assume(part, branch, known, raw, model)
+
+
+def _assume(condition: Any, branch: Branch, sizes: Sizes, raw: Mapping[str, str], model: Model) -> None:
+    if not condition.free_symbols or any(str(s).startswith(("u", "zuf")) for s in condition.free_symbols):
+        return
+    names = sorted({raw.get(str(s), str(s)) for s in condition.free_symbols})
+    if any(str(s) not in sizes.by_symbol for s in condition.free_symbols):
+        raise ConversionError(
+            f"the code at {branch.line} takes another path where sizes {', '.join(names)} differ: give equal sizes one name"
+        )
+    try:
+        stated = _equality(condition, sizes)
+    except Refusal as refusal:
+        raise ConversionError(
+            f"the code at {branch.line} takes a path that depends on {', '.join(names)}, by a condition that cannot be "
+            f"stated ({refusal}); give these sizes as numbers"
+        ) from None
+    if stated is None or same(*stated) is True:
+        return
+    assumption = Assumption(*stated, f"the code at {branch.line} takes another path otherwise")
+    if all((a.left, a.right) != stated for a in model.assumptions):
+        model.assumptions.append(assumption)
+        model.notes.append(f"only for sizes where {_text(condition, sizes)}: {assumption.why}")
+
+
+def _equality(condition: Any, sizes: Sizes) -> tuple[Dim, Dim] | None:
+    """A relation of sizes as the equality of two dims; raises Refusal for what is no relation."""
+    kind = type(condition).__name__
+    if kind not in _RELATIONS:
+        raise Refusal(f"{condition} is no comparison")
+    left, right = (sizes.expr(a) for a in condition.args)
+    return _RELATIONS[kind](left, right)
+
+
+def _at_least(a: Dim, b: Dim) -> tuple[Dim, Dim]:
+    return b, dim_min(a, b)
+
+
+def _apart(a: Dim, b: Dim) -> tuple[Dim, Dim]:
+    gap = a - b
+    lowest = bounds(gap)[0]
+    return _at_least(gap if lowest is not None and lowest >= 0 else gap * gap, 1)
+
+
+_RELATIONS = {
+    "Equality": lambda a, b: (a, b),
+    "Unequality": _apart,
+    "GreaterThan": _at_least,
+    "LessThan": lambda a, b: _at_least(b, a),
+    "StrictGreaterThan": lambda a, b: _at_least(a, b + 1),
+    "StrictLessThan": lambda a, b: _at_least(b, a + 1),
+}
+
+
+def _text(condition: Any, sizes: Sizes) -> str:
+    """The condition under our names, as the user would write it."""
+    signs = {"Equality": "==", "Unequality": "!=", "GreaterThan": ">=", "LessThan": "<="}
+    signs |= {"StrictGreaterThan": ">", "StrictLessThan": "<"}
+    left, right = (sizes.expr(a) for a in condition.args)
+    return f"{left} {signs[type(condition).__name__]} {right}"

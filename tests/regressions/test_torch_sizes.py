@@ -1,0 +1,76 @@
+"""Python decisions on sizes, and sizes that the export fixes: checked in emitted code or refused, never forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import converter
+from converter import ConversionError
+
+
+class One(nn.Module):
+    def __init__(self, fn: Callable[..., Tensor]) -> None:
+        super().__init__()
+        self.fn = fn
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fn(x)
+
+
+class Two(One):
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:  # type: ignore[override]
+        return self.fn(x, y)
+
+
+BRANCHES = {
+    "greater": (lambda x: x * 2 if x.shape[1] > 6 else x, 9, 3),
+    "less": (lambda x: x * 2 if x.shape[1] < 60 else x, 9, 90),
+    "multiple": (lambda x: x * 2 if x.shape[1] % 3 != 0 else x, 8, 9),
+    "not one": (lambda x: x * 2 if x.shape[1] == 1 else x, 8, 1),
+    "truth of a size": (lambda x: x * 2 if not x.shape[1] // 70 else x, 8, 70),
+}
+
+
+@pytest.mark.parametrize("name", BRANCHES)
+def test_a_decision_on_sizes_is_checked_where_the_model_runs(name: str) -> None:
+    fn, inside, outside = BRANCHES[name]
+    conversion = converter.convert(One(fn), "torch", inputs=("float32[b,t]",), verify=False)
+    assert any("another path" in note for note in conversion.report.notes)
+    x = torch.randn(2, inside)
+    torch.testing.assert_close(conversion.load()(x), fn(x))
+    with pytest.raises(ValueError, match="another path"):
+        conversion.load()(torch.randn(2, outside))
+
+
+def test_decisions_between_two_sizes() -> None:
+    greater = Two(lambda x, y: x * 2 if x.shape[1] > y.shape[1] else x)
+    specs = ("float32[b,t]", "float32[b,s]")
+    module = converter.convert(greater, "torch", inputs=specs, verify=False).load()
+    torch.testing.assert_close(module(torch.ones(2, 3), torch.ones(2, 5)), torch.ones(2, 3))
+    with pytest.raises(ValueError, match="t <= s"):
+        module(torch.ones(2, 5), torch.ones(2, 3))
+
+
+def test_sizes_of_two_names_are_taken_as_different() -> None:
+    model = Two(lambda x, y: x + y if x.shape == y.shape else x)
+    apart = converter.convert(model, "torch", inputs=("float32[2,t]", "float32[2,s]"), verify=False).load()
+    torch.testing.assert_close(apart(torch.ones(2, 3), torch.ones(2, 5)), torch.ones(2, 3))
+    with pytest.raises(ValueError, match="another path"):
+        apart(torch.ones(2, 3), torch.ones(2, 3))
+    same = converter.convert(model, "torch", inputs=("float32[2,t]", "float32[2,t]"), verify=False).load()
+    torch.testing.assert_close(same(torch.ones(2, 3), torch.ones(2, 3)), torch.full((2, 3), 2.0))
+
+
+def test_decisions_of_torch_itself_are_not_assumptions() -> None:
+    model = converter.load(nn.Sequential(nn.Conv1d(3, 3, 5, stride=2), nn.Flatten(0, 1)), ("float32[b,3,t]",))
+    assert not model.assumptions and not model.notes
+
+
+@pytest.mark.parametrize("fn", [lambda x: x.sum(1) * sum(1 for _ in range(x.shape[1])), lambda x: x.sum(1) / int(x.shape[1])])
+def test_a_size_that_the_export_fixes_is_refused(fn: Callable[[Tensor], Tensor]) -> None:
+    with pytest.raises(ConversionError, match="size t of input x cannot change"):
+        converter.load(One(fn), ("float32[b,t]",))
