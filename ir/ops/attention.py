@@ -131,15 +131,22 @@ class Attention:
         for kv_heads in (1, 2, 6):
             yield s.case(*qkv(6, 3, 5, kv_heads), grouped=True, dynamic=((0, 0), (1, 0), (2, 0)))
             yield s.case(*qkv(6, 3, 5, kv_heads), s.bools(3, 5), grouped=True, causal=True)
+        one, two = s.floats(1, 2, 5, 4), s.floats(2, 2, 5, 4)
+        for key, value in ((one, two), (two, one)):
+            yield s.case(s.floats(1, 6, 3, 4), key, value, grouped=True, name="batches that broadcast")
         yield s.case(*qkv(2, 3, 4), dropout=0.4, training=True)
         yield s.case(*qkv(2, 3, 4), dropout=1.0, training=True)
         yield s.case(s.floats(3, 4), s.floats(5, 4), s.floats(5, 2))
+        sharp = (64 * np.eye(3, 4)).astype(s.float_dtype.numpy)  # exp of the scores overflows
+        yield s.case(sharp, sharp, s.floats(3, 2), name="large scores")
         yield s.case(s.floats(2, 1, 3, 4), s.floats(6, 5, 4), s.floats(6, 5, 2), s.bools(5))
         yield s.case(s.floats(0, 2, 3, 4), s.floats(0, 2, 3, 4), s.floats(0, 2, 3, 4))
         yield s.case(s.floats(1, 2, 3, 4), s.floats(1, 2, 0, 4), s.floats(1, 2, 0, 4), name="no keys")
         yield s.case(*qkv(3, 2, 2, 2), grouped=True, error=ValueError, name="heads that do not divide")
         yield s.case(*qkv(3, 2, 2), s.ints(2, 2), error=TypeError, name="integer mask")
         yield s.case(*qkv(3, 2, 4), s.bools(2, 3), error=ValueError, name="mask of another length")
+        yield s.case(*qkv(3, 1, 4), s.bools(5, 4), error=ValueError, name="mask of more queries")
+        yield s.case(*qkv(3, 2, 4), s.bools(2, 2, 3, 2, 4), error=ValueError, name="mask of more axes")
 
 
 def _check_mask(mask: TensorType, kind: DType, scores: tuple[Dim, ...]) -> None:

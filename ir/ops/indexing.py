@@ -469,7 +469,7 @@ class OneHot:
     @staticmethod
     def samples(s: Sampler) -> Iterator[Sample]:
         i = s.ints(3, 4, low=-4, high=5)
-        for axis in (-1, 0, 1):
+        for axis in (-1, 0, 1, -2):
             for neg in ("invalid", "from_end"):
                 yield s.case(i, depth=3, axis=axis, neg=neg)
         yield s.case(i, depth=4, on=2.5, off=-0.5, dtype=s.float_dtype)

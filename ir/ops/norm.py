@@ -135,6 +135,7 @@ class BatchNorm:
                 s.floats(2, 3, 4), vectors(3)[0], None, *vectors(3)[2:], momentum=0.0, frozen=True, training=training
             )
             yield s.case(s.floats(6, 3), None, *vectors(3)[1:], axis=1, training=training)
+            yield s.case(s.floats(2, 3), *vectors(3), training=training, name="two values")
         yield s.case(s.floats(0, 3, 4), *vectors(3), name="no batch")
         yield s.case(s.floats(1, 3), *vectors(3), unbiased=False, training=True, name="one value")
         yield s.case(s.floats(1, 3), *vectors(3), training=True, error=ValueError, name="one value, unbiased")
@@ -441,4 +442,5 @@ class Normalize:
             yield s.case(s.floats(2, 3, 4), p=p, axis=-1, eps=1.5)
         yield s.case(np.zeros_like(s.floats(2, 3)), axis=0)
         yield s.case(s.floats(3), axis=0)
+        yield s.case(np.array([[0, 1, 2], [1, 0, 0], [0, 0, 0]], s.float_dtype.numpy), p=0.0, name="zeros and ones")
         yield s.case(s.floats(2, 3), axis=2, error=ValueError, name="axis out of range")

@@ -326,6 +326,9 @@ class RNN:
                 yield s.case(row.x, row.state(row.hidden), row.lengths, row.weights, nonlinearity=kind, **row.case)
         row = _Row(s, 1)
         yield s.case(row.x[0], None, None, row.weights, error=ValueError, name="no batch axis", **row.case)
+        for p in (1.5, -0.5):
+            case = {**row.case, "dropout": p}
+            yield s.case(row.x, None, None, row.weights, error=ValueError, name="dropout out of range", **case)
 
 
 def _lstm_step(from_input: np.ndarray, state: tuple[np.ndarray, ...], w: CellWeights) -> tuple[np.ndarray, ...]:

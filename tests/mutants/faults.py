@@ -20,9 +20,8 @@ OTHER_OP = {
 SAME_EITHER_WAY = set(
     "isinstance getattr hasattr zip max min sorted range "  # a swap crashes, or means the same
     "add mul maximum minimum fmax fmin equal not_equal and_ or_ xor_ bitwise_and bitwise_or bitwise_xor logical_and "
-    "logical_or broadcast_shapes broadcast_arrays broadcast array_equal logaddexp gcd".split()
+    "logical_or dim_max dim_min broadcast_shapes broadcast_arrays broadcast array_equal logaddexp gcd".split()
 )
-UNTOUCHED = {"samples"}  # functions that make the tests' data
 
 Change = tuple[str, Callable[[], None]]
 Put = Callable[[ast.expr], None]
@@ -44,17 +43,27 @@ class Fault:
     last: int
     kind: Literal["body", "default", "import"]
     holders: tuple[ast.FunctionDef, ...]
+    assigned: str
     apply: Callable[[], None]
 
+    @property
+    def names(self) -> set[str]:
+        """The definitions it lies in, and the name its statement gives a value to."""
+        parts = self.function.split(".")
+        return {*parts, *(f".{p}" for p in parts[1:]), f".{self.assigned}" if self.function else self.assigned}
 
-def faults(tree: ast.Module) -> list[Fault]:
+
+def faults(tree: ast.Module, untouched: frozenset[str] = frozenset()) -> list[Fault]:
     """Every fault that can be planted in a file, in source order; `what` tells those of a function apart.
 
-    Annotations, docstrings, assertions and the words of messages are left alone.
+    Annotations, docstrings, assertions (`zip(..., strict=True)` is one) and the words of messages are left alone, and
+    so are the definitions and constants named `untouched`.
     """
     seen: Counter[tuple[str, str]] = Counter()
     found = []
     for fault in _block(tree.body, (), "", "import"):
+        if untouched.intersection(fault.names):
+            continue
         seen[fault.function, fault.what] += 1
         count = seen[fault.function, fault.what]
         found.append(replace(fault, what=f"{fault.what} #{count}") if count > 1 else fault)
@@ -64,12 +73,21 @@ def faults(tree: ast.Module) -> list[Fault]:
 def _block(body: list[ast.stmt], holders: tuple[ast.FunctionDef, ...], name: str, kind: Any) -> Iterator[Fault]:
     for statement in body:
         if isinstance(statement, ast.FunctionDef):
-            if statement.name not in UNTOUCHED:
-                yield from _function(statement, holders, name, kind)
+            yield from _function(statement, holders, name, kind)
         elif isinstance(statement, ast.ClassDef):
             yield from _block(statement.body, holders, f"{name}{statement.name}.", kind)
         elif not isinstance(statement, (ast.Raise, ast.Assert, ast.Import, ast.ImportFrom)):
-            yield from _statement(statement, holders, name, kind)
+            for fault in _statement(statement, holders, name, kind):
+                yield replace(fault, assigned=_assigned(statement)) if not holders else fault
+
+
+def _assigned(statement: ast.stmt) -> str:
+    """The constant that a statement sets; an annotated one of a class may be an op's attribute."""
+    if isinstance(statement, ast.AnnAssign) and "ClassVar" not in ast.unparse(statement.annotation):
+        return ""
+    targets = getattr(statement, "targets", [getattr(statement, "target", None)])
+    first = targets[0].elts[0] if isinstance(targets[0], ast.Tuple) else targets[0]
+    return first.id if isinstance(first, ast.Name) else ""
 
 
 def _function(node: ast.FunctionDef, holders: tuple[ast.FunctionDef, ...], name: str, kind: Any) -> Iterator[Fault]:
@@ -117,7 +135,7 @@ def _parts(node: ast.AST, around: ast.AST, place: Any) -> Iterator[Fault]:
                 if field == "ifs":
                     yield from _negated(child, put, around, place)
                 yield from _expression(child, put, around, place)
-            elif isinstance(child, (ast.comprehension, ast.keyword, ast.arguments)):
+            elif isinstance(child, (ast.comprehension, ast.keyword, ast.arguments)) and getattr(child, "arg", "") != "strict":
                 yield from _parts(child, around, place)
 
 
@@ -139,7 +157,7 @@ def _fault(node: Any, around: Any, change: Change, place: Any) -> Fault:
     what = f"{change[0]} in {_short(around, 100)}" if around is not node else f"{change[0]}: {_short(node, 100)}"
     first = min([getattr(around, "lineno", node.lineno), node.lineno])
     last = max([getattr(around, "end_lineno", 0) or 0, node.end_lineno or node.lineno])
-    return Fault(function, node.lineno, what, first, last, kind, holders, change[1])
+    return Fault(function, node.lineno, what, first, last, kind, holders, "", change[1])
 
 
 def _short(node: ast.AST, limit: int) -> str:
@@ -177,7 +195,8 @@ def _changes(node: ast.expr, put: Put) -> list[Change]:
 
 def _call_changes(node: ast.Call, text: str) -> list[Change]:
     swaps = [(f"first two arguments swapped in {text}", partial(_swap_arguments, node))] if _can_swap(node) else []
-    return swaps + [(f"{k.arg} dropped from {text}", partial(node.keywords.remove, k)) for k in node.keywords if k.arg]
+    named = [k for k in node.keywords if k.arg not in (None, "strict")]
+    return swaps + [(f"{k.arg} dropped from {text}", partial(node.keywords.remove, k)) for k in named]
 
 
 def _swap_branches(node: ast.IfExp) -> None:

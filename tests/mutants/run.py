@@ -17,6 +17,7 @@ from tests.mutants.areas import ROOT, Area
 from tests.mutants.faults import Fault, faults
 from tests.mutants.plant import Live, live_functions, plant, plant_at_import
 from tests.mutants.reach import Lines, recording
+from tests.mutants.sample_data import imported_names, sample_data
 from tests.mutants.session import Reached, Session, clear_caches, failed, in_children, reach
 
 EXPLAINED = Path(__file__).with_name("explained.txt")
@@ -64,9 +65,15 @@ class Counts:
 
 
 def mutants_of(paths: Sequence[Path]) -> list[Mutant]:
-    """Every mutant of the files, in order."""
-    trees = [(p, ast.parse(p.read_text("utf-8"))) for p in paths]
-    return [Mutant(p, fault, tree) for p, tree in trees for fault in faults(tree)]
+    """Every mutant of the files, in order; what only makes the data of tests is left alone."""
+    trees = {p: ast.parse(p.read_text("utf-8")) for p in paths}
+    beside = {q for p in paths for q in p.parent.glob("*.py") if not q.stem.endswith("_samples")}
+    others = [ast.parse(q.read_text("utf-8")) for q in sorted(beside)]
+    imported = imported_names(others)
+    inherited = frozenset(name for tree in others for name in sample_data(tree, imported) if name.startswith("."))
+    return [
+        Mutant(p, fault, tree) for p, tree in trees.items() for fault in faults(tree, sample_data(tree, imported) | inherited)
+    ]
 
 
 def sampled(mutants: list[Mutant], limit: int | None, seed: int) -> list[Mutant]:
@@ -109,11 +116,11 @@ def run_area(area: Area, mutants: Sequence[Mutant], jobs: int) -> Iterator[Verdi
     warm = next(iter(in_children([partial(_run_warm, area, mutants, jobs)], 1, 24 * 3600, leaf=False)))
     if warm is None:
         raise RuntimeError(f"the tests of {area.folder} could not be run")
-    verdicts, tests, broken = warm
+    verdicts, tests, known, broken = warm
     if broken:
         print(f"  {len(broken)} tests fail without any fault and judge nothing: {', '.join(broken[:9])}", file=sys.stderr)
     anew = [i for i, v in enumerate(verdicts) if v == "at import"]
-    answers = in_children([partial(_run_anew, area, mutants[i], tests[i]) for i in anew], jobs, 900)
+    answers = in_children([partial(_run_anew, area, mutants[i], tests[i], known) for i in anew], jobs, 900)
     for verdict in verdicts:
         yield ("noticed" if (answer := next(answers)) is None else answer) if verdict == "at import" else verdict
 
@@ -128,7 +135,7 @@ def _session(area: Area, work: Callable[[Any], Any]) -> Session:
     return Session(area.tests, work, area.takes, extra)
 
 
-def _run_warm(area: Area, mutants: Sequence[Mutant], jobs: int) -> tuple[list[Verdict], dict[int, list[str]], list[str]]:
+def _run_warm(area: Area, mutants: Sequence[Mutant], jobs: int) -> tuple[list[Verdict], dict[int, list[str]], set[str], list[str]]:
     files = sorted({str(m.path) for m in mutants})
 
     def work(items: Any) -> Any:
@@ -144,7 +151,7 @@ def _run_warm(area: Area, mutants: Sequence[Mutant], jobs: int) -> tuple[list[Ve
             if i % 25 == 0:
                 print(f"  {area.folder}: {i} of {len(mutants)} planted", file=sys.stderr, flush=True)
         tests = {i: _tests_anew(items, reached, mutants[i]) for i, v in enumerate(verdicts) if v == "at import"}
-        return verdicts, tests, [items[i].nodeid for i in reached.broken]
+        return verdicts, tests, {item.nodeid for item in items}, [items[i].nodeid for i in reached.broken]
 
     with recording(files) as imported:
         return _session(area, work).run()
@@ -184,12 +191,13 @@ def _tests_anew(items: Any, reached: Reached, mutant: Mutant) -> list[str]:
     return [items[i].nodeid for i in dict.fromkeys([*found, *rest])]
 
 
-def _run_anew(area: Area, mutant: Mutant, tests: Sequence[str]) -> Verdict:
-    """Collect and run with the fault in the file from its import on."""
+def _run_anew(area: Area, mutant: Mutant, tests: Sequence[str], known: set[str]) -> Verdict:
+    """Collect and run with the fault in the file from its import on; tests that only then exist run first."""
     plant_at_import(str(mutant.path), mutant.tree, mutant.fault)
 
     def work(items: Any) -> Verdict:
         by_id = {item.nodeid: item for item in items}
-        return "noticed" if any(failed(by_id[t]) for t in tests if t in by_id) else "survived"
+        chosen = [t for t in by_id if t not in known] + [t for t in tests if t in by_id]
+        return "noticed" if any(failed(by_id[t]) for t in chosen) else "survived"
 
     return _session(area, work).run()
