@@ -75,7 +75,7 @@ def assume(branches: Iterable[Branch], sizes: Sizes, raw: Mapping[str, str], mod
 
     known = Sizes()
     named = {str(dim) for dim in sizes.by_symbol.values()}
-    known.by_symbol = {s: symbol(label) for s, label in raw.items() if label in named} | sizes.by_symbol
+    known.by_symbol = {**{s: symbol(label) for s, label in raw.items() if label in named}, **sizes.by_symbol}
     for branch in dict.fromkeys(branches):
         condition = branch.condition if branch.taken else sympy.Not(branch.condition)
         for part in condition.args if isinstance(condition, sympy.And) else (condition,):

@@ -15,6 +15,7 @@ _DROPOUTS = {
     "aten.dropout.default": False, "aten.dropout_.default": False,
     "aten.feature_dropout.default": True, "aten.feature_dropout_.default": True,
 }  # fmt: skip
+_PLACED = ("aten.dropout.default", "aten.feature_dropout.default")
 _IDENTITY_IN_EVAL = ("aten.alpha_dropout", "aten.feature_alpha_dropout", "aten.rrelu")
 _TRAIN_FLAG = {
     "aten.batch_norm.default": 5, "aten.lstm.input": 7, "aten.gru.input": 7, "aten.rnn_tanh.input": 7, "aten.rnn_relu.input": 7,
@@ -76,8 +77,32 @@ class Merger:
             self.twin.update(zip(ours[i : i + size], theirs[j : j + size], strict=True))
         only_train = [theirs[j] for tag, _, _, j1, j2 in matcher.get_opcodes() if tag != "equal" for j in range(j1, j2)]
         only_eval = [ours[i] for tag, i1, i2, _, _ in matcher.get_opcodes() if tag != "equal" for i in range(i1, i2)]
-        for where in dict.fromkeys(module_of(n) for n in [*only_train, *only_eval]):
+        for where in dict.fromkeys(module_of(n) for n in [*self._insert_dropouts(only_train), *only_eval]):
             self.note(f"{where}: behaves differently in training; only its inference behaviour is carried over")
+
+    def _insert_dropouts(self, only_train: Iterable[Any]) -> list[Any]:
+        """Dropouts that the evaluation skips altogether (`if self.training:`, attention with `need_weights`) are put
+        where the training has them; the nodes that could not be."""
+        back, left = {theirs: ours for ours, theirs in self.twin.items()}, []
+        for node in only_train:
+            source = back.get(node.args[0]) if str(node.target) in _PLACED and node.args[2] else None
+            if source is None or not self._insert(node, source, back):
+                left.append(node)
+        return left
+
+    def _insert(self, node: Any, source: Any, back: dict[Any, Any]) -> bool:
+        """Let the twins of the readers of a training dropout read one of `source`; False when they are not all known."""
+        readers = [back.get(u) for u in node.users]
+        if None in readers or any(node.args[0] in u.all_input_nodes for u in node.users):
+            return False
+        with self.graph.inserting_after(source):
+            features = _DROPOUTS[str(node.target)]
+            new = self.graph.call_function(leaves.library().dropout.default, (source, float(node.args[1]), False, features))
+        new.meta = dict(source.meta)
+        for reader in readers:
+            reader.replace_input_with(source, new)
+        back[node] = new
+        return True
 
     def _trains(self, node: Any) -> bool:
         """Whether the node's layer follows the training mode (False: frozen in evaluation)."""

@@ -16,8 +16,12 @@ def linear(c: TorchContext, a: Call) -> Value:
     return c.b.linear(x, weight, bias)
 
 
-@rule("aten.matmul.default", "aten.mm.default", "aten.bmm.default", "aten.mv.default", "aten.dot.default")
+@rule(
+    "aten.matmul.default", "aten.mm.default", "aten.bmm.default", "aten.mv.default", "aten.dot.default", "aten.vdot.default",
+)  # fmt: skip
 def matmul(c: TorchContext, a: Call) -> Value:
+    if "vdot" in str(a.node.target) and a.dtype.is_complex:
+        c.refuse("dot product with a conjugate", "use torch.dot(x.conj(), y)")
     names = ("self", "other", "mat2", "vec", "tensor")
     x, y = (a.value(n) for n in names if a.has(n))
     return _product(c, x, y)
@@ -102,3 +106,14 @@ def bilinear(c: TorchContext, a: Call) -> Value:
     out = c.b.einsum([a.value("input1"), a.value("weight"), a.value("input2")], equation="...i,oij,...j->...o")
     bias = a.optional("bias")
     return out if bias is None else c.b.add(out, bias)
+
+
+@rule("aten._weight_norm.default", "aten._weight_norm_interface.default")
+def weight_norm(c: TorchContext, a: Call) -> Value | list[Value]:
+    """v * g / |v|, the norm over all axes but `dim`, over all of them for -1 (Salimans and Kingma 2016)."""
+    v, g, dim = a.value("v"), a.value("g"), a.lit("dim")
+    rank = v.type.rank
+    axes = None if dim == -1 else tuple(i for i in range(rank) if i != dim % rank)
+    norm = c.b.reduce_l2(v, axes=axes, keepdims=dim != -1)
+    weight = c.b.mul(v, c.b.div(g, norm))
+    return [weight, norm] if "interface" in str(a.node.target) else weight
