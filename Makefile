@@ -6,13 +6,14 @@ PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
 PYTEST_ARGS ?=
+SUITE_ARGS ?=
 MINILM := fixtures/real/minilm
 
 # Two pytest workers share the cores; each keeps to one thread.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-models check bench fixtures minilm mutants clean
+.PHONY: help install demo test test-models check bench fixtures minilm mutants suite-onnx clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +55,9 @@ $(MINILM)/.complete: | $(STAMP)
 
 mutants: $(STAMP)  ## plant faults in the rules and list those the generated tests miss
 	$(ONE_THREAD) $(PY) -m tests.mutants
+
+suite-onnx: $(STAMP)  ## ONNX's own backend tests to ONNX and PyTorch, against the recorded results
+	$(ONE_THREAD) $(PY) -m tests.suites.onnx_backend --jobs $(WORKERS) $(SUITE_ARGS)
 
 clean:  ## remove caches and built files (keeps .venv)
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis fixtures/out out

@@ -12,6 +12,8 @@ from ir.ops import (  # noqa: F401 - registration
     dropout,
     elementwise,
     embedding,
+    factor,
+    fourier,
     indexing,
     linalg,
     logic,
@@ -22,9 +24,11 @@ from ir.ops import (  # noqa: F401 - registration
     recurrent,
     reduction,
     resize,
+    sampling,
     scatter,
     shape,
     slicing,
+    special,
     subscript,
 )
 from ir.ops.registry import all_ops, get, op

@@ -21,9 +21,11 @@ from converter.exporters.torch import (  # noqa: F401 - registration
     rules_recurrent,
     rules_reduction,
     rules_resize,
+    rules_sampling,
     rules_scatter,
     rules_shape,
     rules_slicing,
+    rules_special,
 )
 from converter.exporters.torch.table import FORMS, TABLE
 

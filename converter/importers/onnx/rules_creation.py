@@ -12,7 +12,7 @@ from converter.importers.onnx.tensors import element_type
 from converter.importers.onnx.values import Element, Ref, known
 from ir.core import Value
 from ir.data import Array
-from ir.types import Dim, DType, dtype, dtypes, numel
+from ir.types import Dim, DType, dtypes, numel
 from ir.types.dim import DimExpr
 
 
