@@ -98,6 +98,8 @@ def convert(
     """
     if to not in frameworks.TARGETS:
         raise UsageError(f"{to!r} is no target; targets: {', '.join(frameworks.TARGETS)}")
+    if opset is not None and to != "onnx":
+        raise UsageError(f"an opset is a version of ONNX; there is none for {to}")
     keep, path = _output_path(output, to)
     check_target(path, overwrite)
     steps = Steps(progress)

@@ -17,7 +17,8 @@ from ir.core import Model
 class Source:
     """`native` is the live object or checked path that the importer reads and the runtime runs.
 
-    `own_inputs` are example inputs that came with the source (a factory may return them); the user's outrank them.
+    `own_inputs` are example inputs or specs that came with the source (a factory may return them, a package states
+    them); the user's outrank them.
     """
 
     given: Any
@@ -40,9 +41,10 @@ def open_source(given: Any, framework: str | None = None, options: ImportOptions
     options = options or ImportOptions()
     found = framework or frameworks.detect(given)
     if found.startswith("package:"):
-        from converter.runtimes.packages import load_package
+        from converter.runtimes.packages import load_package, read_metadata
 
-        return Source(given, found.removeprefix("package:"), load_package(Path(given)), options)
+        native, own_inputs = load_package(Path(given)), read_metadata(Path(given))["inputs"]
+        return Source(given, found.removeprefix("package:"), native, options, own_inputs)
     if found not in frameworks.SOURCES:
         raise UsageError(f"models of {found!r} cannot be read; known sources: {', '.join(frameworks.SOURCES)}")
     if isinstance(given, (str, Path)) and found == "torch":

@@ -52,7 +52,7 @@ def _prefixes(model: Model) -> set[str]:
 
 def _is_path(name: str) -> bool:
     parts = name.split(".")
-    fine = all(p.isdigit() or (p.isidentifier() and not keyword.iskeyword(p)) for p in parts)
+    fine = all(p.isdigit() or (p.isidentifier() and not keyword.iskeyword(p) and not p.startswith("__")) for p in parts)
     return fine and parts[-1] not in _OWNED and (not parts[-1].isdigit() or len(parts) > 1)
 
 
