@@ -33,6 +33,7 @@ import torch
 import converter
 from converter import ConversionError
 from converter.exporters.base import ExportOptions
+from converter.importers.torch.dtypes import to_numpy
 from converter.prepare import prepare
 from ir.core import Model, copy_model
 from ir.eval import EvaluationError, Evaluator
@@ -203,7 +204,7 @@ def _attempt(work: Any) -> tuple[str, str, str]:
 def _answer(read: Model, applied: cases.Applied, to: str, want: list[torch.Tensor], exact: Any) -> str:
     """Export, run, and say what differs."""
     given = {
-        n.name: x.detach().resolve_conj().resolve_neg().numpy()
+        n.name: to_numpy(x)
         for n, x in zip(read.graph.inputs, applied.tensors, strict=True)
     }
     with tempfile.TemporaryDirectory(prefix="op-db-") as name:

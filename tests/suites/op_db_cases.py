@@ -129,7 +129,9 @@ def widened(leaf: Any) -> Any:
 
 
 def tensors_of(result: Any) -> list[torch.Tensor]:
-    """The tensor leaves of a result."""
+    """The tensor leaves of a result; a number that is the whole result counts as a 0-d tensor."""
+    if isinstance(result, float):
+        return [torch.tensor(result)]
     return [x for x in pytree.tree_leaves(plain(result)) if isinstance(x, torch.Tensor)]
 
 
@@ -150,12 +152,13 @@ def difference(got: np.ndarray, want: torch.Tensor, exact: torch.Tensor | None) 
         far = got != reference.numpy()
         return _told(got, reference.numpy(), far)
     wide = np.complex128 if want.dtype.is_complex else np.float64
-    mine, own = got.astype(wide), reference.to(torch.complex128 if want.dtype.is_complex else torch.float64).numpy()
+    wide_type = torch.complex128 if want.dtype.is_complex else torch.float64
+    mine, own = got.astype(wide), reference.to(wide_type).numpy()
     eps = torch.finfo(want.dtype).eps
     with np.errstate(all="ignore"):
         noise = np.zeros(own.shape)
         if exact is not None and exact.dtype == _WIDER.get(want.dtype, want.dtype):
-            noise = np.nan_to_num(np.abs(own - exact.resolve_conj().resolve_neg().numpy()), nan=0.0, posinf=0.0)
+            noise = np.nan_to_num(np.abs(own - exact.resolve_conj().resolve_neg().to(wide_type).numpy()), nan=0.0, posinf=0.0)
         finite = np.abs(own[np.isfinite(own)])
         scale = float(finite.max()) if finite.size else 0.0
         allowed = 64 * eps * np.abs(own) + 16 * eps * scale + 16 * noise + 4 * eps

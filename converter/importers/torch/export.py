@@ -111,8 +111,8 @@ def _definition(op: Any) -> Callable[..., Any] | None:
 
 
 _BEYOND_CORE = (
-    "_batch_norm_with_update_functional", "_native_batch_norm_legit_functional", "as_strided_scatter", "copysign",
-    "diagonal_scatter", "dist", "grid_sampler_2d", "ldexp", "max_pool2d_with_indices_backward", "narrow_copy",
+    "_batch_norm_with_update_functional", "_native_batch_norm_legit_functional",
+    "dist", "grid_sampler_2d", "ldexp", "max_pool2d_with_indices_backward", "narrow_copy",
     "native_batch_norm", "_native_batch_norm_legit", "polar", "tril_indices", "triu_indices", "view_copy", "permute_copy",
 )  # fmt: skip
 """Ops outside the core table that torch has a definition for in terms of ops that we know."""

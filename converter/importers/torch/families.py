@@ -8,8 +8,10 @@ import importlib
 from converter.importers.torch.context import rule
 
 FAMILIES = (
-    "activation", "attention", "cast", "comparison", "conv", "creation", "dropout", "elementwise", "embedding", "indexing",
-    "linalg", "logic", "norm", "pool", "recurrent", "reduction", "resize", "scatter", "shape", "slicing",
+    "activation", "attention", "cast", "comparison", "conv", "creation", "dropout", "elementwise", "embedding",
+    "factor", "fourier", "indexing",
+    "linalg", "logic", "norm", "ordering", "pool", "recurrent", "reduction", "resize", "scatter", "shape", "slicing",
+    "special",
 )  # fmt: skip
 
 

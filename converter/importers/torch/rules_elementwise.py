@@ -70,9 +70,15 @@ def square(c: TorchContext, a: Call) -> Value:
 
 @rule("aten.round.decimals")
 def round_decimals(c: TorchContext, a: Call) -> Value:
-    if a.lit("decimals") != 0:
-        c.refuse("rounding to decimals is not exact in the IR")
-    return _round_to(c, a, "round")
+    """As torch's kernel: scaled by a power of ten, rounded, scaled back."""
+    decimals, x = a.lit("decimals"), a.value("self")
+    if decimals == 0 or not x.type.dtype.is_float:
+        return _round_to(c, a, "round")
+    if x.type.dtype.is_half:
+        c.refuse("rounding half floats to decimals")
+    ten = c.constant(10.0 ** abs(decimals), x.type.dtype)
+    there, back = (c.b.mul, c.b.div) if decimals > 0 else (c.b.div, c.b.mul)
+    return back(c.b.round(there(x, ten)), ten)
 
 
 @rule("aten.frac.default")

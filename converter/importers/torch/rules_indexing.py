@@ -12,10 +12,11 @@ def index_select(c: TorchContext, a: Call) -> Value:
     """Negative indices are errors; a 0-d index keeps an axis of size 1."""
     x, index = a.value("self"), a.value("index")
     axis = a.axis("dim", x.type.rank)
-    if x.type.rank == 0:
-        c.refuse("index_select of a 0-d tensor")
     if index.type.rank == 0:
         index = c.b.unsqueeze(index, axes=(0,))
+    if x.type.rank == 0:  # one element, whatever the count of indices
+        found = c.b.gather(c.b.unsqueeze(x, axes=(0,)), index, axis=0, bounds="error", neg="invalid")
+        return c.b.reshape(found, shape=())
     return c.b.gather(x, index, axis=axis, bounds="error", neg="invalid")
 
 
@@ -93,6 +94,7 @@ def one_hot(c: TorchContext, a: Call) -> Value:
     classes = a.dim("num_classes")
     if isinstance(classes, int) and classes < 0:
         c.refuse("num_classes is taken from the data", "pass num_classes")
+    c.note(f"{c.b.origin.scope or 'the model'}: one_hot of an index out of range is an error in PyTorch, an empty row here")
     return c.b.one_hot(a.value("self"), depth=classes, axis=-1, on=1, off=0, dtype=dtypes.int64)
 
 

@@ -37,10 +37,10 @@ def _product(c: TorchContext, x: Value, y: Value) -> Value:
 def addmm(c: TorchContext, a: Call) -> Value:
     """beta * self + alpha * (first @ second); beta 0 ignores self, NaN included."""
     form = str(a.node.target).split(".")[1]
-    if form == "addbmm":
-        c.refuse("sums over the batch of products", "use torch.bmm and sum")
-    first, second = {"addmm": ("mat1", "mat2"), "baddbmm": ("batch1", "batch2"), "addmv": ("mat", "vec")}[form]
+    first, second = {"addmm": ("mat1", "mat2"), "addmv": ("mat", "vec")}.get(form, ("batch1", "batch2"))
     out = _product(c, a.value(first), a.value(second))
+    if form == "addbmm":
+        out = c.b.reduce_sum(out, axes=(0,))
     alpha, beta = a.lit("alpha"), a.lit("beta")
     if alpha != 1:
         out = c.b.mul(out, c.constant(alpha, a.dtype))
@@ -117,3 +117,15 @@ def weight_norm(c: TorchContext, a: Call) -> Value | list[Value]:
     norm = c.b.reduce_l2(v, axes=axes, keepdims=dim != -1)
     weight = c.b.mul(v, c.b.div(g, norm))
     return [weight, norm] if "interface" in str(a.node.target) else weight
+
+
+@rule("aten._cdist_forward.default", "aten._euclidean_dist.default")
+def cdist(c: TorchContext, a: Call) -> Value:
+    """Distances of all pairs of rows; the way of computing (`compute_mode`) changes rounding only."""
+    x, y = a.value("x1"), a.value("x2")
+    order = 2.0
+    if a.has("p"):
+        order = a.lit("p")
+        a.lit("compute_mode")
+    apart = c.b.sub(c.b.unsqueeze(x, axes=(x.type.rank - 1,)), c.b.unsqueeze(y, axes=(y.type.rank - 2,)))
+    return _norm(c, apart, order, {"axes": (apart.type.rank - 1,)})

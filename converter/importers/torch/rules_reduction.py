@@ -37,7 +37,8 @@ for _key, _op in {
 def prod(c: TorchContext, a: Call) -> Value:
     a.dtype_arg()
     x = c.cast(a.value("self"), a.dtype)
-    return c.b.reduce_prod(x, axes=(a.axis("dim", x.type.rank),), keepdims=a.lit("keepdim"))
+    axes = (a.axis("dim", x.type.rank),) if x.type.rank else ()
+    return c.b.reduce_prod(x, axes=axes, keepdims=a.lit("keepdim"))
 
 
 @rule("aten.amax.default", "aten.amin.default", "aten.max.default", "aten.min.default")
@@ -156,7 +157,10 @@ def argsort(c: TorchContext, a: Call) -> Value:
 @rule("aten.count_nonzero.dim_IntList", "aten.count_nonzero.default")
 def count_nonzero(c: TorchContext, a: Call) -> Value:
     x = a.value("self")
-    if a.has("dim") and not a.has("keepdim"):
+    axes = None
+    if a.has("dim") and not a.has("keepdim") and not x.type.rank:
+        a.lit("dim")
+    elif a.has("dim") and not a.has("keepdim"):
         item = a.raw("dim")
         axes = None if item is None else a.axes("dim", x.type.rank) if isinstance(item, (list, tuple)) else (a.axis("dim", x.type.rank),)
     return c.b.reduce_sum(c.cast(c.cast(x, dtypes.bool_), dtypes.int64), axes=axes)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from converter.importers.torch.context import Call, TorchContext, rule
-from converter.importers.torch.rules_indexing import front_axis, index_arguments, selection
+from converter.importers.torch.rules_indexing import _numel, front_axis, index_arguments, selection
 from ir.core import Value
+from ir.types import dtypes
 
 _REDUCTIONS = {"add": "add", "multiply": "mul", "sum": "add", "prod": "mul", "amax": "max", "amin": "min", "mean": "mean"}
 
@@ -119,6 +120,30 @@ def _slices(c: TorchContext, a: Call, form: str, moved: Value, index: Value, ord
     return source
 
 
+@rule("aten.index_reduce.default")
+def index_reduce(c: TorchContext, a: Call) -> Value:
+    """Whole slices along one axis, combined with what is there."""
+    x, index, source = a.value("self"), a.value("index"), a.value("source")
+    axis = a.axis("dim", x.type.rank)
+    if x.type.rank == 0 or source.type.rank != x.type.rank or index.type.rank != 1:
+        c.refuse("index_reduce of 0-d tensors")
+    index = c.b.unsqueeze(index, axes=tuple(i for i in range(x.type.rank) if i != axis))
+    index = c.b.expand(c.cast(index, dtypes.int64), shape=source.type.shape)
+    return c.b.scatter_elements(
+        x, index, source, axis=axis, bounds="error", neg="invalid", reduction=_REDUCTIONS[a.lit("reduce")],
+        include_self=a.lit("include_self"),
+    )  # fmt: skip
+
+
 @rule("aten.masked_scatter.default")
 def masked_scatter(c: TorchContext, a: Call) -> Value:
-    c.refuse("takes as many values as the mask has True elements", "use torch.where")
+    """The n-th True element of the mask takes the n-th element of the source; too short a source is an error."""
+    x, source = a.value("self"), a.value("source")
+    mask = c.cast(a.value("mask"), dtypes.bool_)
+    if mask.type.shape != x.type.shape:
+        mask = c.b.expand(mask, shape=x.type.shape)
+    flat = c.b.reshape(mask, shape=(_numel(x.type.shape),))
+    place = c.b.sub(c.b.cumsum(c.cast(flat, dtypes.int64), axis=0), c.b.constant(1))
+    place = c.b.where(flat, place, c.b.constant(0))
+    values = c.b.gather(c.b.reshape(source, shape=(_numel(source.type.shape),)), place, axis=0, bounds="error", neg="invalid")
+    return c.b.where(mask, c.b.reshape(values, shape=x.type.shape), x)

@@ -1,0 +1,89 @@
+"""Special functions, Fourier transforms, matrix factorisations."""
+
+from __future__ import annotations
+
+from converter.exporters.code.expr import Expr, hole, lift
+from converter.exporters.torch.context import TORCH, Context
+from converter.exporters.torch.table import rule
+from ir.core import Node
+
+_SPECIAL = {
+    "bessel_i0": "i0", "bessel_i0e": "i0e", "bessel_i1": "i1", "bessel_i1e": "i1e", "bessel_j0": "bessel_j0",
+    "bessel_j1": "bessel_j1", "bessel_y0": "bessel_y0", "bessel_y1": "bessel_y1", "bessel_k0": "modified_bessel_k0",
+    "bessel_k1": "modified_bessel_k1", "bessel_k0e": "scaled_modified_bessel_k0",
+    "bessel_k1e": "scaled_modified_bessel_k1", "erfcx": "erfcx", "ndtri": "ndtri", "zeta": "zeta",
+    "gamma_inc": "gammainc", "gamma_incc": "gammaincc",
+}  # fmt: skip
+
+
+def _supported(node: Node) -> str | None:
+    dtype = node.operand("x").type.dtype
+    return f"PyTorch has no kernel for {dtype}" if dtype.is_half else None
+
+
+@rule(*_SPECIAL, accepts=_supported)
+def special(c: Context, node: Node) -> Expr:
+    return getattr(TORCH.special, _SPECIAL[node.op.name])(*(c.x(v) for v in node.operands.values()))
+
+
+@rule("fft")
+def fft(c: Context, node: Node) -> Expr:
+    a, x = node.attrs, c.x(node.operand("x"))
+    if not a["axes"]:
+        return x
+    forward = {"none": "backward", "ortho": "ortho", "count": "forward"}
+    backward = {"none": "forward", "ortho": "ortho", "count": "backward"}
+    norm = (backward if a["inverse"] else forward)[a["norm"]]
+    one = len(a["axes"]) == 1
+    name = ("ifft" if a["inverse"] else "fft") + ("" if one else "n")
+    extra = {} if norm == "backward" else {"norm": lift(norm)}
+    return getattr(TORCH.fft, name)(x, dim=hole(a["axes"][0] if one else a["axes"], "dim"), **extra)
+
+
+@rule("inverse", accepts=_supported)
+def inverse(c: Context, node: Node) -> Expr:
+    return TORCH.linalg.inv(c.x(node.operand("x")))
+
+
+@rule("determinant", accepts=_supported)
+def determinant(c: Context, node: Node) -> Expr:
+    return TORCH.linalg.det(c.x(node.operand("x")))
+
+
+@rule("log_determinant", accepts=_supported)
+def log_determinant(c: Context, node: Node) -> tuple[Expr | None, ...]:
+    result = TORCH.linalg.slogdet(c.x(node.operand("x")))
+    return c.unpack(result, [bool(v.uses) for v in node.outputs], "slogdet")
+
+
+@rule("cholesky", accepts=_supported)
+def cholesky(c: Context, node: Node) -> Expr:
+    return TORCH.linalg.cholesky(c.x(node.operand("x")), upper=hole(node.attrs["upper"], "upper", False))
+
+
+@rule("solve", accepts=_supported)
+def solve(c: Context, node: Node) -> Expr:
+    """Batches broadcast with the right side as matrices: expanded here, since PyTorch may read it as vectors."""
+    x, y = node.operand("x"), node.operand("y")
+    right = c.x(y)
+    if y.type.shape[:-2] != node.output.type.shape[:-2]:
+        right = right.expand(*c.shape(node.output.type.shape))
+    return TORCH.linalg.solve(c.x(x), right)
+
+
+@rule("qr", accepts=_supported)
+def qr(c: Context, node: Node) -> tuple[Expr | None, ...]:
+    result = TORCH.linalg.qr(c.x(node.operand("x")), mode=hole(node.attrs["mode"], "mode", "reduced"))
+    return c.unpack(result, [bool(v.uses) for v in node.outputs], "qr")
+
+
+@rule("svd", accepts=_supported)
+def svd(c: Context, node: Node) -> tuple[Expr | None, ...]:
+    result = TORCH.linalg.svd(c.x(node.operand("x")), full_matrices=lift(node.attrs["full"]))
+    return c.unpack(result, [bool(v.uses) for v in node.outputs], "svd")
+
+
+@rule("eigh", accepts=_supported)
+def eigh(c: Context, node: Node) -> tuple[Expr | None, ...]:
+    result = TORCH.linalg.eigh(c.x(node.operand("x")), UPLO=lift("U" if node.attrs["upper"] else "L"))
+    return c.unpack(result, [bool(v.uses) for v in node.outputs], "eigh")

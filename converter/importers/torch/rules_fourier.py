@@ -1,0 +1,88 @@
+"""ATen Fourier transforms: real ones are made of the complex one."""
+
+from __future__ import annotations
+
+from converter.importers.torch.context import Call, TorchContext, rule
+from ir.core import Value
+from ir.types import DType, dtypes
+
+_NORM = ("none", "ortho", "count")
+
+
+def _norm(a: Call) -> str:
+    return _NORM[a.lit("normalization")]
+
+
+def _complex_of(kind: DType) -> DType:
+    return dtypes.complex128 if kind == dtypes.float64 else dtypes.complex64
+
+
+def _axes(a: Call, x: Value) -> tuple[int, ...]:
+    return tuple(d % x.type.rank for d in a.ints("dim"))
+
+
+@rule("aten._fft_c2c.default")
+def complex_to_complex(c: TorchContext, a: Call) -> Value:
+    x = a.value("self")
+    return c.b.fft(x, axes=_axes(a, x), inverse=not a.lit("forward"), norm=_norm(a))
+
+
+@rule("aten._fft_r2c.default")
+def real_to_complex(c: TorchContext, a: Call) -> Value:
+    """One-sided results keep the first half of the last of the axes."""
+    x, axes = a.value("self"), _axes(a, a.value("self"))
+    zero = c.b.expand(c.constant(0, x.type.dtype), shape=x.type.shape)
+    out = c.b.fft(c.b.complex(x, zero), axes=axes, norm=_norm(a))
+    if not a.lit("onesided"):
+        return out
+    last = axes[-1]
+    return c.b.slice(out, axes=(last,), starts=(None,), stops=(x.type.shape[last] // 2 + 1,), steps=(1,))
+
+
+@rule("aten._fft_c2r.default")
+def complex_to_real(c: TorchContext, a: Call) -> Value:
+    """The inverse transform of a spectrum whose second half mirrors the first, over the last of the axes.
+
+    The other axes are transformed first; the parts that would be imaginary are dropped, as torch does.
+    """
+    x, axes, size = a.value("self"), _axes(a, a.value("self")), a.lit("last_dim_size")
+    norm, last = _norm(a), axes[-1]
+    if len(axes) > 1:
+        x = c.b.fft(x, axes=axes[:-1], inverse=True, norm=norm)
+    half = size // 2 + 1
+    have = x.type.shape[last]
+    if not isinstance(have, int):
+        c.refuse("the length of the spectrum must be known")
+    if have != half:
+        c.refuse(f"a spectrum of {have} points for {size}")
+    mirrored = (size - 1) // 2
+    if mirrored:
+        tail = c.b.slice(x, axes=(last,), starts=(1,), stops=(1 + mirrored,), steps=(1,))
+        x = c.b.concat([x, c.b.conj(c.b.flip(tail, axes=(last,)))], axis=last)
+    return c.b.real(c.b.fft(x, axes=(last,), inverse=True, norm=norm))
+
+
+@rule("aten.view_as_complex.default")
+def view_as_complex(c: TorchContext, a: Call) -> Value:
+    x = a.value("self")
+    last = x.type.rank - 1
+    return c.b.complex(c.b.select(x, axis=last, index=0), c.b.select(x, axis=last, index=1))
+
+
+@rule("aten.view_as_real.default")
+def view_as_real(c: TorchContext, a: Call) -> Value:
+    x = a.value("self")
+    return c.b.stack([c.b.real(x), c.b.imag(x)], axis=x.type.rank)
+
+
+@rule("aten.angle.default")
+def angle(c: TorchContext, a: Call) -> Value:
+    """Of real numbers: 0 or pi, NaN for NaN."""
+    x = a.value("self")
+    if x.type.dtype.is_complex:
+        return c.b.angle(x)
+    x = c.cast(x, a.dtype)
+    import math
+
+    flat = c.b.where(c.b.less(x, c.constant(0, a.dtype)), c.constant(math.pi, a.dtype), c.constant(0, a.dtype))
+    return c.b.where(c.b.isnan(x), x, flat)

@@ -1,0 +1,113 @@
+"""ATen searches in sorted numbers, order statistics, running extremes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from converter.importers.torch.context import Call, TorchContext, rule
+from ir.core import Value
+from ir.types import Dim, dtypes
+
+
+def _numel(x: Value) -> Dim:
+    total: Dim = 1
+    for d in x.type.shape:
+        total = d * total
+    return total
+
+
+def _flat(c: TorchContext, x: Value) -> Value:
+    return c.b.reshape(x, shape=(_numel(x),))
+
+
+@rule("aten.bucketize.Tensor", "aten.bucketize.Scalar", "aten.searchsorted.Tensor", "aten.searchsorted.Scalar")
+def search(c: TorchContext, a: Call) -> Value:
+    """How many entries lie below each number (or at it, from the right); a NaN lies above all of them."""
+    form = str(a.node.target).split(".")[1]
+    entries, item = ("boundaries", "self") if form == "bucketize" else ("sorted_sequence", "self")
+    dtype = a.promoted(entries, item)
+    right = a.lit("right") or (a.has("side") and a.lit("side") == "right")
+    sorter = a.optional("sorter") if a.has("sorter") else None
+    a.lit("out_int32")
+    rows, numbers = a.operand(entries, dtype), a.operand(item, dtype)
+    if sorter is not None:
+        rows = c.b.gather_elements(rows, sorter, axis=rows.type.rank - 1, bounds="error", neg="invalid")
+    if rows.type.rank > 1:
+        rows = c.b.unsqueeze(rows, axes=(rows.type.rank - 1,))
+    numbers = c.b.unsqueeze(numbers, axes=(numbers.type.rank,))
+    above = c.b.greater(rows, numbers) if right else c.b.greater_equal(rows, numbers)
+    return c.b.reduce_sum(c.cast(c.b.not_(above), a.dtype), axes=(above.type.rank - 1,))
+
+
+@rule("aten.median.default")
+def median(c: TorchContext, a: Call) -> Value:
+    """The lower of the two in the middle; NaN where there is one (it sorts to the end)."""
+    x = _flat(c, a.value("self"))
+    count = x.type.shape[0]
+    ordered = c.b.sort(x, axis=0)[0]
+    middle = c.b.select(ordered, axis=0, index=(count - 1) // 2)
+    if not x.type.dtype.is_float:
+        return middle
+    last = c.b.select(ordered, axis=0, index=count - 1)
+    return c.b.where(c.b.isnan(last), last, middle)
+
+
+@rule("aten.kthvalue.default")
+def kth_value(c: TorchContext, a: Call) -> list[Value]:
+    """The k-th smallest along an axis; which of equal elements is named, torch leaves open."""
+    x, k, keep = a.value("self"), a.lit("k"), a.lit("keepdim")
+    axis = a.axis("dim", x.type.rank)
+    if x.type.rank == 0:
+        return [x, c.b.constant(0)]
+    parts = [c.b.select(p, axis=axis, index=k - 1) for p in c.b.sort(x, axis=axis)]
+    return [c.b.unsqueeze(p, axes=(axis,)) for p in parts] if keep else parts
+
+
+@rule("aten.cummax.default", "aten.cummin.default")
+def running_extreme(c: TorchContext, a: Call) -> list[Value]:
+    """The extreme of all elements so far and where it was last seen: every prefix is compared as a row."""
+    x = a.value("self")
+    largest = "cummax" in str(a.node.target)
+    axis = a.axis("dim", x.type.rank)
+    if x.type.rank == 0:
+        return [x, c.b.constant(0)]
+    if not x.type.dtype.is_float:
+        c.refuse("running extremes of integers")
+    rows = _prefixes(c, x, axis, float("-inf") if largest else float("inf"))
+    last = rows.type.rank - 1
+    position = (c.b.argmax if largest else c.b.argmin)(rows, axis=last, select_last=True)
+    value = (c.b.reduce_max if largest else c.b.reduce_min)(rows, axes=(last,))
+    return [_back(c, value, axis), _back(c, position, axis)]
+
+
+@rule("aten.logcumsumexp.default")
+def log_cumsum_exp(c: TorchContext, a: Call) -> Value:
+    """The logarithm of the running sum of exponentials: every prefix is a row."""
+    x = a.value("self")
+    axis = a.axis("dim", x.type.rank)
+    if x.type.rank == 0:
+        return x
+    if not x.type.dtype.is_float:
+        c.refuse("complex numbers")
+    rows = _prefixes(c, x, axis, float("-inf"))
+    return _back(c, c.b.reduce_log_sum_exp(rows, axes=(rows.type.rank - 1,)), axis)
+
+
+def _prefixes(c: TorchContext, x: Value, axis: int, rest: float) -> Value:
+    """`x` with `axis` moved to the end, then each prefix a row of its own, `rest` behind it."""
+    rank = x.type.rank
+    order = (*(i for i in range(rank) if i != axis), axis)
+    moved = x if axis == rank - 1 else c.b.transpose(x, perm=order)
+    size = moved.type.shape[-1]
+    shape: tuple[Any, ...] = (*moved.type.shape[:-1], size, size)
+    wide = c.b.expand(c.b.unsqueeze(moved, axes=(rank - 1,)), shape=shape)
+    place = c.b.arange(start=0, stop=size, step=1, dtype=dtypes.int64)
+    within = c.b.less_equal(c.b.unsqueeze(place, axes=(0,)), c.b.unsqueeze(place, axes=(1,)))
+    return c.b.where(within, wide, c.constant(rest, x.type.dtype))
+
+
+def _back(c: TorchContext, x: Value, axis: int) -> Value:
+    last = x.type.rank - 1
+    if axis == last:
+        return x
+    return c.b.transpose(x, perm=(*range(axis), last, *range(axis, last)))

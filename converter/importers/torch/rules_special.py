@@ -1,0 +1,89 @@
+"""ATen special functions, and tests and parts of floats."""
+
+from __future__ import annotations
+
+from converter.importers.torch.context import Call, RuleFn, TorchContext, rule
+from ir.core import Value
+from ir.types import dtypes
+
+
+def _function(op: str) -> RuleFn:
+    def convert(c: TorchContext, a: Call) -> Value:
+        name = "x" if a.has("x") else "self"
+        return getattr(c.b, op)(a.operand(name, a.dtype))
+
+    return convert
+
+
+for _aten, _op in {
+    "i0": "bessel_i0", "special_i0e": "bessel_i0e", "special_i1": "bessel_i1", "special_i1e": "bessel_i1e",
+    "special_bessel_j0": "bessel_j0", "special_bessel_j1": "bessel_j1", "special_bessel_y0": "bessel_y0",
+    "special_bessel_y1": "bessel_y1", "special_modified_bessel_i0": "bessel_i0", "special_modified_bessel_i1": "bessel_i1",
+    "special_modified_bessel_k0": "bessel_k0", "special_modified_bessel_k1": "bessel_k1",
+    "special_scaled_modified_bessel_k0": "bessel_k0e", "special_scaled_modified_bessel_k1": "bessel_k1e",
+    "special_erfcx": "erfcx", "special_ndtri": "ndtri",
+}.items():  # fmt: skip
+    rule.add(f"aten.{_aten}.default", _function(_op), _aten)
+
+
+@rule("aten.special_zeta.default", "aten.special_zeta.other_scalar", "aten.special_zeta.self_scalar")
+def zeta(c: TorchContext, a: Call) -> Value:
+    return c.b.zeta(a.operand("self", a.dtype), a.operand("other", a.dtype))
+
+
+@rule("aten.igamma.default", "aten.special_gammainc.default")
+def gamma_inc(c: TorchContext, a: Call) -> Value:
+    return c.b.gamma_inc(a.operand("self", a.dtype), a.operand("other", a.dtype))
+
+
+@rule("aten.igammac.default", "aten.special_gammaincc.default")
+def gamma_incc(c: TorchContext, a: Call) -> Value:
+    return c.b.gamma_incc(a.operand("self", a.dtype), a.operand("other", a.dtype))
+
+
+@rule("aten.polygamma.default")
+def polygamma(c: TorchContext, a: Call) -> Value:
+    """Derivatives of digamma: (-1)**(n + 1) n! zeta(n + 1, x) from the first on."""
+    import math
+
+    n, x = a.lit("n"), a.operand("self", a.dtype)
+    if n == 0:
+        return c.b.digamma(x)
+    factor = float((-1) ** (n + 1) * math.factorial(n))
+    return c.b.mul(c.constant(factor, a.dtype), c.b.zeta(c.constant(float(n + 1), a.dtype), x))
+
+
+@rule("aten.exp2.default", "aten.special_exp2.default")
+def exp2(c: TorchContext, a: Call) -> Value:
+    return c.b.pow(c.constant(2, a.dtype), a.operand("self", a.dtype))
+
+
+@rule("aten.signbit.default", "prims.signbit.default")
+def signbit(c: TorchContext, a: Call) -> Value:
+    """The sign of zeros and NaNs is read from the bits."""
+    return _negative(c, a.value("self"))
+
+
+def _negative(c: TorchContext, x: Value) -> Value:
+    if x.type.dtype.is_bool:
+        return c.b.expand(c.b.constant(False), shape=x.type.shape)
+    kinds = {16: dtypes.int16, 32: dtypes.int32, 64: dtypes.int64}
+    if x.type.dtype.is_float:
+        x = c.b.bitcast(x, to=kinds[x.type.dtype.bits])
+    return c.b.less(x, c.constant(0, x.type.dtype))
+
+
+@rule("aten.copysign.Tensor", "aten.copysign.Scalar")
+def copysign(c: TorchContext, a: Call) -> Value:
+    x, sign = c.b.abs(a.operand("self", a.dtype)), _negative(c, a.operand("other", a.dtype))
+    return c.b.where(sign, c.b.neg(x), x)
+
+
+@rule("aten.nextafter.default")
+def nextafter(c: TorchContext, a: Call) -> Value:
+    c.refuse("the neighbour of a float has no counterpart in other frameworks")
+
+
+@rule("aten.frexp.Tensor")
+def frexp(c: TorchContext, a: Call) -> list[Value | None]:
+    c.refuse("mantissa and exponent of a float have no counterpart in other frameworks", "use log2 and floor")
