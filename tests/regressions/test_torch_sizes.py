@@ -74,3 +74,15 @@ def test_decisions_of_torch_itself_are_not_assumptions() -> None:
 def test_a_size_that_the_export_fixes_is_refused(fn: Callable[[Tensor], Tensor]) -> None:
     with pytest.raises(ConversionError, match="size t of input x cannot change"):
         converter.load(One(fn), ("float32[b,t]",))
+
+
+@pytest.mark.parametrize("name", ["greater", "multiple"])
+def test_guards_of_an_exported_program_are_checked(name: str) -> None:
+    fn, inside, outside = BRANCHES[name]
+    auto = torch.export.Dim.AUTO
+    program = torch.export.export(One(fn), (torch.randn(5, 11),), dynamic_shapes=({0: auto, 1: auto},), strict=False)
+    made = converter.convert(program, "torch", verify=False).load()
+    x = torch.randn(2, inside)
+    torch.testing.assert_close(made(x), fn(x))
+    with pytest.raises(ValueError, match="demands"):
+        made(torch.randn(2, outside))

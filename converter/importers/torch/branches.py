@@ -6,9 +6,12 @@ code takes (PyTorch's own kernels decide much that changes no result) becomes an
 
 from __future__ import annotations
 
+import ast
 import contextlib
+import operator
+import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +20,7 @@ from converter.importers.base import Refusal
 from converter.importers.torch.dims import Sizes
 from converter.importers.torch.scopes import is_internal
 from ir.core import Model
-from ir.types import Assumption, Dim, dim_min, same, symbol
+from ir.types import Assumption, Dim, dim_min, mod, same, symbol
 from ir.types.dim import bounds
 
 _MODEL_CODE = ("/torch/nn/modules/", "/torch/nn/functional.py")
@@ -134,9 +137,56 @@ _RELATIONS = {
 }
 
 
+_SIGNS = {
+    "Equality": "==", "Unequality": "!=", "GreaterThan": ">=", "LessThan": "<=", "StrictGreaterThan": ">",
+    "StrictLessThan": "<",
+}  # fmt: skip
+
+
 def _text(condition: Any, sizes: Sizes) -> str:
     """The condition under our names, as the user would write it."""
-    signs = {"Equality": "==", "Unequality": "!=", "GreaterThan": ">=", "LessThan": "<="}
-    signs |= {"StrictGreaterThan": ">", "StrictLessThan": "<"}
     left, right = (sizes.expr(a) for a in condition.args)
-    return f"{left} {signs[type(condition).__name__]} {right}"
+    return f"{left} {_SIGNS[type(condition).__name__]} {right}"
+
+
+def assume_guards(program: Any, model: Model) -> None:
+    """Add what an exported program itself demands of its sizes (`L['x'].size()[1] > 6`) to the model's assumptions.
+
+    Guards about quotients of sizes are left out: PyTorch's views make many that change no result.
+    """
+    types = {v.name: v.type.shape for v in model.graph.inputs}
+    for text in getattr(program, "_guards_code", None) or []:
+        tree = ast.parse(text, mode="eval").body
+        if not isinstance(tree, ast.Compare) or len(tree.ops) != 1 or any(isinstance(n, ast.FloorDiv) for n in ast.walk(tree)):
+            continue
+        kind, left, right = _COMPARISONS.get(type(tree.ops[0])), _size(tree.left, types), _size(tree.comparators[0], types)
+        if kind is None or left is None or right is None or isinstance(left, int) and isinstance(right, int):
+            continue
+        stated = _RELATIONS[kind](left, right)
+        if same(*stated) is not True and all((a.left, a.right) != stated for a in model.assumptions):
+            model.assumptions.append(Assumption(*stated, "the exported program demands it"))
+            model.notes.append(f"only for sizes where {left} {_SIGNS[kind]} {right}: the exported program demands it")
+
+
+def _size(tree: ast.AST, types: Mapping[str, Any]) -> Dim | None:
+    """A guard's expression of input sizes as a dim; None for anything else."""
+    if isinstance(tree, ast.Constant) and type(tree.value) is int:
+        return tree.value
+    if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.USub):
+        inner = _size(tree.operand, types)
+        return None if inner is None else -inner
+    if isinstance(tree, ast.BinOp) and type(tree.op) in _ARITHMETIC:
+        a, b = _size(tree.left, types), _size(tree.right, types)
+        return None if a is None or b is None else _ARITHMETIC[type(tree.op)](a, b)
+    match = re.fullmatch(r"L((?:\[[^\]]+\])+)\.size\(\)\[(\d+)\]", ast.unparse(tree))
+    shape = types.get(".".join(re.findall(r"\['?([^\]']+)'?\]", match[1]))) if match else None
+    return None if match is None or shape is None else shape[int(match[2])]
+
+
+_COMPARISONS: dict[type, str] = {
+    ast.Eq: "Equality", ast.NotEq: "Unequality", ast.GtE: "GreaterThan", ast.LtE: "LessThan",
+    ast.Gt: "StrictGreaterThan", ast.Lt: "StrictLessThan",
+}  # fmt: skip
+_ARITHMETIC: dict[type, Callable[[Any, Any], Dim]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Mod: mod,
+}  # fmt: skip

@@ -92,8 +92,8 @@ class Merger:
 
     def _insert(self, node: Any, source: Any, back: dict[Any, Any]) -> bool:
         """Let the twins of the readers of a training dropout read one of `source`; False when they are not all known."""
-        readers = [back.get(u) for u in node.users]
-        if None in readers or any(node.args[0] in u.all_input_nodes for u in node.users):
+        readers = [back[u] for u in node.users if u in back]
+        if len(readers) < len(node.users) or any(node.args[0] in u.all_input_nodes for u in node.users):
             return False
         with self.graph.inserting_after(source):
             features = _DROPOUTS[str(node.target)]

@@ -10,7 +10,7 @@ from converter.errors import UsageError
 from converter.importers.base import ImportOptions, Planner
 from converter.importers.specs import InputSpec, parse_spec
 from converter.importers.torch import assemble as build
-from converter.importers.torch import export, families, modes
+from converter.importers.torch import branches, export, families, modes
 from converter.importers.torch.inputs import named_axes
 from converter.importers.torch.scopes import Scopes
 from converter.importers.torch.weights import program_entries
@@ -35,6 +35,7 @@ def from_program(program: Any, inputs: Any, options: ImportOptions) -> Model:
             final, model, plan, options, parameters=parameters, leaves=leaves, labels=labels,
             examples=_examples(final, leaves), entries=program_entries(program), scopes=scopes,
         )  # fmt: skip
+    branches.assume_guards(program, model)
     model.metadata = build.metadata(scopes.classes.get("", root), final, model)
     return model
 
