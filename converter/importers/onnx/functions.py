@@ -130,7 +130,9 @@ def _definition_frame(c: OnnxContext, function: onnx.FunctionProto) -> Frame:
     """Names and attributes inside a definition's body; an attribute that is not given takes its declared default."""
     from converter.importers.onnx.graph import Frame as NewFrame
 
-    attrs = {name: c.attr(name) for name in c.schema.attributes if not c.schema.attributes[name].required or c.gives(name)}
+    attrs = {
+        name: c.attr(name) for name in c.schema.attributes if not c.schema.attributes[name].required or c.gives(name)
+    }
     attrs = {name: value for name, value in attrs.items() if value is not None}
     path = c.frame.path + node_path(c.node)
     opsets = {**c.frame.opsets, **opset_map(function.opset_import)}

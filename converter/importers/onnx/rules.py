@@ -6,7 +6,8 @@ import importlib
 
 FAMILIES = (
     "activation", "attention", "cast", "comparison", "control", "conv", "creation", "defined", "dropout", "elementwise", "indexing",
-    "legacy", "linalg", "logic", "norm", "pool", "quantize", "recurrent", "reduction", "resize", "sampling", "scatter", "shape", "signal", "slicing",
+    "legacy", "linalg", "logic", "norm", "pool", "quantize", "recurrent", "reduction", "resize", "sampling", "scatter", "shape", "signal",
+    "slicing",
 )  # fmt: skip
 
 

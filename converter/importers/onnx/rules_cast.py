@@ -25,13 +25,21 @@ def _cast(c: OnnxContext, x: Value, to: DType) -> Value:
     if "round_mode" in c.schema.attributes:
         c.ignore("round_mode")  # of float8e8m0 only, which is refused as an element type
     if to.is_float and to.bits == 8 and saturate and x.type.dtype != to:
-        wide = x if x.type.dtype.is_float else c.b.cast(x, to="float32")
-        if wide.type.dtype.bits > 8 or float(wide.type.dtype.max) > float(to.max):
-            wide = c.b.clip(wide, float(to.min), float(to.max))
-        return c.cast(wide, to)
+        return saturated(c, x, to)
     return c.b.identity(x) if x.type.dtype == to else c.b.cast(x, to=to)
+
+
+def saturated(c: OnnxContext, x: Value, to: DType) -> Value:
+    """A cast to an 8-bit float whose range bounds what lies beyond it."""
+    wide = x if x.type.dtype.is_float else c.b.cast(x, to="float32")
+    if wide.type.dtype.bits > 8 or float(wide.type.dtype.max) > float(to.max):
+        wide = c.b.clip(wide, float(to.min), float(to.max))
+    return c.cast(wide, to)
 
 
 @rule("BitCast", 26)
 def bit_cast(c: OnnxContext) -> Value:
-    return c.b.bitcast(c.x(), to=element_type(c.attr("to")))
+    to = element_type(c.attr("to"))
+    if c.type().dtype.is_bool and to.is_integer and to.bits == 8:
+        return c.b.cast(c.x(), to=to)  # a boolean is a byte, 0 or 1
+    return c.b.bitcast(c.x(), to=to)

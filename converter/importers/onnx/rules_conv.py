@@ -11,7 +11,7 @@ import numpy as np
 from converter.importers.onnx.context import OnnxContext
 from converter.importers.onnx.table import rule
 from ir.core import Value
-from ir.types import Dim, ceildiv, floordiv
+from ir.types import Dim, ceildiv
 
 _AUTO = {"NOTSET": None, "VALID": "valid", "SAME_UPPER": "same_upper", "SAME_LOWER": "same_lower"}
 
@@ -142,7 +142,7 @@ def col2im(c: OnnxContext) -> Value:
         c.refuse(f"blocks of {list(block)} do not fit an image of {list(image)}")
     places = tuple(f // s + 1 for f, s in zip(free, strides, strict=True))
     left = tuple(f % s for f, s in zip(free, strides, strict=True))
-    channels = floordiv(rows, count)
+    channels = rows // count
     weight = np.tile(np.eye(count).reshape(count, 1, *block), (channels, 1, *[1] * spatial))
     return c.b.conv_transpose(
         c.b.reshape(x, shape=(batch, rows, *places)), c.b.constant(weight, x.type.dtype), strides=strides, padding=pairs,

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from converter.importers.onnx.context import OnnxContext
+from converter.importers.onnx.rules_cast import saturated
 from converter.importers.onnx.rules_conv import check_kernel, check_same, padding, per_axis
 from converter.importers.onnx.table import rule
 from converter.importers.onnx.tensors import element_type
@@ -18,14 +21,18 @@ _VERSIONS = (10, 13, 19, 21, 23, 24, 25, 28)
 def quantize_linear(c: OnnxContext) -> Value:
     """saturate(round(x / scale) + zero point)."""
     kind = _target(c)
-    if not kind.is_integer:
+    if not kind.is_integer and not (kind.is_float and kind.bits == 8):
         c.refuse(f"quantising to {kind} is not supported")
-    if c.version >= 19:
-        c.ignore("saturate")  # of 8-bit floats only
+    saturate = bool(c.attr("saturate")) if c.version >= 19 else True  # of 8-bit floats only
     if c.version >= 23 and c.attr("precision"):
         c.refuse(f"precision={c.attr('precision')} is not supported")
     scale = c.cast(_spread(c, c.x(1)), dtypes.float32)
-    scaled = c.b.round(c.b.div(c.cast(c.x(0), dtypes.float32), scale))
+    scaled = c.b.div(c.cast(c.x(0), dtypes.float32), scale)
+    if kind.is_float:
+        if c.has(2) and np.any(c.fixed(2, "the zero point").astype(np.float32)):
+            c.refuse(f"a zero point of {kind} that is not zero is not defined")
+        return saturated(c, scaled, kind) if saturate else c.b.cast(scaled, to=kind)
+    scaled = c.b.round(scaled)
     if c.has(2):
         scaled = c.b.add(scaled, c.cast(_spread(c, c.x(2)), dtypes.float32))
     return c.b.cast(c.b.clip(scaled, float(kind.min), float(kind.max)), to=kind)
@@ -47,9 +54,12 @@ def dequantize_linear(c: OnnxContext) -> Value:
     x, kind = c.x(0), c.type(1).dtype
     if c.version >= 23 and c.attr("output_dtype"):
         kind = element_type(c.attr("output_dtype"))
-    if not x.type.dtype.is_integer:
+    if x.type.dtype.is_float and x.type.dtype.bits == 8:
+        if c.has(2) and np.any(c.fixed(2, "the zero point").astype(np.float32)):
+            c.refuse(f"a zero point of {x.type.dtype} that is not zero is not defined")
+    elif not x.type.dtype.is_integer:
         c.refuse(f"dequantising {x.type.dtype} is not supported")
-    if c.has(2):
+    elif c.has(2):
         x = c.b.sub(c.cast(x, dtypes.int32), c.cast(_spread(c, c.x(2)), dtypes.int32))
     out = c.b.mul(c.cast(x, dtypes.float32), c.cast(_spread(c, c.x(1)), dtypes.float32))
     return c.cast(out, kind)

@@ -209,6 +209,7 @@ def _pad_with(c: OnnxContext, axes: tuple[int, ...]) -> Value:
     padded = _pad(c, c.dims(1, "the pads"), axes, 0)
     if c.attr("mode") != "constant":
         return padded
+    assert padded.producer is not None  # just made
     pads = padded.producer.attrs["pads"]
     inside = c.b.pad(c.b.full(shape=c.type().shape, value=True, dtype=dtypes.bool_), pads=pads, value=False)
     return c.b.where(inside, padded, c.b.reshape(c.x(2), shape=()))
