@@ -98,7 +98,9 @@ class Cholesky:
 
     @staticmethod
     def evaluate(x: Array, upper: bool) -> Array:
-        return np.linalg.cholesky(x, upper=upper)
+        if not upper:
+            return np.linalg.cholesky(x)
+        return np.linalg.cholesky(x.conj().swapaxes(-1, -2)).conj().swapaxes(-1, -2)
 
     @staticmethod
     def samples(s: Sampler) -> Iterator[Sample]:

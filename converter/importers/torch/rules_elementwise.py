@@ -295,7 +295,7 @@ def complex_(c: TorchContext, a: Call) -> Value:
     return c.b.complex_(a.value("real"), a.value("imag"))
 
 
-@rule("aten.conj.default", "aten._conj.default", "aten.conj_physical.default")
+@rule("aten.conj.default", "aten._conj.default", "aten.conj_physical.default", "aten._conj_physical.default")
 def conj(c: TorchContext, a: Call) -> Value:
     x = a.value("self")
     return c.b.conj(x) if x.type.dtype.is_complex else x

@@ -52,6 +52,40 @@ def median(c: TorchContext, a: Call) -> Value:
     return c.b.where(c.b.isnan(last), last, middle)
 
 
+@rule("aten.nanmedian.default")
+def nan_median(c: TorchContext, a: Call) -> Value:
+    return c.b.reshape(_middle(c, _flat(c, a.value("self")), 0, ignore=True)[0], shape=())
+
+
+@rule("aten.median.dim", "aten.nanmedian.dim")
+def median_along(c: TorchContext, a: Call) -> list[Value]:
+    """With positions; which of equal elements is named, torch leaves open."""
+    x, keep = a.value("self"), a.lit("keepdim")
+    axis = a.axis("dim", x.type.rank)
+    if x.type.rank == 0:
+        return [x, c.b.constant(0)]
+    parts = _middle(c, x, axis, ignore="nanmedian" in str(a.node.target))
+    return parts if keep else [c.b.squeeze(p, axes=(axis,)) for p in parts]
+
+
+def _middle(c: TorchContext, x: Value, axis: int, ignore: bool) -> list[Value]:
+    """The lower middle along `axis`, kept as an axis of 1. NaNs sort to the end: the first of them wins, or none."""
+    count, parts = x.type.shape[axis], c.b.sort(x, axis=axis)
+    nans = c.constant(0, dtypes.int64)
+    if x.type.dtype.is_float:
+        nans = c.cast(c.b.isnan(x), dtypes.int64)
+        nans = c.b.reduce_sum(nans, axes=(axis,), keepdims=True)
+    size = c.size_value(count, dtypes.int64)
+    one, two, zero = (c.b.constant(n) for n in (1, 2, 0))
+    numbers = c.b.sub(size, nans)
+    if ignore:
+        at = c.b.floor_div(c.b.maximum(c.b.sub(numbers, one), zero), two)
+    else:
+        at = c.b.where(c.b.greater(nans, zero), numbers, c.b.floor_div(c.b.sub(size, one), two))
+    at = c.b.expand(at, shape=tuple(1 if i == axis else d for i, d in enumerate(x.type.shape)))
+    return [c.b.gather_elements(p, at, axis=axis, bounds="error", neg="invalid") for p in parts]
+
+
 @rule("aten.kthvalue.default")
 def kth_value(c: TorchContext, a: Call) -> list[Value]:
     """The k-th smallest along an axis; which of equal elements is named, torch leaves open."""

@@ -93,7 +93,7 @@ def index_write(c: TorchContext, a: Call) -> Value:
     form = str(a.node.target).split(".")[1]
     x, index = a.value("self"), a.value("index")
     if x.type.rank == 0:
-        c.refuse(f"{form} of a 0-d tensor")
+        c.refuse(f"{form} of a 0-d tensor", "give it an axis of size 1")
     axis = a.axis("dim", x.type.rank)
     if index.type.rank == 0:
         index = c.b.unsqueeze(index, axes=(0,))
@@ -125,14 +125,19 @@ def index_reduce(c: TorchContext, a: Call) -> Value:
     """Whole slices along one axis, combined with what is there."""
     x, index, source = a.value("self"), a.value("index"), a.value("source")
     axis = a.axis("dim", x.type.rank)
-    if x.type.rank == 0 or source.type.rank != x.type.rank or index.type.rank != 1:
-        c.refuse("index_reduce of 0-d tensors")
+    shape = x.type.shape
+    if not shape:
+        x, source = (c.b.reshape(v, shape=(1,)) for v in (x, source))
+    if source.type.rank != x.type.rank or index.type.rank > 1:
+        c.refuse("index_reduce of a source with another number of axes")
+    index = index if index.type.rank else c.b.unsqueeze(index, axes=(0,))
     index = c.b.unsqueeze(index, axes=tuple(i for i in range(x.type.rank) if i != axis))
     index = c.b.expand(c.cast(index, dtypes.int64), shape=source.type.shape)
-    return c.b.scatter_elements(
+    out = c.b.scatter_elements(
         x, index, source, axis=axis, bounds="error", neg="invalid", reduction=_REDUCTIONS[a.lit("reduce")],
         include_self=a.lit("include_self"),
     )  # fmt: skip
+    return out if shape else c.b.reshape(out, shape=())
 
 
 @rule("aten.masked_scatter.default")
