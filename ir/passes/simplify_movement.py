@@ -128,10 +128,11 @@ def concat(node: Node, b: Builder) -> Outcome:
     if len(kept) == 1:
         why = "the others are empty" if len(xs) > 1 else "concat of one"
         return hit(kept[0], why) if same_type(kept[0], node) else None
-    if len(kept) == len(xs):
+    shape = list(kept[0].type.shape)  # its other sizes may be stated otherwise than those of the operand dropped
+    shape[axis] = sum((x.type.shape[axis] for x in kept), start=0)
+    if len(kept) == len(xs) or not same_shape(tuple(shape), node.output.type.shape):
         return None
-    joined = b.concat(kept, axis=axis)
-    return hit(joined, "empty operands add nothing") if same_type(joined, node) else None
+    return hit(b.concat(kept, axis=axis), "empty operands add nothing")
 
 
 @rule("split")
