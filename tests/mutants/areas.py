@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -14,7 +17,8 @@ class Area:
     """Files under a folder, and the tests that must notice faults in them.
 
     `without` matches tests left out: those that only repeat others at higher cost. `extra` names a function
-    `module:function` that gives more tests, as pairs of a name and a callable that raises.
+    `module:function` that gives more tests, as pairs of a name and a callable that raises. `before` names one that is
+    called before any process forks, to fill caches of frameworks; it loads none of our files.
     """
 
     folder: str
@@ -22,6 +26,7 @@ class Area:
     tests: tuple[str, ...]
     without: str = "$^"
     extra: str = ""
+    before: str = ""
 
     def sources(self) -> list[Path]:
         """The files to mutate, by name."""
@@ -30,6 +35,12 @@ class Area:
     def takes(self, nodeid: str) -> bool:
         """Whether a test belongs to the area."""
         return not re.search(self.without, nodeid)
+
+
+def named(text: str) -> Callable[[], Any]:
+    """The function that `module:function` names."""
+    module, _, name = text.partition(":")
+    return getattr(importlib.import_module(module), name)
 
 
 NOT_MUTATED = r"__init__|_samples\.py$|/sampler\.py$|/rules\.py$|/registry\.py$"
@@ -47,6 +58,7 @@ AREAS = (
     Area(
         "converter/importers/onnx", "rules_*.py", ("tests/importers/onnx",),
         without=r"test_node_cases\.py::test_(no_case|imported|the_comp)|test_torch_exports", extra="tests.mutants.importing:onnx_cases",
+        before="tests.mutants.importing:make_node_cases",
     ),
 )  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
+import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -75,3 +76,12 @@ def onnx_cases() -> Iterator[Named]:
 
     for case in node_cases.compared():
         yield f"node::{case.name}", partial(node_cases.check_case, case)
+
+
+def make_node_cases() -> None:
+    """Let onnx compute its node cases, which takes it most of a minute; it keeps them."""
+    from onnx.backend.test.loader import load_model_tests
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        load_model_tests(kind="node")

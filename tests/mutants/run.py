@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from tests.mutants.areas import ROOT, Area
+from tests.mutants.areas import ROOT, Area, named
 from tests.mutants.faults import Fault, faults
 from tests.mutants.plant import Live, live_functions, plant, plant_at_import
 from tests.mutants.reach import Lines, recording
@@ -83,11 +83,11 @@ def sampled(mutants: list[Mutant], limit: int | None, seed: int) -> list[Mutant]
     return [mutants[i] for i in sorted(random.Random(seed).sample(range(len(mutants)), limit))]
 
 
-def report(area: Area, mutants: Sequence[Mutant], verdicts: Iterator[Verdict]) -> Counts:
+def report(area: Area, mutants: Sequence[Mutant], verdicts: Iterator[tuple[Mutant, Verdict]]) -> Counts:
     """Print survivors as they come and the counts at the end."""
     explained = {line.split("  # ")[0].strip() for line in EXPLAINED.read_text("utf-8").splitlines() if line.strip()}
     counts, started = Counts(len(mutants)), time.time()
-    for i, (mutant, verdict) in enumerate(zip(mutants, verdicts, strict=True), 1):
+    for i, (mutant, verdict) in enumerate(verdicts, 1):
         if verdict in ("survived", "unreached") and mutant.key in explained:
             counts.explained += 1
         elif verdict in ("survived", "unreached"):
@@ -107,32 +107,28 @@ def report(area: Area, mutants: Sequence[Mutant], verdicts: Iterator[Verdict]) -
 
 
 # -- an area --------------------------------------------------------------------------------------------------------
-def run_area(area: Area, mutants: Sequence[Mutant], jobs: int) -> Iterator[Verdict]:
-    """The verdict on each mutant, in order.
+def run_area(area: Area, mutants: Sequence[Mutant], jobs: int) -> Iterator[tuple[Mutant, Verdict]]:
+    """The verdict on each mutant: in order, those planted at import last.
 
     One forked process collects the tests and plants in live functions; what only runs at import goes through a process
     of its own that imports everything anew.
     """
+    if area.before:
+        named(area.before)()
     warm = next(iter(in_children([partial(_run_warm, area, mutants, jobs)], 1, 24 * 3600, leaf=False)))
     if warm is None:
         raise RuntimeError(f"the tests of {area.folder} could not be run")
     verdicts, tests, known, broken = warm
     if broken:
         print(f"  {len(broken)} tests fail without any fault and judge nothing: {', '.join(broken[:9])}", file=sys.stderr)
+    yield from ((m, v) for m, v in zip(mutants, verdicts, strict=True) if v != "at import")
     anew = [i for i, v in enumerate(verdicts) if v == "at import"]
     answers = in_children([partial(_run_anew, area, mutants[i], tests[i], known) for i in anew], jobs, 900)
-    for verdict in verdicts:
-        yield ("noticed" if (answer := next(answers)) is None else answer) if verdict == "at import" else verdict
+    yield from ((mutants[i], answer or "noticed") for i, answer in zip(anew, answers, strict=True))
 
 
 def _session(area: Area, work: Callable[[Any], Any]) -> Session:
-    def extra() -> Any:
-        if not area.extra:
-            return ()
-        module, _, name = area.extra.partition(":")
-        return getattr(importlib.import_module(module), name)()
-
-    return Session(area.tests, work, area.takes, extra)
+    return Session(area.tests, work, area.takes, named(area.extra) if area.extra else tuple)
 
 
 def _run_warm(area: Area, mutants: Sequence[Mutant], jobs: int) -> tuple[list[Verdict], dict[int, list[str]], set[str], list[str]]:

@@ -169,7 +169,7 @@ def test_a_whole_run(tmp_path: Path) -> None:
 
     def whole() -> dict[str, str]:
         sys.path.insert(0, str(tmp_path))
-        return dict(zip((f"{m.fault.function}: {m.fault.what}" for m in mutants), run.run_area(area, mutants, 1), strict=True))
+        return {f"{m.fault.function}: {m.fault.what}": v for m, v in run.run_area(area, mutants, 1)}
 
     (verdicts,) = in_children([whole], 1, 120, leaf=False)
     assert verdicts["scaled: other operator in x * by in return x * by"] == "noticed"

@@ -46,9 +46,9 @@ def _output(text: str) -> onnx.ValueInfoProto:
 
 
 def node(op: str, inputs: str, outputs: str, **attributes: Any) -> onnx.NodeProto:
-    """A node from names separated by blanks; `_` is an absent input."""
-    names = ["" if n == "_" else n for n in inputs.split()]
-    return helper.make_node(op, names, outputs.split(), **attributes)
+    """A node from names separated by blanks; `_` is an absent input or output."""
+    taken, made = (["" if n == "_" else n for n in names.split()] for names in (inputs, outputs))
+    return helper.make_node(op, taken, made, **attributes)
 
 
 def runtime(proto: onnx.ModelProto, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
