@@ -12,7 +12,7 @@ from converter.runtimes.base import check_inputs
 from ir.core import Model, Value
 from ir.core.signature import tree_of
 from ir.eval import EvaluationError, Evaluator, bind_shape
-from ir.types import TensorType, symbols
+from ir.types import Assumption, TensorType, evaluate_dim, symbols
 from ir.types.shape import evaluate_shape
 
 Case = dict[str, np.ndarray]
@@ -145,6 +145,10 @@ def _first_that_runs(
     failures: list[str],
 ) -> tuple[Case, dict[str, np.ndarray]] | None:
     for env in choices:
+        broken = next((a for a in model.assumptions if not _holds(a, env)), None)
+        if broken is not None:  # the import states that it is not for these sizes: a note tells the user
+            failures.append(f"sizes {env} break the assumption {broken}")
+            continue
         for cap in (None, 2, 1):
             case = {v.name: _draw(v, env, example, highs[v.name], cap, rng) for v in model.graph.inputs}
             try:
@@ -152,6 +156,14 @@ def _first_that_runs(
             except EvaluationError as error:
                 failures.append(str(error))
     return None
+
+
+def _holds(assumption: Assumption, env: Mapping[str, int]) -> bool:
+    """Whether an assumption allows the sizes; one about sizes found at run time is left to the run."""
+    try:
+        return evaluate_dim(assumption.left, env) == evaluate_dim(assumption.right, env)
+    except KeyError:
+        return True
 
 
 def _draw(

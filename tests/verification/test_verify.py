@@ -8,9 +8,10 @@ from converter.runtimes.reference import ReferenceRunner
 from converter.sources import Source
 from converter.verification import run as verification
 from converter.verification import verify_models
+from converter.verification.inputs import make_cases
 from ir.core import Builder, Leaf, Model, Parameter, Signature, copy_model
 from ir.data import Array, Weight
-from ir.types import symbol, tensor_type
+from ir.types import Assumption, dim_min, symbol, tensor_type
 
 
 def mlp(*, decide: bool = False, eps: float = 1e-5) -> Model:
@@ -133,3 +134,10 @@ def test_reports_render(monkeypatch):
     assert '"verdict": "mismatch"' in report.to_json()
     assert "<failure" in report.to_junit() and 'failures="1"' in report.to_junit()
     assert "output" in report.summary()
+
+
+def test_sizes_that_the_import_excludes_are_not_drawn():
+    model = mlp()
+    model.assumptions.append(Assumption(2, dim_min(symbol("batch"), 2), "only for batches of two or more"))
+    sizes = {case["x"].shape[0] for case in make_cases(model, count=8)}
+    assert sizes and min(sizes) >= 2
