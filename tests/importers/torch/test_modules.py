@@ -493,7 +493,7 @@ class Odd(nn.Module):
         self.inner = nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.inner(torch.special.airy_ai(x)) + torch.special.scaled_modified_bessel_k0(x) + torch.special.airy_ai(x + 1)
+        return self.inner(torch.special.airy_ai(x)) + torch.histc(x, 3) + torch.special.airy_ai(x + 1)
 
 
 def test_refusals_list_everything_at_once() -> None:
