@@ -12,6 +12,12 @@ from ir.ops.sampler import Array, Sample, Sampler
 from ir.types import TensorType, dtypes, normalize_axis
 
 
+_Scaling = Literal["backward", "ortho", "forward"]
+_FORWARD: dict[str, _Scaling] = {"none": "backward", "ortho": "ortho", "count": "forward"}
+_INVERSE: dict[str, _Scaling] = {"none": "forward", "ortho": "ortho", "count": "backward"}
+"""NumPy's names of the scalings, by the direction of the transform."""
+
+
 @op
 class Fft:
     """Discrete Fourier transform over `axes`; `inverse` takes the other sign of the exponent.
@@ -39,8 +45,8 @@ class Fft:
         if not axes:
             return x
         if inverse:
-            return np.fft.ifftn(x, axes=axes, norm={"none": "forward", "ortho": "ortho", "count": "backward"}[norm])
-        return np.fft.fftn(x, axes=axes, norm={"none": "backward", "ortho": "ortho", "count": "forward"}[norm])
+            return np.fft.ifftn(x, axes=axes, norm=_INVERSE[norm])
+        return np.fft.fftn(x, axes=axes, norm=_FORWARD[norm])
 
     @staticmethod
     def samples(s: Sampler) -> Iterator[Sample]:
