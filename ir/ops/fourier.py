@@ -11,7 +11,6 @@ from ir.ops.registry import op
 from ir.ops.sampler import Array, Sample, Sampler
 from ir.types import TensorType, dtypes, normalize_axis
 
-
 _Scaling = Literal["backward", "ortho", "forward"]
 _FORWARD: dict[str, _Scaling] = {"none": "backward", "ortho": "ortho", "count": "forward"}
 _INVERSE: dict[str, _Scaling] = {"none": "forward", "ortho": "ortho", "count": "backward"}
