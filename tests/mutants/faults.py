@@ -93,7 +93,9 @@ def _assigned(statement: ast.stmt) -> str:
 def _function(node: ast.FunctionDef, holders: tuple[ast.FunctionDef, ...], name: str, kind: Any) -> Iterator[Fault]:
     own = f"{name}{node.name}"
     for i, item in enumerate(node.decorator_list):
-        yield from _expression(item, partial(_put, node.decorator_list, i), item, (holders, own, kind))
+        for fault in _expression(item, partial(_put, node.decorator_list, i), item, (holders, own, kind)):
+            if not fault.what.startswith("first two arguments swapped"):  # the names a rule is registered for
+                yield fault
     default = "default" if kind == "import" else kind
     for defaults in (node.args.defaults, node.args.kw_defaults):
         for i, value in enumerate(defaults):

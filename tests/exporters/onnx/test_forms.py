@@ -1,0 +1,211 @@
+"""Which ONNX ops and attributes are chosen, and operands that are constants, symbolic sizes or zeros with a sign:
+what the generated samples do not show, found by planting faults in the rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+
+from converter.errors import ConversionError
+from converter.exporters.base import ExportOptions
+from converter.exporters.onnx import write
+from converter.runtimes.onnxruntime import OnnxRunner
+from ir.core import Builder, Leaf, Model, Origin, Parameter, Signature, Value
+from ir.eval import Evaluator
+from ir.types import TensorType, dtypes, symbol
+
+f32 = np.float32
+N = symbol("n")
+
+
+def made(shape: Sequence[Any], build: Callable[[Builder, Value], Value], kind: Any = dtypes.float32) -> Model:
+    """A model of one input `x` and one output."""
+    model = Model("forms")
+    x = model.graph.add_input(TensorType(kind, tuple(shape)), "x")
+    model.graph.set_outputs([build(Builder(model.graph, origin=Origin(op="source")), x)])
+    model.signature = Signature((Parameter("x", Leaf("x")),), Leaf("output"))
+    return model
+
+
+def exported(model: Model, folder: Path, opset: int = 20) -> onnx.ModelProto:
+    write(model, folder / "model.onnx", ExportOptions(opset=opset))
+    return onnx.load(folder / "model.onnx")
+
+
+def ops(proto: onnx.ModelProto) -> list[str]:
+    return [n.op_type for n in proto.graph.node]
+
+
+def runs_alike(model: Model, proto: onnx.ModelProto, x: np.ndarray, rtol: float = 1e-5) -> np.ndarray:
+    (want,) = Evaluator("exact").run(model, {"x": x}).values()
+    (got,) = OnnxRunner(proto.SerializeToString())({"x": x}).values()
+    assert got.dtype == want.dtype and got.shape == want.shape
+    np.testing.assert_allclose(got, want, rtol=rtol, atol=1e-6)
+    return got
+
+
+# -- elementwise ----------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(("low", "high"), [(-1.0, 1.0), (None, 0.5), (-0.5, None)])
+def test_known_bounds_are_clip(low: float | None, high: float | None, tmp_path: Path) -> None:
+    def bound(b: Builder, v: float | None) -> Value | None:
+        return None if v is None else b.constant(f32(v))
+
+    model = made([5], lambda b, x: b.clip(x, bound(b, low), bound(b, high)))
+    proto = exported(model, tmp_path)
+    assert ops(proto).count("Clip") == 1 and not {"Min", "Max"} & set(ops(proto))
+    runs_alike(model, proto, np.array([-2, -0.7, 0, 0.7, np.nan], f32))
+
+
+def test_a_bound_that_is_nan_gives_nan(tmp_path: Path) -> None:
+    model = made([3], lambda b, x: b.clip(x, b.constant(f32(np.nan)), b.constant(f32(1))))
+    assert np.isnan(runs_alike(model, exported(model, tmp_path), np.array([-2, 0, 2], f32))).all()
+
+
+def test_negating_zero_changes_its_sign(tmp_path: Path) -> None:
+    model = made([2], lambda b, x: b.neg(x))
+    assert np.signbit(runs_alike(model, exported(model, tmp_path), np.array([0.0, -0.0], f32))).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("kind", [dtypes.uint8, dtypes.uint32])
+def test_negating_unsigned_integers_wraps(kind: Any, tmp_path: Path) -> None:
+    model = made([3], lambda b, x: b.neg(x), kind)
+    runs_alike(model, exported(model, tmp_path), np.array([0, 1, 200], kind.numpy))
+
+
+# -- creation, indexing ---------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("normal", [False, True])
+def test_draws_of_a_symbolic_shape(normal: bool, tmp_path: Path) -> None:
+    def build(b: Builder, x: Value) -> Value:
+        if normal:
+            return b.random_normal(shape=(N, 1000), mean=5.0, std=0.5, dtype=dtypes.float32)
+        return b.random_uniform(shape=(N, 1000), low=2.0, high=3.0, dtype=dtypes.float32)
+
+    proto = exported(made([N], build), tmp_path)
+    (got,) = OnnxRunner(proto.SerializeToString())({"x": np.zeros(3, f32)}).values()
+    assert got.shape == (3, 1000) and got.dtype == f32
+    middle, spread = (5.0, 0.5) if normal else (2.5, 1 / np.sqrt(12))
+    assert abs(got.mean() - middle) < 0.05 and abs(got.std() - spread) < 0.05
+
+
+@pytest.mark.parametrize("bounds", ["clip", "fill"])
+def test_bounded_reads_of_symbolic_sizes(bounds: str, tmp_path: Path) -> None:
+    index = np.array([[0, 0], [5, 1], [-1, -1], [2, 9], [-9, 0]])
+    model = made([N, symbol("m"), 2], lambda b, x: b.gather_nd(x, b.constant(index), bounds=bounds, neg="from_end", fill_value=7.0))
+    proto = exported(model, tmp_path)
+    for n, m in ((3, 4), (6, 2)):
+        runs_alike(model, proto, np.arange(n * m * 2, dtype=f32).reshape(n, m, 2))
+
+
+@pytest.mark.parametrize(("k", "kind", "opset", "native"), [
+    (0, dtypes.float32, 20, True), (1, dtypes.int64, 14, True), (-1, dtypes.bool_, 20, True), (0, dtypes.int32, 20, False),
+    (0, dtypes.float32, 13, False),
+])  # fmt: skip
+def test_triangles(k: int, kind: Any, opset: int, native: bool, tmp_path: Path) -> None:
+    for name in ("tril", "triu"):
+        model = made([3, 4], lambda b, x, name=name: getattr(b, name)(x, k=k), kind)
+        proto = exported(model, tmp_path, opset)
+        assert ("Trilu" in ops(proto)) == native
+        runs_alike(model, proto, np.ones((3, 4), kind.numpy))
+
+
+# -- products, norms, pools -----------------------------------------------------------------------------------------
+@pytest.mark.parametrize(("size", "native"), [(3, True), (0, False)])
+def test_einsum_stays_one_op(size: int, native: bool, tmp_path: Path) -> None:
+    model = made([2, size, 4], lambda b, x: b.einsum(x, x, equation="bij,bkj->bik"))
+    proto = exported(model, tmp_path)
+    assert ("Einsum" in ops(proto)) == native
+    runs_alike(model, proto, np.ones((2, size, 4), f32))
+
+
+def test_batch_norm_keeps_its_momentum(tmp_path: Path) -> None:
+    """ONNX's momentum weighs the old value."""
+    ones = np.ones(3, f32)
+    model = made([2, 3], lambda b, x: b.batch_norm(x, None, None, b.constant(ones), b.constant(ones), momentum=0.25, eps=0.5)[0])
+    (node,) = [n for n in exported(model, tmp_path).graph.node if n.op_type == "BatchNormalization"]
+    attributes = {a.name: a.f for a in node.attribute}
+    assert attributes["momentum"] == 0.75 and attributes["epsilon"] == 0.5
+
+
+@pytest.mark.parametrize(("opset", "native"), [(16, False), (17, True), (20, True)])
+def test_layer_norm_is_one_op_from_opset_17(opset: int, native: bool, tmp_path: Path) -> None:
+    model = made([2, 3, 4], lambda b, x: b.layer_norm(x, b.constant(np.arange(4, dtype=f32)), axes=(-1,)))
+    proto = exported(model, tmp_path, opset)
+    assert ("LayerNormalization" in ops(proto)) == native
+    runs_alike(model, proto, np.random.default_rng(0).standard_normal((2, 3, 4)).astype(f32))
+
+
+@pytest.mark.parametrize(("pad", "dilation"), [(1, 1), (1, 2), (2, 2)])
+def test_pads_as_wide_as_the_window(pad: int, dilation: int, tmp_path: Path) -> None:
+    """ONNX Runtime takes pads smaller than the window only."""
+    model = made([1, 2, 9], lambda b, x: b.max_pool(x, window=(2,), strides=(1,), dilations=(dilation,), padding=((pad, pad),)))
+    runs_alike(model, exported(model, tmp_path), -np.arange(18, dtype=f32).reshape(1, 2, 9) - 1)
+
+
+@pytest.mark.parametrize("ceil_mode", [False, True])
+def test_plain_pools_are_not_padded_apart(ceil_mode: bool, tmp_path: Path) -> None:
+    def build(b: Builder, x: Value) -> Value:
+        return b.max_pool(x, window=(3,), strides=(2,), padding=((1, 1),), dilations=(1,), ceil_mode=ceil_mode)
+
+    model = made([1, 2, 8], build)
+    proto = exported(model, tmp_path)
+    assert ops(proto) == ["MaxPool"]
+    runs_alike(model, proto, -np.arange(16, dtype=f32).reshape(1, 2, 8) - 1)
+
+
+# -- recurrent layers, resizing -------------------------------------------------------------------------------------
+@pytest.mark.parametrize(("layers", "frozen", "count"), [(1, False, 0), (2, False, 1), (3, False, 2), (3, True, 0)])
+def test_dropout_stands_between_recurrent_layers(layers: int, frozen: bool, count: int, tmp_path: Path) -> None:
+    def build(b: Builder, x: Value) -> Value:
+        weights = tuple(
+            b.constant(np.full((8, inner), 0.1, f32)) for layer in range(layers) for inner in (3 if layer == 0 else 8, 8)
+        )
+        return b.rnn(x, None, None, weights, hidden_size=8, layers=layers, bias=False, dropout=0.25, frozen=frozen, direction="forward")[0]
+
+    proto = exported(made([4, 2, 3], build), tmp_path)
+    assert ops(proto).count("Dropout") == count and ops(proto).count("RNN") == layers
+
+
+@pytest.mark.parametrize(("coordinates", "nearest", "scales", "native"), [
+    ("asymmetric", "floor", (2.0, 3.0), True), ("asymmetric", "round_prefer_ceil", (2.0, 2.0), False),
+    ("asymmetric", "floor", (1.5, 2.0), False), ("half_pixel", "floor", (2.0, 2.0), False),
+])  # fmt: skip
+def test_nearest_resizing_of_symbolic_sizes(
+    coordinates: str, nearest: str, scales: tuple[float, float], native: bool, tmp_path: Path
+) -> None:
+    """Only where float32 coordinates pick the right element at every size."""
+    def build(b: Builder, x: Value) -> Value:
+        return b.resize(x, sizes=None, scales=scales, mode="nearest", coordinates=coordinates, nearest=nearest)
+
+    model = made([1, 2, N, symbol("m")], build)
+    if not native:
+        with pytest.raises(ConversionError):
+            exported(model, tmp_path)
+        return
+    proto = exported(model, tmp_path)
+    assert "Resize" in ops(proto)
+    runs_alike(model, proto, np.arange(40, dtype=f32).reshape(1, 2, 4, 5))
+
+
+@pytest.mark.parametrize("size", [(8, 10), (4, 5), (2, 15)])
+def test_nearest_resizing_to_sizes_is_one_op(size: tuple[int, int], tmp_path: Path) -> None:
+    def build(b: Builder, x: Value) -> Value:
+        return b.resize(x, sizes=size, scales=None, mode="nearest", coordinates="asymmetric", nearest="floor")
+
+    model = made([1, 2, 4, 5], build)
+    proto = exported(model, tmp_path)
+    assert ops(proto) == ["Resize"]
+    runs_alike(model, proto, np.arange(40, dtype=f32).reshape(1, 2, 4, 5))
+
+
+def test_maxima_of_the_source_are_noted_and_made_ones_are_not(tmp_path: Path) -> None:
+    source = made([3, 4], lambda b, x: b.reduce_max(x, axes=(1,)))
+    exported(source, tmp_path)
+    assert any("NaN" in note for note in source.notes)
+    made_up = made([3, 4], lambda b, x: b.softmax(x, axis=1))
+    exported(made_up, tmp_path)
+    assert not any("NaN" in note for note in made_up.notes)
