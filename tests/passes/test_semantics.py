@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from ir.core import copy_model
 from ir.core.equal import models_equal
+from ir.eval import EvaluationError
 from ir.passes import CommonSubexpressions, DeadCode, Fold, InferTypes, Pass, Pipeline, Simplify, standard
 from ir.verify import check
 from tests.ir.random_graphs import assert_same, random_case
@@ -55,6 +56,10 @@ def test_random_ops_draw_as_before(seed: int, size: int) -> None:
     case = random_case(seed, size, random_ops=True)
     assume(case is not None)
     case.training = True
+    try:
+        expected = case.run()
+    except EvaluationError:  # a batch-norm of nothing cannot train
+        assume(False)
     model = copy_model(case.model)
     Pipeline((Simplify(), CommonSubexpressions(), Fold()), fixpoint=True, debug=True).run(model)
-    assert_same(case.run(), case.run(model=model))
+    assert_same(expected, case.run(model=model))

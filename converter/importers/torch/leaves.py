@@ -17,11 +17,12 @@ from converter.errors import UsageError
 NAMESPACE = "isomorph"
 
 
-@functools.cache
 def library() -> Any:
     """Define the leaves once per process; returns the namespace `torch.ops.isomorph`."""
     import torch
 
+    if library_keep:
+        return getattr(torch.ops, NAMESPACE)
     lib = torch.library.Library(NAMESPACE, "DEF")
     library_keep.append(lib)
     lib.define("dropout(Tensor x, float p, bool frozen, bool features) -> Tensor")
