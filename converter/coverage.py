@@ -42,11 +42,11 @@ def source_ops(framework: str) -> list[str]:
 
 
 def _table(place: str) -> Any:
-    """The rule table at `module:name`, with every rule file of its package imported."""
+    """The rule table at `module:name`, with every file of its package imported."""
     module, name = place.split(":")
     package = importlib.import_module(module.rpartition(".")[0])
     for info in pkgutil.iter_modules(package.__path__):
-        if info.name.startswith("rules_"):
+        if info.name != "helper_source":  # text that is only emitted
             importlib.import_module(f"{package.__name__}.{info.name}")
     return getattr(importlib.import_module(module), name)
 
