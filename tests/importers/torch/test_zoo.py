@@ -18,7 +18,7 @@ def test_model(name: str) -> None:
     zoo = build(name)
     model = load(zoo.module, zoo.spec_strings)
     check(model)
-    assert not model.notes
+    assert all(n.startswith("only for sizes where length ") for n in model.notes), model.notes  # Python decisions
     for batch, length in ((3, 7), (2, 5), (1, 4)):
         inputs = zoo.make_inputs(batch, length, 1)
         named = inputs if isinstance(inputs, dict) else dict(zip(model.signature.input_names, inputs, strict=True))
