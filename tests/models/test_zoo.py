@@ -10,7 +10,7 @@ import converter
 import fixtures.zoo
 from converter.runtimes.packages import load_package
 from converter.verification import VerificationReport
-from tests.models.zoo import FOLDER, converted, imported, verified, zoo
+from tests.models.zoo import converted, imported, verified, zoo
 
 SIZES = [pytest.param("small", id="small"), pytest.param("full", id="full", marks=pytest.mark.models)]
 NAMES = fixtures.zoo.NAMES
@@ -55,9 +55,9 @@ def test_torch_to_onnx(name, size):
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", NAMES)
-def test_torch_to_onnx_to_torch(name, size):
+def test_torch_to_onnx_to_torch(name, size, tmp_path):
     first = converted(name, "onnx", size)
-    second = converter.convert(first.path, "torch", f"{FOLDER.name}/{name}_{size}_back", verify=False)
+    second = converter.convert(first.path, "torch", tmp_path / "back", verify=False)
     assert_equal(verified(name, size, second.path))  # against the PyTorch source: both conversions at once
     assert parameters(second.load()) == parameters(zoo(name, size).module), "an ONNX in between keeps names and flags"
 

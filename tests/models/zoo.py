@@ -38,7 +38,8 @@ def imported(name: str, size: str = "small") -> tuple[Source, Model]:
 def converted(name: str, to: str, size: str = "small", **options: Any) -> Conversion:
     """The zoo model converted from PyTorch, not verified."""
     model = zoo(name, size)
-    path = Path(FOLDER.name) / f"{name}_{size}_{to}{'.onnx' if to == 'onnx' else ''}"
+    folder = Path(tempfile.mkdtemp(prefix=f"{name}_{size}_", dir=FOLDER.name))  # its own: a cleared cache may convert again
+    path = folder / f"{name}_{to}{'.onnx' if to == 'onnx' else ''}"
     return converter.convert(model.module, to, path, model.spec_strings, verify=False, **options)
 
 
