@@ -148,3 +148,54 @@ class Einsum:
             yield s.case((s.floats(2, 3),), equation=equation, error=ValueError, name="malformed")
         yield s.case((s.floats(2, 3), s.floats(4, 3)), equation="ij,jk", error=ValueError, name="sizes differ")
         yield s.case((s.floats(2, 3),), equation="ii", error=ValueError, name="diagonal of unequal axes")
+
+
+@op
+class GroupedMatmul:
+    """Rows of x before ends[0] times weight[0], from there to ends[1] times weight[1], and so on; zeros behind the last.
+
+    The product of sorted tokens with their experts (`torch.nn.functional.grouped_mm`). `ends` must not decrease.
+    """
+
+    inputs = ("x: float", "weight: x", "ends: index")
+
+    @staticmethod
+    def infer(x: TensorType, weight: TensorType, ends: TensorType) -> TensorType:
+        if (x.rank, weight.rank, ends.rank) != (2, 3, 1):
+            raise ValueError(f"grouped_matmul needs operands of ranks 2, 3 and 1, got {x}, {weight} and {ends}")
+        require_same(x.shape[1], weight.shape[1], "grouped_matmul features and weight")
+        require_same(weight.shape[0], ends.shape[0], "grouped_matmul weights and groups")
+        return x.with_shape((x.shape[0], weight.shape[2]))
+
+    @staticmethod
+    def evaluate(x: np.ndarray, weight: np.ndarray, ends: np.ndarray) -> np.ndarray:
+        bounds = [0, *(int(e) for e in ends)]
+        if sorted(bounds) != bounds or bounds[-1] > len(x):
+            raise ValueError(f"grouped_matmul: ends {bounds[1:]} must rise from 0 to at most {len(x)}")
+        out = np.zeros((len(x), weight.shape[2]), x.dtype)
+        for start, end, w in zip(bounds, bounds[1:], weight):
+            out[start:end] = np.matmul(x[start:end], w)
+        return out
+
+    @staticmethod
+    def decompose(b: Any, x: Any, weight: Any, ends: Any) -> Any:
+        """Every row by every weight, of which its own is kept."""
+        rows = b.unsqueeze(b.arange(start=0, stop=x.type.shape[0], step=1, dtype=ends.type.dtype), axes=(0,))
+        behind = b.cast(b.greater_equal(rows, b.unsqueeze(ends, axes=(1,))), to=dtypes.int64)
+        group = b.reduce_sum(behind, axes=(0,), keepdims=True)
+        numbers = b.arange(start=0, stop=weight.type.shape[0], step=1, dtype=dtypes.int64)
+        own = b.unsqueeze(b.equal(group, b.unsqueeze(numbers, axes=(1,))), axes=(2,))
+        every = b.matmul(b.unsqueeze(x, axes=(0,)), weight)
+        return b.reduce_sum(b.where(own, every, b.constant(0, x.type.dtype)), axes=(0,))
+
+    @staticmethod
+    def samples(s: Sampler) -> Iterator[Sample]:
+        for ends in ((2, 3, 6), (0, 6, 6), (1, 1, 4), (0, 0, 0)):
+            yield s.case(s.floats(6, 4), s.floats(3, 4, 5), np.array(ends), dynamic=((0, 0),))
+        yield s.case(s.floats(6, 4), s.floats(2, 4, 5), np.array((3, 6), np.int32))
+        yield s.case(s.floats(3, 4), s.floats(1, 4, 1), np.array((3,)))
+        yield s.case(s.floats(0, 4), s.floats(2, 4, 3), np.array((0, 0)))
+        yield s.case(s.floats(2, 4), s.floats(2, 4, 3), np.array((2, 1)), error=ValueError, name="falling")
+        yield s.case(s.floats(2, 4), s.floats(2, 4, 3), np.array((2, 3)), error=ValueError, name="beyond")
+        yield s.case(s.floats(2, 4), s.floats(2, 3, 4), np.array((1, 2)), error=ValueError, name="inner sizes")
+        yield s.case(s.floats(2, 4), s.floats(4, 3), np.array((1, 2)), error=ValueError, name="one weight")

@@ -17,6 +17,7 @@ from ir.ops.reduction import reduced
 from ir.ops.registry import op
 from ir.ops.sampler import Array, Sample, Sampler
 from ir.types import Dim, DimExpr, TensorType, dtypes, normalize_axis
+from ir.types.shape import numel
 
 if TYPE_CHECKING:
     from ir.core.builder import Builder
@@ -260,3 +261,56 @@ class TopK(_Ordering):
         yield s.case(s.floats(0, 3), k=2, name="empty")
         yield s.case(s.floats(2, 3), k=4, name="too many", error=ValueError)
         yield s.case(s.floats(2, 3), k=-1, name="negative", error=ValueError)
+
+
+# -- counting ---------------------------------------------------------------------------------------------------------
+@op
+class Histogram:
+    """How many elements fall into each of `bins` equal parts of low .. high, both ends included (`torch.histc`).
+
+    The part is (x - low) * bins / (high - low), computed in the dtype of x, half floats in float32, and rounded down; what
+    is outside, NaN included, is not counted. The counts have the dtype of x.
+    """
+
+    inputs = ("x: float",)
+    discontinuous = True
+    bins: int
+    low: float
+    high: float
+
+    @staticmethod
+    def infer(x: TensorType, bins: int, low: float, high: float) -> TensorType:
+        if bins < 1 or not low < high or not np.isfinite(high - low):
+            raise ValueError(f"histogram: {bins} bins from {low} to {high}")
+        return x.with_shape((bins,))
+
+    @staticmethod
+    def evaluate(x: Array, bins: int, low: float, high: float) -> Array:
+        wide = x.astype(np.float32) if dtypes.dtype(x.dtype).is_half else x
+        kept = wide[(wide >= low) & (wide <= high)]
+        start, width, count = (np.asarray(v, wide.dtype) for v in (low, high - low, bins))
+        part = np.minimum(((kept - start) * count / width).astype(np.int64), bins - 1)
+        return np.bincount(part, minlength=bins).astype(x.dtype)
+
+    @staticmethod
+    def decompose(b: Builder, x: Value, bins: int, low: float, high: float) -> Value:
+        kind = x.type.dtype
+        x = b.reshape(b.cast(x, to=dtypes.float32) if kind.is_half else x, shape=(numel(x.type.shape),))
+        start, end, width, count = (b.constant(v, x.type.dtype) for v in (low, high, high - low, bins))
+        inside = getattr(b, "and")(b.greater_equal(x, start), b.less_equal(x, end))
+        part = b.div(b.mul(b.sub(b.where(inside, x, start), start), count), width)
+        part = b.minimum(b.cast(part, to=dtypes.int64), b.constant(bins - 1, dtypes.int64))
+        hits = b.one_hot(b.where(inside, part, b.constant(bins, dtypes.int64)), depth=bins, axis=-1, dtype=kind)
+        return b.reduce_sum(hits, axes=(0,))
+
+    @staticmethod
+    def samples(s: Sampler) -> Iterator[Sample]:
+        for bins, low, high in ((4, -1.0, 1.0), (1, 0.0, 2.0), (7, -2.0, 0.5)):
+            yield s.case(s.floats(20), bins=bins, low=low, high=high, dynamic=((0, 0),))
+            yield s.case(s.floats(3, 5, edge=True), bins=bins, low=low, high=high, name="edges")
+        whole = s.ints(30, low=0, high=5).astype(s.float_dtype.numpy)
+        yield s.case(whole, bins=5, low=0.0, high=4.0, name="whole numbers")
+        yield s.case(s.floats(0), bins=3, low=0.0, high=1.0)
+        yield s.case(s.floats(), bins=3, low=-3.0, high=3.0)
+        yield s.case(s.floats(4), bins=0, low=0.0, high=1.0, error=ValueError, name="no bins")
+        yield s.case(s.floats(4), bins=2, low=1.0, high=1.0, error=ValueError, name="no width")

@@ -44,6 +44,15 @@ def batch_norm(x, mean, var, axis, training, momentum, eps, unbiased, weight=Non
     return (y if bias is None else y + bias.reshape(shape)), mean, var
 
 
+def grouped_matmul(x, weight, ends):
+    """Rows of x before ends[0] times weight[0], from there to ends[1] times weight[1], and so on; zeros behind the last."""
+    start, parts = 0, []
+    for end, w in zip(ends.tolist(), weight):
+        parts.append(x[start:end] @ w)
+        start = end
+    return torch.cat([*parts, x.new_zeros(x.shape[0] - start, weight.shape[2])])
+
+
 def same_widths(x, window, stride, dilation, lower=False):
     """Padding, last axis first, that makes a sliding window give ceil(size / stride) results."""
     widths = []

@@ -40,3 +40,8 @@ def matmul(c: Context, node: Node) -> Expr:
 @rule("einsum")
 def einsum(c: Context, node: Node) -> Expr:
     return TORCH.einsum(lift(node.attrs["equation"]), *(c.x(v) for v in node.operands["xs"]))
+
+
+@rule("grouped_matmul")
+def grouped_matmul(c: Context, node: Node) -> Expr:
+    return c.helper("grouped_matmul")(*(c.x(node.operand(n)) for n in ("x", "weight", "ends")))

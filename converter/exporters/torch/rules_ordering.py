@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from converter.exporters.code.expr import Expr, hole, lift
-from converter.exporters.torch.context import Context
+from converter.exporters.torch.context import TORCH, Context
 from converter.exporters.torch.table import rule
 from ir.core import Node
 
@@ -51,3 +51,13 @@ def top_k(c: Context, node: Node) -> tuple[Expr | None, ...]:
         c.x(value), c.dim(a["k"], "k"), hole(axis, "dim"), largest=hole(a["largest"], "largest", True)
     )
     return c.unpack(result, [bool(v.uses) for v in node.outputs], "top")
+
+
+def _counted(node: Node) -> str | None:
+    return "torch.histc has no half floats" if node.output.type.dtype.is_half else None
+
+
+@rule("histogram", accepts=_counted)
+def histogram(c: Context, node: Node) -> Expr:
+    a = node.attrs
+    return TORCH.histc(c.x(node.operand("x")), bins=lift(a["bins"]), min=lift(a["low"]), max=lift(a["high"]))

@@ -51,6 +51,8 @@ class Sizes:
         divide = ceildiv if up else floordiv
         if type(e).__name__ == "IntTrueDiv":
             return divide(self.expr(e.args[0]), self.expr(e.args[1]))
+        if type(e).__name__ == "FloatTrueDiv" and type(whole).__name__ != "TruncToInt":
+            return divide(*self._quotient(e.args[0], e.args[1], whole))
         factors = e.args if e.is_Mul else (e,)
         floats = [f for f in factors if f.is_Float or f.is_Integer]
         sizes = [f for f in factors if type(f).__name__ == "ToFloat"]
@@ -60,6 +62,13 @@ class Sizes:
         if len(floats) + len(sizes) != len(factors) or len(sizes) != 1 or ratio <= 0 or max(ratio.as_integer_ratio()) > 2**16:
             raise Refusal(f"the size expression {whole} has no counterpart in the IR: its rounding depends on floats")
         return divide(self.expr(sizes[0].args[0]) * ratio.numerator, ratio.denominator)
+
+    def _quotient(self, above: Any, below: Any, whole: Any) -> tuple[Dim, int]:
+        """A size over a whole number, both held as floats: exact as long as the size is, its sign moved above."""
+        if type(above).__name__ != "ToFloat" or not (below.is_Float or below.is_Integer) or not float(below).is_integer():
+            raise Refusal(f"the size expression {whole} has no counterpart in the IR: its rounding depends on floats")
+        size, number = self.expr(above.args[0]), int(below)
+        return (size, number) if number > 0 else (-1 * size, -number)
 
     def _symbol(self, name: str) -> Dim:
         if name not in self.by_symbol:

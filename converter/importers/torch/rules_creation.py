@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from converter.importers.torch.context import Call, TorchContext, rule
+from converter.importers.torch.context import Call, TorchContext, is_static, rule
 from converter.importers.torch.dtypes import to_numpy, torch_dtype
 from ir.core import Value
 
@@ -75,6 +75,8 @@ def zero(c: TorchContext, a: Call) -> Value:
 def arange(c: TorchContext, a: Call) -> Value:
     _ignore(a, "dtype", "layout")
     start, stop, step = ((_end(a, n) if a.has(n) else d) for n, d in (("start", 0), ("end", None), ("step", 1)))
+    if not is_static((start, stop)):  # bounds are sizes: 1.0 is as good as 1
+        start, stop, step = (int(v) if isinstance(v, float) and v.is_integer() else v for v in (start, stop, step))
     return c.b.arange(start=start, stop=stop, step=step, dtype=a.dtype)
 
 

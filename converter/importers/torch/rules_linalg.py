@@ -129,3 +129,17 @@ def cdist(c: TorchContext, a: Call) -> Value:
         a.lit("compute_mode")
     apart = c.b.sub(c.b.unsqueeze(x, axes=(x.type.rank - 1,)), c.b.unsqueeze(y, axes=(y.type.rank - 2,)))
     return _norm(c, apart, order, {"axes": (apart.type.rank - 1,)})
+
+
+@rule("aten._grouped_mm.default", "transformers.grouped_mm_fallback.default")
+def grouped_mm(c: TorchContext, a: Call) -> Value:
+    """Rows grouped by expert; what is behind the last group is undefined in the first and zero in the second."""
+    x, weight = (a.value(first if a.has(first) else second) for first, second in (("self", "input"), ("mat2", "weight")))
+    ends = a.optional("offs")
+    if ends is None or x.type.rank != 2 or weight.type.rank != 3:
+        c.refuse("grouped product other than of a matrix with a stack of weights")
+    if a.has("out_dtype") and a.raw("out_dtype") is not None:
+        c.refuse("grouped product into another dtype")
+    if a.has("bias") and a.optional("bias") is not None:
+        c.refuse("grouped product with a bias")
+    return c.b.grouped_matmul(x, weight, ends)

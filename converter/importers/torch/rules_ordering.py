@@ -145,3 +145,13 @@ def _back(c: TorchContext, x: Value, axis: int) -> Value:
     if axis == last:
         return x
     return c.b.transpose(x, perm=(*range(axis), last, *range(axis, last)))
+
+
+@rule("aten.histc.default")
+def histc(c: TorchContext, a: Call) -> Value:
+    x, bins, low, high = a.value("self"), a.lit("bins"), a.lit("min"), a.lit("max")
+    if not x.type.dtype.is_float:
+        c.refuse("histc of integers")
+    if not low < high:
+        c.refuse("histc over the range of the data", "give min and max")
+    return c.b.histogram(x, bins=bins, low=float(low), high=float(high))

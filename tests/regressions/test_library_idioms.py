@@ -1,0 +1,69 @@
+"""Idioms of model libraries: experts by sorted tokens, masks at the end of the float range, ranges counted in floats."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+import converter
+
+
+def convert_and_compare(module: nn.Module, to: str, inputs: tuple[Tensor, ...], dynamic: dict, *others: tuple) -> None:
+    """Verified conversion; the result also agrees on inputs of other sizes."""
+    conversion = converter.convert(module.eval(), to, inputs=inputs, dynamic=dynamic)
+    assert conversion.report.verification is not None and conversion.report.verification.verdict == "equal"
+    for given in others:
+        found = next(iter(converter.run(conversion.path, given).values()))
+        expected = module(*given).detach()
+        torch.testing.assert_close(torch.from_numpy(found.astype("float32")).to(expected.dtype), expected)
+
+
+class Experts(nn.Module):
+    """The best experts of each token, by a product grouped by expert, which torch exports in bfloat16 only."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        g = torch.Generator().manual_seed(0)
+        self.router = nn.Parameter(torch.randn(4, 8, generator=g))
+        self.experts = nn.Parameter(torch.randn(4, 8, 8, generator=g))
+
+    def forward(self, x: Tensor) -> Tensor:
+        weights, chosen = F.linear(x, self.router).softmax(-1).topk(2, -1)
+        order = chosen.reshape(-1).argsort()
+        counts = torch.histc(chosen.reshape(-1)[order].float(), bins=4, min=0, max=3)
+        ends = counts.cumsum(0, dtype=torch.int32)
+        y = F.grouped_mm(x[order // 2], self.experts.transpose(1, 2), offs=ends) * weights.reshape(-1)[order, None]
+        return torch.zeros_like(x).index_add(0, order // 2, y)
+
+
+@pytest.mark.parametrize("to", ["onnx", "torch"])
+def test_experts_by_sorted_tokens(to: str) -> None:
+    g = torch.Generator().manual_seed(1)
+    inputs, other = (torch.randn(6, 8, generator=g).bfloat16(),), (torch.randn(13, 8, generator=g).bfloat16(),)
+    convert_and_compare(Experts().bfloat16(), to, inputs, {"x": {0: "tokens"}}, other)
+
+
+class Lowest(nn.Module):
+    """Scores masked with the lowest number of their dtype."""
+
+    def forward(self, x: Tensor, keep: Tensor) -> Tensor:
+        return x.masked_fill(~keep, torch.finfo(x.dtype).min).softmax(-1)
+
+
+def test_the_lowest_float_is_a_literal_that_torch_takes() -> None:
+    keep = torch.tensor([[True, False, True], [False, True, True]])
+    convert_and_compare(Lowest(), "torch", (torch.randn(2, 3), keep), {})
+
+
+class Countdown(nn.Module):
+    """Positions counted down in floats."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + torch.arange(x.shape[0], -1, -1.0)[:-1, None]
+
+
+@pytest.mark.parametrize("to", ["onnx", "torch"])
+def test_a_range_of_sizes_with_a_whole_float_step(to: str) -> None:
+    convert_and_compare(Countdown(), to, (torch.randn(6, 2),), {"x": {0: "rows"}}, (torch.randn(9, 2),))
