@@ -1,7 +1,7 @@
 """PyTorch's operator database through import, export and the target's runtime.
 
     python -m tests.suites.op_db --to torch --jobs 2            compare with the recorded results
-    python -m tests.suites.op_db --to torch --jobs 2 --update   record them
+    python -m tests.suites.op_db --to torch --jobs 2 --update   record them and write docs/suites.md
     python -m tests.suites.op_db --to ir --limit 120 --list     a seeded sample, import and evaluation only
 
 An operator passes when its first three samples do. Fails when an answer is wrong, a conversion or a converted model
@@ -12,6 +12,7 @@ on where another stopped.
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib
 import json
 import multiprocessing
@@ -38,10 +39,12 @@ from converter.prepare import prepare
 from ir.core import Model, copy_model
 from ir.eval import EvaluationError, Evaluator
 from tests.suites import op_db_cases as cases
+from tests.suites import results
 from tests.suites.running import VERDICTS, WorkerFailed, named_inputs, worker
 
 TARGETS = ("torch", "onnx", "ir")
-RECORD = Path(__file__).with_name("results") / "op_db.json"
+SUITE = "op_db"
+CATEGORY = "operators"
 SECONDS = 150
 """How long one sample may run before it counts as crashed."""
 
@@ -76,6 +79,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for outcome in found:
             _tell(outcome, options)
     print(f"{len(chosen)} operators in {time.monotonic() - started:.0f} s")
+    missing = [
+        f"{to}: {name}" for to in targets for name in sorted(set(chosen) - {o.op for o in outcomes if o.to == to})
+    ]
+    if missing:
+        print("no outcome: " + ", ".join(missing))
+        return 1
     return _finish(outcomes, targets, options, whole=not (options.limit or options.ops))
 
 
@@ -130,11 +139,22 @@ def _tell(outcome: Outcome, options: argparse.Namespace) -> None:
 def run(waiting: Sequence[tuple[str, tuple[str, ...]]], jobs: int) -> Iterator[list[Outcome]]:
     """Outcomes of operators, each to its targets, in no particular order when there are several jobs."""
     cases.entries()  # before the fork, so that children share it
+    _export_faster()
     if jobs == 1:
         yield from map(_job, waiting)
         return
     with multiprocessing.get_context("fork").Pool(jobs) as pool:
         yield from pool.imap_unordered(_job, waiting)
+
+
+def _export_faster() -> None:
+    """Let PyTorch list the composite ops of its namespaces once, not at every export: no op is added during a run."""
+    import torch._export.utils as utils
+
+    name = "_collect_all_valid_cia_ops_for_namespace"
+    found = getattr(utils, name)
+    if not hasattr(found, "cache_info"):
+        setattr(utils, name, functools.cache(found))
 
 
 def _job(item: tuple[str, tuple[str, ...]]) -> list[Outcome]:
@@ -149,6 +169,8 @@ def run_op(name: str, op: Any, targets: tuple[str, ...]) -> list[Outcome]:
     for i, applied in enumerate(cases.applications(op)):
         for to, outcome in _sample(name, applied, targets, i).items():
             found[to].append(outcome)
+    if not all(found.values()):
+        raise ValueError(f"{name} has no samples")
     worst = ("wrong", "crashed", "refused", "passed")
     return [min(outcomes, key=lambda o: worst.index(o.verdict)) for outcomes in found.values()]
 
@@ -203,10 +225,7 @@ def _attempt(work: Any) -> tuple[str, str, str]:
 
 def _answer(read: Model, applied: cases.Applied, to: str, want: list[torch.Tensor], exact: Any) -> str:
     """Export, run, and say what differs."""
-    given = {
-        n.name: to_numpy(x)
-        for n, x in zip(read.graph.inputs, applied.tensors, strict=True)
-    }
+    given = {n.name: to_numpy(x) for n, x in zip(read.graph.inputs, applied.tensors, strict=True)}
     with tempfile.TemporaryDirectory(prefix="op-db-") as name:
         found = list(_run(read, to, given, Path(name)).values())
     if len(found) != len(want):
@@ -229,54 +248,34 @@ def _run(read: Model, to: str, given: dict[str, np.ndarray], folder: Path) -> di
 
 # -- results --------------------------------------------------------------------------------------------------------
 def _finish(outcomes: list[Outcome], targets: tuple[str, ...], options: argparse.Namespace, whole: bool) -> int:
-    recorded = json.loads(RECORD.read_text()) if RECORD.exists() else {}
     failed = False
     for to in targets:
         own = [o for o in outcomes if o.to == to]
-        counts = count(own)
-        print(f"to {to}: " + ", ".join(f"{k} {v}" for k, v in counts.items()))
+        found = summary(own)
+        print(f"to {to}: " + ", ".join(f"{k} {v}" for k, v in found["counts"][CATEGORY].items()))
         for o in own:
             if o.verdict in ("wrong", "crashed"):
                 failed = True
                 print(f"  {o.verdict}: {o.op}, sample {o.sample}: {o.what}: {o.detail}"[:600])
         if whole and options.update:
-            recorded[to] = summary(own)
-        elif whole and (problems := fallen(recorded.get(to), counts)):
+            results.record(SUITE, to, found)
+        elif whole and (problems := results.compare(SUITE, to, found)):
             failed = True
-            print("\n".join(f"to {to}: {p}" for p in problems))
-    if whole and options.update:
-        recorded["left out"] = {reason: list(names) for reason, names in cases.LEFT_OUT.items()}
-        recorded["versions"] = {"torch": torch.__version__.split("+")[0]}
-        RECORD.parent.mkdir(exist_ok=True)
-        RECORD.write_text(json.dumps(recorded, indent=1, sort_keys=True) + "\n")
+            print("\n".join(problems))
     return int(failed)
 
 
-def count(outcomes: Sequence[Outcome]) -> dict[str, int]:
-    """Counted operators, and how many have each verdict."""
-    return {"counted": len(outcomes), **{v: sum(o.verdict == v for o in outcomes) for v in VERDICTS}}
-
-
 def summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """What is recorded of a target: counts, and the refused operators by reason."""
+    """What is recorded of a target: counts, the refused operators by reason, the entries that do not count."""
+    counts = {"counted": len(outcomes), **{v: sum(o.verdict == v for o in outcomes) for v in VERDICTS}}
     refused = [o for o in outcomes if o.verdict == "refused"]
     reasons = Counter((o.what, o.detail) for o in refused)
     listed = [
-        {"op": what, "reason": why, "count": n, "operators": sorted(o.op for o in refused if (o.what, o.detail) == (what, why))}
+        {"op": what, "reason": why, "count": n, "cases": sorted(o.op for o in refused if (o.what, o.detail) == (what, why))}
         for (what, why), n in sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
     ]  # fmt: skip
-    return {"counts": count(outcomes), "refusals": listed}
-
-
-def fallen(recorded: dict[str, Any] | None, counts: dict[str, int]) -> list[str]:
-    """Where a run falls below the record; empty when nowhere."""
-    if recorded is None:
-        return ["nothing is recorded: run with --update"]
-    return [
-        f"{k} {counts[k]}, recorded {n}"
-        for k, n in recorded["counts"].items()
-        if k in ("counted", "passed") and counts[k] < n
-    ]
+    left_out = {reason: list(names) for reason, names in cases.LEFT_OUT.items()}
+    return {"counts": {CATEGORY: counts}, "refusals": listed, "left_out": left_out}
 
 
 if __name__ == "__main__":
