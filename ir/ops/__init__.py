@@ -30,6 +30,7 @@ from ir.ops import (  # noqa: F401 - registration
     slicing,
     special,
     subscript,
+    triangular,
 )
 from ir.ops.registry import all_ops, get, op
 

@@ -7,8 +7,9 @@ the contract.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -253,6 +254,21 @@ class Atan2(Binary):
     @staticmethod
     def evaluate(x: Array, y: Array) -> Array:
         return np.arctan2(x, y)
+
+    @staticmethod
+    def decompose(b: Any, x: Any, y: Any) -> Any:
+        """By the arc tangent of the quotient's size; zeros tell their sign by their reciprocal."""
+        rise, run = b.abs(x), b.abs(y)
+        steep = b.atan(b.div(rise, run))
+        steep = b.where(b.and_(b.isinf(rise), b.isinf(run)), math.pi / 4, steep)
+        steep = b.where(b.and_(b.equal(rise, 0.0), b.equal(run, 0.0)), 0.0, steep)
+        angle = b.where(_is_negative(b, y), b.sub(math.pi, steep), steep)
+        return b.where(_is_negative(b, x), b.neg(angle), angle)
+
+
+def _is_negative(b: Any, x: Any) -> Any:
+    """Whether a float is below zero, or -0.0."""
+    return b.or_(b.less(x, 0.0), b.less(b.reciprocal(x), 0.0))
 
 
 @op

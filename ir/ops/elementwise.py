@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from ir.ops import special_forms
 from ir.ops.families import Unary, UnaryInexact, UnaryNumeric, UnaryReal
 from ir.ops.registry import op
 from ir.ops.sampler import Array, Sample, Sampler
@@ -282,6 +283,10 @@ class Erfinv(Unary):
 
         return special.erfinv(x)
 
+    @staticmethod
+    def decompose(b: Any, x: Any) -> Any:
+        return special_forms.in_double(special_forms.erfinv, b, x)
+
 
 @op
 class Lgamma(Unary):
@@ -295,6 +300,10 @@ class Lgamma(Unary):
 
         return np.where(np.isneginf(x), np.inf, special.gammaln(x)).astype(x.dtype)
 
+    @staticmethod
+    def decompose(b: Any, x: Any) -> Any:
+        return special_forms.in_double(special_forms.lgamma, b, x)
+
 
 @op
 class Digamma(Unary):
@@ -307,6 +316,10 @@ class Digamma(Unary):
         from scipy import special
 
         return special.psi(x)
+
+    @staticmethod
+    def decompose(b: Any, x: Any) -> Any:
+        return special_forms.in_double(special_forms.digamma, b, x)
 
 
 # -- sign and size ----------------------------------------------------------------------------------------------------

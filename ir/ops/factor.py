@@ -7,19 +7,30 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from ir.ops import factor_forms as forms
 from ir.ops.registry import op
 from ir.ops.sampler import Array, Sample, Sampler
 from ir.types import Dim, TensorType, broadcast_shapes, dtypes
 
 
-def _square(x: TensorType) -> Dim:
+def square_size(x: TensorType) -> Dim:
     """The size of square matrices; raises ValueError for others."""
     if x.rank < 2 or x.shape[-1] != x.shape[-2]:
         raise ValueError(f"{x} does not hold square matrices")
     return x.shape[-1]
 
 
-def _regular(s: Sampler, *shape: int, kind: Any) -> Array:
+def known_sizes(x: TensorType) -> tuple[int, int]:
+    """Rows and columns; raises ValueError where there are none or they are symbolic."""
+    if x.rank < 2:
+        raise ValueError(f"{x} does not hold matrices")
+    rows, columns = x.shape[-2:]
+    if not isinstance(rows, int) or not isinstance(columns, int):
+        raise ValueError("the size of matrices must be known")
+    return rows, columns
+
+
+def regular(s: Sampler, *shape: int, kind: Any) -> Array:
     """Well-conditioned matrices."""
     return (s.floats(*shape, low=-1, high=1, dtype=kind) + 3 * np.eye(shape[-2], shape[-1])).astype(kind.numpy)
 
@@ -31,14 +42,14 @@ class _OfSquare:
 
     @staticmethod
     def infer(x: TensorType) -> Any:
-        _square(x)
+        square_size(x)
         return x
 
     @classmethod
     def samples(cls, s: Sampler) -> Iterator[Sample]:
         for kind in (dtypes.float32, dtypes.float64):
-            yield s.case(_regular(s, 3, 3, kind=kind))
-            yield s.case(_regular(s, 2, 1, 4, 4, kind=kind), name="batch")
+            yield s.case(regular(s, 3, 3, kind=kind))
+            yield s.case(regular(s, 2, 1, 4, 4, kind=kind), name="batch")
         yield s.case(s.floats(2, 3, dtype=dtypes.float32), name="not square", error=ValueError)
 
 
@@ -50,6 +61,11 @@ class Inverse(_OfSquare):
     def evaluate(x: Array) -> Array:
         return np.linalg.inv(x)
 
+    @staticmethod
+    def decompose(b: Any, x: Any) -> Any:
+        size, _ = forms.known_sizes(x)
+        return b.solve(x, b.eye(rows=size, cols=size, dtype=x.type.dtype))
+
 
 @op
 class Determinant(_OfSquare):
@@ -57,12 +73,29 @@ class Determinant(_OfSquare):
 
     @staticmethod
     def infer(x: TensorType) -> TensorType:
-        _square(x)
+        square_size(x)
         return x.with_shape(x.shape[:-2])
 
     @staticmethod
     def evaluate(x: Array) -> Array:
         return np.asarray(np.linalg.det(x), x.dtype)
+
+    @staticmethod
+    def decompose(b: Any, x: Any) -> Any:
+        sign, diagonal = _pivoted_diagonal(b, forms.widened(b, x))
+        product = b.reduce_prod(diagonal, axes=(diagonal.type.rank - 1,))
+        return b.cast(b.mul(sign, product), to=x.type.dtype)
+
+
+def _pivoted_diagonal(b: Any, x: Any) -> tuple[Any, Any]:
+    """The sign of the rows' exchanges, and the diagonal of the upper factor."""
+    size, _ = forms.known_sizes(x)
+    factors, pivots = b.lu(x)
+    own = b.arange(start=1, stop=size + 1, step=1, dtype=dtypes.int32)
+    moved = b.where(b.not_equal(pivots, own), b.constant(-1.0, x.type.dtype), b.constant(1.0, x.type.dtype))
+    rank = x.type.rank
+    sign = b.reduce_prod(moved, axes=(moved.type.rank - 1,))
+    return sign, b.diagonal(factors, offset=0, axis1=rank - 2, axis2=rank - 1)
 
 
 @op
@@ -73,7 +106,7 @@ class LogDeterminant(_OfSquare):
 
     @staticmethod
     def infer(x: TensorType) -> tuple[TensorType, TensorType]:
-        _square(x)
+        square_size(x)
         out = x.with_shape(x.shape[:-2])
         real = {dtypes.complex64: dtypes.float32, dtypes.complex128: dtypes.float64}.get(x.dtype, x.dtype)
         return out, out.with_dtype(real)
@@ -82,6 +115,14 @@ class LogDeterminant(_OfSquare):
     def evaluate(x: Array) -> tuple[Array, Array]:
         sign, log = np.linalg.slogdet(x)
         return np.asarray(sign), np.asarray(log)
+
+    @staticmethod
+    def decompose(b: Any, x: Any) -> tuple[Any, Any]:
+        moved, diagonal = _pivoted_diagonal(b, forms.widened(b, x))
+        last = (diagonal.type.rank - 1,)
+        sign = b.mul(moved, b.reduce_prod(b.sign(diagonal), axes=last))
+        log = b.reduce_sum(b.log(b.abs(diagonal)), axes=last)
+        return b.cast(sign, to=x.type.dtype), b.cast(log, to=x.type.dtype)
 
 
 @op
@@ -93,7 +134,7 @@ class Cholesky:
 
     @staticmethod
     def infer(x: TensorType, upper: bool) -> TensorType:
-        _square(x)
+        square_size(x)
         return x
 
     @staticmethod
@@ -103,10 +144,16 @@ class Cholesky:
         return np.linalg.cholesky(x.conj().swapaxes(-1, -2)).conj().swapaxes(-1, -2)
 
     @staticmethod
+    def decompose(b: Any, x: Any, upper: bool) -> Any:
+        wide = forms.widened(b, x)
+        out = forms.cholesky(b, forms.transposed(b, wide) if upper else wide)
+        return b.cast(forms.transposed(b, out) if upper else out, to=x.type.dtype)
+
+    @staticmethod
     def samples(s: Sampler) -> Iterator[Sample]:
         for kind in (dtypes.float32, dtypes.float64):
             for upper in (False, True):
-                x = _regular(s, 2, 3, 3, kind=kind)
+                x = regular(s, 2, 3, 3, kind=kind)
                 yield s.case(x @ x.swapaxes(-1, -2), upper=upper)
         yield s.case(s.floats(2, 3, dtype=dtypes.float32), name="not square", error=ValueError)
 
@@ -119,7 +166,7 @@ class Solve:
 
     @staticmethod
     def infer(x: TensorType, y: TensorType) -> TensorType:
-        if y.rank < 2 or y.shape[-2] != _square(x):
+        if y.rank < 2 or y.shape[-2] != square_size(x):
             raise ValueError(f"{x} and {y} do not make equations")
         return x.with_shape((*broadcast_shapes(x.shape[:-2], y.shape[:-2]), *y.shape[-2:]))
 
@@ -128,11 +175,28 @@ class Solve:
         return np.linalg.solve(x, y)
 
     @staticmethod
+    def decompose(b: Any, x: Any, y: Any) -> Any:
+        """By the factors of x: with the rows of y in their order, through both triangles."""
+        wide, right = forms.widened(b, x), b.cast(y, to=dtypes.float64)
+        factors, pivots = b.lu(wide)
+        size, columns = x.type.shape[-1], y.type.shape[-1]
+        lead = broadcast_shapes(x.type.shape[:-2], y.type.shape[:-2])
+        right, order = (
+            b.expand(v, shape=(*lead, size, columns))
+            for v in (right, forms.standing(b, b.pivot_order(pivots, size=size)))
+        )
+        right = b.gather_elements(right, order, axis=len(lead))
+        lower = b.solve_triangular(factors, right, upper=False, unit=True)
+        return b.cast(b.solve_triangular(factors, lower, upper=True), to=x.type.dtype)
+
+    @staticmethod
     def samples(s: Sampler) -> Iterator[Sample]:
         for kind in (dtypes.float32, dtypes.float64):
-            yield s.case(_regular(s, 3, 3, kind=kind), s.floats(3, 2, dtype=kind))
-            yield s.case(_regular(s, 2, 1, 3, 3, kind=kind), s.floats(4, 3, 1, dtype=kind), name="batches")
-        yield s.case(s.floats(3, 3, dtype=dtypes.float32), s.floats(2, 2, dtype=dtypes.float32), name="sizes", error=ValueError)
+            yield s.case(regular(s, 3, 3, kind=kind), s.floats(3, 2, dtype=kind))
+            yield s.case(regular(s, 2, 1, 3, 3, kind=kind), s.floats(4, 3, 1, dtype=kind), name="batches")
+        yield s.case(
+            s.floats(3, 3, dtype=dtypes.float32), s.floats(2, 2, dtype=dtypes.float32), name="sizes", error=ValueError
+        )
 
 
 @op
@@ -157,11 +221,28 @@ class Qr:
         return q, r
 
     @staticmethod
+    def decompose(b: Any, x: Any, mode: str) -> tuple[Any, Any]:
+        wide = forms.widened(b, x)
+        rows, columns = forms.known_sizes(x)
+        inner = min(rows, columns)
+        factors, tau = b.householder(wide)
+        last = (x.type.rank - 2, x.type.rank - 1)
+        here = b.slice(factors, axes=last, starts=(0, 0), stops=(rows, inner), steps=(1, 1))
+        if mode == "complete" and rows > inner:
+            flat = ((0, 0),) * (x.type.rank - 1)
+            here = b.pad(here, pads=(*flat, (0, rows - inner)))
+            tau = b.pad(tau, pads=(*flat[1:], (0, rows - inner)))
+            inner = rows
+        upper = b.slice(factors, axes=last[:1], starts=(0,), stops=(inner,), steps=(1,))
+        q = b.householder_product(here, tau)
+        return b.cast(q, to=x.type.dtype), b.cast(b.triu(upper, k=0), to=x.type.dtype)
+
+    @staticmethod
     def samples(s: Sampler) -> Iterator[Sample]:
         for kind in (dtypes.float32, dtypes.float64):
-            yield s.case(_regular(s, 4, 3, kind=kind))
-            yield s.case(_regular(s, 2, 4, 3, kind=kind), mode="complete")
-            yield s.case(_regular(s, 2, 2, 4, kind=kind), name="wide")
+            yield s.case(regular(s, 4, 3, kind=kind))
+            yield s.case(regular(s, 2, 4, 3, kind=kind), mode="complete")
+            yield s.case(regular(s, 2, 2, 4, kind=kind), name="wide")
 
 
 @op
@@ -204,7 +285,7 @@ class Eigh:
 
     @staticmethod
     def infer(x: TensorType, upper: bool) -> tuple[TensorType, TensorType]:
-        _square(x)
+        square_size(x)
         return x.with_shape(x.shape[:-1]), x
 
     @staticmethod
@@ -217,3 +298,30 @@ class Eigh:
         for kind in (dtypes.float32, dtypes.float64):
             for upper in (False, True):
                 yield s.case(s.floats(2, 3, 3, dtype=kind), upper=upper)
+
+
+@op
+class Eig:
+    """Eigenvalues of square matrices, and eigenvectors of length 1 as columns, all complex; in no fixed order."""
+
+    inputs = ("x: float",)
+    outputs = ("values", "vectors")
+
+    @staticmethod
+    def infer(x: TensorType) -> tuple[TensorType, TensorType]:
+        square_size(x)
+        out = x.with_dtype(dtypes.complex128 if x.dtype == dtypes.float64 else dtypes.complex64)
+        return out.with_shape(x.shape[:-1]), out
+
+    @staticmethod
+    def evaluate(x: Array) -> tuple[Array, Array]:
+        values, vectors = np.linalg.eig(x)
+        kind = np.complex128 if x.dtype == np.float64 else np.complex64
+        return values.astype(kind), vectors.astype(kind)
+
+    @staticmethod
+    def samples(s: Sampler) -> Iterator[Sample]:
+        for kind in (dtypes.float32, dtypes.float64):
+            yield s.case(np.diag([3, 1, 2]) + np.triu(s.floats(3, 3, dtype=kind), 1))
+            yield s.case(np.array([[[0, 1], [-1, 0]], [[2, 0], [0, 1]]], kind.numpy), name="batch")
+        yield s.case(s.floats(2, 3), name="not square", error=ValueError)

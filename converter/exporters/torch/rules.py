@@ -26,6 +26,7 @@ from converter.exporters.torch import (  # noqa: F401 - registration
     rules_shape,
     rules_slicing,
     rules_special,
+    rules_triangular,
 )
 from converter.exporters.torch.table import FORMS, TABLE
 

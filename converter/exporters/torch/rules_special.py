@@ -16,14 +16,29 @@ _SPECIAL = {
 }  # fmt: skip
 
 
-def _supported(node: Node) -> str | None:
+def supported(node: Node) -> str | None:
+    """Half floats have no kernels."""
     dtype = node.operand("x").type.dtype
     return f"PyTorch has no kernel for {dtype}" if dtype.is_half else None
 
 
-@rule(*_SPECIAL, accepts=_supported)
+@rule(*_SPECIAL, accepts=supported)
 def special(c: Context, node: Node) -> Expr:
     return getattr(TORCH.special, _SPECIAL[node.op.name])(*(c.x(v) for v in node.operands.values()))
+
+
+_POLYNOMIALS = {
+    "chebyshev_t": "chebyshev_polynomial_t", "chebyshev_u": "chebyshev_polynomial_u",
+    "chebyshev_v": "chebyshev_polynomial_v", "chebyshev_w": "chebyshev_polynomial_w",
+    "hermite_h": "hermite_polynomial_h", "hermite_he": "hermite_polynomial_he",
+    "laguerre": "laguerre_polynomial_l", "legendre": "legendre_polynomial_p",
+}  # fmt: skip
+
+
+@rule("orthogonal_polynomial", accepts=supported)
+def orthogonal_polynomial(c: Context, node: Node) -> Expr:
+    name = _POLYNOMIALS[node.attrs["kind"]]
+    return getattr(TORCH.special, name)(c.x(node.operand("x")), c.x(node.operand("n")))
 
 
 @rule("fft")
@@ -40,28 +55,28 @@ def fft(c: Context, node: Node) -> Expr:
     return getattr(TORCH.fft, name)(x, dim=hole(a["axes"][0] if one else a["axes"], "dim"), **extra)
 
 
-@rule("inverse", accepts=_supported)
+@rule("inverse", accepts=supported)
 def inverse(c: Context, node: Node) -> Expr:
     return TORCH.linalg.inv(c.x(node.operand("x")))
 
 
-@rule("determinant", accepts=_supported)
+@rule("determinant", accepts=supported)
 def determinant(c: Context, node: Node) -> Expr:
     return TORCH.linalg.det(c.x(node.operand("x")))
 
 
-@rule("log_determinant", accepts=_supported)
+@rule("log_determinant", accepts=supported)
 def log_determinant(c: Context, node: Node) -> tuple[Expr | None, ...]:
     result = TORCH.linalg.slogdet(c.x(node.operand("x")))
     return c.unpack(result, [bool(v.uses) for v in node.outputs], "slogdet")
 
 
-@rule("cholesky", accepts=_supported)
+@rule("cholesky", accepts=supported)
 def cholesky(c: Context, node: Node) -> Expr:
     return TORCH.linalg.cholesky(c.x(node.operand("x")), upper=hole(node.attrs["upper"], "upper", False))
 
 
-@rule("solve", accepts=_supported)
+@rule("solve", accepts=supported)
 def solve(c: Context, node: Node) -> Expr:
     """Batches broadcast with the right side as matrices: expanded here, since PyTorch may read it as vectors."""
     x, y = node.operand("x"), node.operand("y")
@@ -71,19 +86,25 @@ def solve(c: Context, node: Node) -> Expr:
     return TORCH.linalg.solve(c.x(x), right)
 
 
-@rule("qr", accepts=_supported)
+@rule("qr", accepts=supported)
 def qr(c: Context, node: Node) -> tuple[Expr | None, ...]:
     result = TORCH.linalg.qr(c.x(node.operand("x")), mode=hole(node.attrs["mode"], "mode", "reduced"))
     return c.unpack(result, [bool(v.uses) for v in node.outputs], "qr")
 
 
-@rule("svd", accepts=_supported)
+@rule("svd", accepts=supported)
 def svd(c: Context, node: Node) -> tuple[Expr | None, ...]:
     result = TORCH.linalg.svd(c.x(node.operand("x")), full_matrices=lift(node.attrs["full"]))
     return c.unpack(result, [bool(v.uses) for v in node.outputs], "svd")
 
 
-@rule("eigh", accepts=_supported)
+@rule("eigh", accepts=supported)
 def eigh(c: Context, node: Node) -> tuple[Expr | None, ...]:
     result = TORCH.linalg.eigh(c.x(node.operand("x")), UPLO=lift("U" if node.attrs["upper"] else "L"))
     return c.unpack(result, [bool(v.uses) for v in node.outputs], "eigh")
+
+
+@rule("eig", accepts=supported)
+def eig(c: Context, node: Node) -> tuple[Expr | None, ...]:
+    result = TORCH.linalg.eig(c.x(node.operand("x")))
+    return c.unpack(result, [bool(v.uses) for v in node.outputs], "eig")

@@ -26,6 +26,38 @@ for _aten, _op in {
     rule.add(f"aten.{_aten}.default", _function(_op), _aten)
 
 
+_POLYNOMIALS = {
+    "chebyshev_polynomial_t": "chebyshev_t", "chebyshev_polynomial_u": "chebyshev_u", "chebyshev_polynomial_v": "chebyshev_v",
+    "chebyshev_polynomial_w": "chebyshev_w", "hermite_polynomial_h": "hermite_h", "hermite_polynomial_he": "hermite_he",
+    "laguerre_polynomial_l": "laguerre", "legendre_polynomial_p": "legendre",
+}  # fmt: skip
+_HIGHEST = {"float32": 128, "float64": 512}
+"""The degree beyond which PyTorch's Hermite polynomials are NaN."""
+
+
+def _polynomial(kind: str, shifted: bool) -> RuleFn:
+    """Shifted polynomials are those of 2 x - 1."""
+
+    def convert(c: TorchContext, a: Call) -> Value:
+        x, n = a.operand("x", a.dtype), a.operand("n", a.dtype)
+        if shifted:
+            x = c.b.sub(c.b.add(x, x), c.constant(1, a.dtype))
+        out = c.b.orthogonal_polynomial(x, n, kind=kind)
+        if not kind.startswith("hermite"):
+            return out
+        limit = c.constant(_HIGHEST[a.dtype.name] + 1, a.dtype)
+        return c.b.where(c.b.less(n, limit), out, c.constant(float("nan"), a.dtype))
+
+    return convert
+
+
+for _aten, _kind in _POLYNOMIALS.items():
+    for _form in ("default", "x_scalar", "n_scalar"):
+        rule.add(f"aten.special_{_aten}.{_form}", _polynomial(_kind, False), _aten)
+        if _aten.startswith("chebyshev"):
+            rule.add(f"aten.special_shifted_{_aten}.{_form}", _polynomial(_kind, True), f"shifted_{_aten}")
+
+
 @rule("aten.special_zeta.default", "aten.special_zeta.other_scalar", "aten.special_zeta.self_scalar")
 def zeta(c: TorchContext, a: Call) -> Value:
     return c.b.zeta(a.operand("self", a.dtype), a.operand("other", a.dtype))
