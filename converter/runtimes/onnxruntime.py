@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ import numpy as np
 from converter.errors import EnvironmentMissing
 from converter.frameworks import require
 from converter.runtimes.base import RuntimeFailure, check_inputs
-from ir.types import TensorType, dtypes, symbol
+from ir.data.nibbles import pack_nibbles, unpack_nibbles
+from ir.types import TensorType, dtype, dtypes, symbol
 
 PROVIDERS = {
     "cpu": "CPUExecutionProvider",
@@ -70,10 +72,21 @@ class OnnxRunner:
         array = np.asarray(array, order="C")
         if array.dtype.isbuiltin == 1:
             return self._ort.OrtValue.ortvalue_from_numpy(array)
+        if dtype(array.dtype).bits == 4:
+            return self._packed(array)
         from onnx.helper import np_dtype_to_tensor_dtype
 
         raw = array.view(f"u{array.dtype.itemsize}")
         return self._ort.OrtValue.ortvalue_from_numpy_with_onnx_type(raw, np_dtype_to_tensor_dtype(array.dtype))
+
+    def _packed(self, array: np.ndarray) -> Any:
+        """4-bit integers: their bytes are written into a value of the runtime's own."""
+        from onnx.helper import np_dtype_to_tensor_dtype
+
+        value = self._ort.OrtValue.ortvalue_from_shape_and_type(array.shape, np_dtype_to_tensor_dtype(array.dtype))
+        raw = pack_nibbles(array)
+        ctypes.memmove(value.data_ptr(), raw.ctypes.data, raw.nbytes)
+        return value
 
     @staticmethod
     def _array(value: Any) -> np.ndarray:
@@ -83,6 +96,8 @@ class OnnxRunner:
         # NumPy has no such dtype, so ONNX Runtime refuses `numpy()`: read its CPU buffer instead.
         size = value.tensor_size_in_bytes()
         raw = np.frombuffer((ctypes.c_uint8 * size).from_address(value.data_ptr()), np.uint8).copy()
+        if kind.bits == 4:
+            return unpack_nibbles(raw, kind, math.prod(value.shape())).reshape(tuple(value.shape()))
         return raw.view(kind.numpy).reshape(tuple(value.shape()))
 
     def close(self) -> None:

@@ -11,6 +11,7 @@ two to a byte (first element in the low half) as `U8[ceil(n / 2)]`, complex128 a
 from __future__ import annotations
 
 import json
+import math
 import os
 import struct
 import tempfile
@@ -20,6 +21,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from ir.data.nibbles import pack_nibbles, unpack_nibbles
 from ir.data.weights import Data, Lazy, Mapped
 from ir.types import DType, TensorType, dtypes
 
@@ -131,7 +133,8 @@ def _restore(stored: Mapped, spec: str) -> Data:
     if _stored_type(t) != stored.type:
         raise ValueError(f"a tensor of type {spec} is stored as {stored.type}")
     if t.dtype.bits == 4:
-        return Lazy(lambda: _unpack(stored.numpy(), t), t)
+        shape = tuple(int(d) for d in t.shape)
+        return Lazy(lambda: unpack_nibbles(stored.numpy(), t.dtype, math.prod(shape)).reshape(shape), t)
     return Mapped(stored.path, stored.offset, t)
 
 
@@ -213,22 +216,7 @@ def _write_bytes(stream: IO[bytes], name: str, data: Data) -> None:
     if array.dtype != data.type.dtype.numpy or array.shape != tuple(data.type.shape):
         raise ValueError(f"tensor {name!r} is declared {data.type}, its data is {array.dtype}{list(array.shape)}")
     if data.type.dtype.bits == 4:
-        array = _pack(array)
+        array = pack_nibbles(array)
     flat = array.reshape(-1).view(np.uint8)
     for i in range(0, flat.size, _CHUNK):
         stream.write(flat[i : i + _CHUNK].data)
-
-
-def _pack(array: np.ndarray) -> np.ndarray:
-    nibbles = array.reshape(-1).astype(np.int8).view(np.uint8) & 15
-    nibbles = np.append(nibbles, np.zeros(nibbles.size % 2, np.uint8))
-    return nibbles[::2] | (nibbles[1::2] << 4)
-
-
-def _unpack(raw: np.ndarray, t: TensorType) -> np.ndarray:
-    nibbles = np.stack([raw & 15, raw >> 4], axis=-1).reshape(-1)
-    shape = tuple(int(d) for d in t.shape)
-    numbers = nibbles[: int(np.prod(shape, dtype=np.int64))].reshape(shape).astype(np.int8)
-    if t.dtype.kind == "int":
-        numbers = np.where(numbers > 7, numbers - 16, numbers)
-    return numbers.astype(t.dtype.numpy)

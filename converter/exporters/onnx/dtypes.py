@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ir.data.nibbles import pack_nibbles
 from ir.types import DType, dtypes
 
 _SCHEMA_NAMES = {"float": dtypes.float32, "double": dtypes.float64}
@@ -34,9 +35,7 @@ def raw_bytes(array: np.ndarray, dtype: DType) -> Any:
     of the array where that needs no copy."""
     flat = np.ascontiguousarray(array).reshape(-1)
     if dtype.bits == 4:
-        nibbles = flat.astype(np.int8).view(np.uint8) & 0xF
-        nibbles = np.append(nibbles, np.zeros(nibbles.size % 2, np.uint8))
-        flat = nibbles[0::2] | (nibbles[1::2] << 4)
+        flat = pack_nibbles(flat)
     if flat.dtype.byteorder == ">":
         flat = flat.astype(flat.dtype.newbyteorder("<"))
     return flat.view(np.uint8).data if flat.size else b""

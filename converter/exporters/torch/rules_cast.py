@@ -20,14 +20,16 @@ def no_dtype(*dtypes: DType) -> str | None:
 @rule("cast", accepts=lambda n: no_dtype(n.attrs["to"], n.operand("x").type.dtype))
 def cast(c: Context, node: Node) -> Expr:
     x, to = node.operand("x"), node.attrs["to"]
-    if to == dtypes.float8_e4m3fn and x.type.dtype.is_float and x.type.dtype != to:
+    if to == dtypes.float8_e4m3fn and not x.type.dtype.is_bool and x.type.dtype != to:
         return _overflowing(c, x)
     return c.x(x).to(c.dtype(to))
 
 
 def _overflowing(c: Context, x: Value) -> Expr:
     """torch stops at 448 where the format has NaN beyond 464, the last value that rounds to 448."""
-    tensor = c.name_once(c.x(x), "value")
+    kind = x.type.dtype
+    wide = c.x(x) if kind.is_float and kind.bits > 8 else c.x(x).to(c.dtype(dtypes.float32))
+    tensor = c.name_once(wide, "value")
     return TORCH.where(tensor.abs() <= 464, tensor, TORCH.nan).to(c.dtype(dtypes.float8_e4m3fn))
 
 

@@ -6,7 +6,7 @@ from converter.importers.onnx.context import OnnxContext
 from converter.importers.onnx.table import rule
 from converter.importers.onnx.tensors import element_type
 from ir.core import Value
-from ir.types import DType
+from ir.types import DType, dtypes
 
 
 @rule("Cast", 6, 9, 13, 19, 21, 23, 24, 25, 28)
@@ -31,8 +31,10 @@ def _cast(c: OnnxContext, x: Value, to: DType) -> Value:
 
 def saturated(c: OnnxContext, x: Value, to: DType) -> Value:
     """A cast to an 8-bit float whose range bounds what lies beyond it."""
-    wide = x if x.type.dtype.is_float else c.b.cast(x, to="float32")
-    if wide.type.dtype.bits > 8 or float(wide.type.dtype.max) > float(to.max):
+    kind = x.type.dtype
+    narrow = kind.is_float and kind.bits == 8
+    wide = x if kind.is_float and not narrow else c.b.cast(x, to="float32")  # bounds may not exist among 8-bit floats
+    if not narrow or kind == dtypes.float8_e5m2 or float(kind.max) > float(to.max):  # e5m2 alone has infinities
         wide = c.b.clip(wide, float(to.min), float(to.max))
     return c.cast(wide, to)
 

@@ -53,7 +53,10 @@ def resize(c: OnnxContext) -> Value:
         settings["antialias"] = bool(c.attr("antialias")) and mode != "nearest"
         settings["exclude_outside"] = bool(c.attr("exclude_outside")) and (mode == "cubic" or settings["antialias"])
     if c.has(3) and c.type(3).shape != (0,):
-        return _resize(c, axes, _kept_aspect(c, axes, c.dims(3, "the sizes"), policy), None, **settings)
+        sizes, scales = _kept_aspect(c, axes, c.dims(3, "the sizes"), policy)
+        if scales is not None and settings["coordinates"] == "align_corners":
+            _check_whole(c, axes, scales)
+        return _resize(c, axes, sizes, scales, **settings)
     if not c.has(2):
         c.refuse("neither scales nor sizes are given")
     scales = _scales(c, 2)
@@ -82,35 +85,42 @@ def _scales(c: OnnxContext, index: int) -> tuple[float, ...]:
     return tuple(short(float(s)) for s in c.fixed(index, "its scales").reshape(-1))
 
 
-def _kept_aspect(c: OnnxContext, axes: Sequence[int], sizes: tuple[Dim, ...], policy: str) -> tuple[Dim, ...]:
-    """One factor for all axes: the smallest (not_larger) or largest; sizes round half away from zero."""
+def _kept_aspect(
+    c: OnnxContext, axes: Sequence[int], sizes: tuple[Dim, ...], policy: str
+) -> tuple[tuple[Dim, ...], tuple[float, ...] | None]:
+    """Sizes and factors. One factor for all axes, the smallest (not_larger) or largest: it makes the sizes, rounded half
+    away from zero, and the coordinates, which the rounding does not change."""
     if policy == "stretch":
-        return sizes
+        return sizes, None
     have = [c.type().shape[a] for a in axes]
     if not all(isinstance(d, int) for d in (*sizes, *have)):
         c.refuse(f"keep_aspect_ratio_policy={policy} with sizes that only the run knows is not supported")
     factors = [int(n) / int(d) for n, d in zip(sizes, have, strict=True)]
     factor = min(factors) if policy == "not_larger" else max(factors)
-    return tuple(math.floor(factor * int(d) + 0.5) for d in have)
+    return tuple(math.floor(factor * int(d) + 0.5) for d in have), (factor,) * len(have)
 
 
 def _resize(
     c: OnnxContext, axes: Sequence[int], sizes: Sequence[Dim] | None, scales: Sequence[float] | None, **settings: Any
 ) -> Value:
-    """Channels first where batch and channels stay as they are; else every axis is made a spatial one."""
+    """Channels first where batch and channels stay as they are; else every axis is made a spatial one. Given both,
+    `scales` say where an element lies and `sizes` how many there are."""
     x = c.x()
-    given: Sequence[Any] = sizes if sizes is not None else scales if scales is not None else ()
-    if len(given) != len(axes):
-        c.refuse(f"{len(given)} factors or sizes do not fit {len(axes)} axes")
-    full: list[Any] = list(x.type.shape) if sizes is not None else [1.0] * x.type.rank
-    for axis, value in zip(axes, given, strict=True):
-        full[axis] = value
-    kept = full[:2] == (list(x.type.shape[:2]) if sizes is not None else [1.0, 1.0])
-    key = "sizes" if sizes is not None else "scales"
+    full: dict[str, list[Any]] = {}
+    kept = True
+    for key, given, start in (("sizes", sizes, list(x.type.shape)), ("scales", scales, [1.0] * x.type.rank)):
+        if given is None:
+            continue
+        if len(given) != len(axes):
+            c.refuse(f"{len(given)} {key} do not fit {len(axes)} axes")
+        full[key] = list(start)
+        for axis, value in zip(axes, given, strict=True):
+            full[key][axis] = value
+        kept = kept and full[key][:2] == start[:2]
     if kept and x.type.rank >= 3:
-        return c.b.resize(x, **{key: tuple(full[2:])}, **settings)
+        return c.b.resize(x, **{k: tuple(v[2:]) for k, v in full.items()}, **settings)
     wide = c.b.reshape(x, shape=(1, 1, *x.type.shape))
-    out = c.b.resize(wide, **{key: tuple(full)}, **settings)
+    out = c.b.resize(wide, **{k: tuple(v) for k, v in full.items()}, **settings)
     return c.b.reshape(out, shape=out.type.shape[2:])
 
 

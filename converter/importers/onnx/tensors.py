@@ -11,6 +11,7 @@ import numpy as np
 from converter.errors import UsageError
 from converter.importers.base import Refusal
 from ir.data import Array, Data, Lazy, Mapped
+from ir.data.nibbles import unpack_nibbles
 from ir.types import DType, TensorType, dtype
 
 if TYPE_CHECKING:
@@ -87,17 +88,10 @@ def _from_bytes(raw: np.ndarray, type: TensorType, label: str) -> np.ndarray:
             f"{label} is declared {type}, {expected} bytes, but {len(raw)} bytes are there: the file is truncated or damaged"
         )
     if kind.bits == 4:
-        return _unpack4(raw, kind, count).reshape(shape)
+        return unpack_nibbles(raw, kind, count).reshape(shape)
     if kind.is_bool:
         return (raw != 0).reshape(shape)
     return raw.view(kind.numpy.newbyteorder("<")).astype(kind.numpy, copy=False).reshape(shape)
-
-
-def _unpack4(raw: np.ndarray, kind: DType, count: int) -> np.ndarray:
-    """Two elements a byte, the first in the low nibble."""
-    nibbles = np.stack([raw & 0xF, raw >> 4], axis=-1).reshape(-1)[:count].astype(np.int8)
-    signed = np.where(nibbles > 7, nibbles - 16, nibbles) if kind.name == "int4" else nibbles
-    return signed.astype(kind.numpy)
 
 
 def _from_field(proto: onnx.TensorProto, kind: DType, shape: tuple[int, ...], label: str) -> np.ndarray:
@@ -118,7 +112,7 @@ def _from_field(proto: onnx.TensorProto, kind: DType, shape: tuple[int, ...], la
 
 def _from_int32(values: np.ndarray, kind: DType, count: int) -> np.ndarray:
     if kind.bits == 4:
-        return _unpack4(values.astype(np.uint8), kind, count)
+        return unpack_nibbles(values.astype(np.uint8), kind, count)
     if kind.is_bool:
         return values != 0
     if kind.is_float:
