@@ -16,8 +16,9 @@ from converter.verification.inputs import Case, evaluated_cases
 from converter.verification.judge import Expected, Sample, judge
 from converter.verification.report import OutputResult, VerificationReport
 from converter.verification.sensitivity import has_decisions, undecided
-from ir.core import Model
+from ir.core import Model, Node
 from ir.eval import Evaluator
+from ir.ops.dropout import draws_in_inference
 
 CASES = 5
 """One run is no floor: the source's error varies by a factor of eight between inputs."""
@@ -127,16 +128,18 @@ def random_outputs(model: Model) -> set[str]:
     """Outputs that depend on a random draw, in inference."""
     tainted: set[Any] = set()
     for node in model.graph:
-        draws = node.op.random and not node.op.modal
-        if (
-            draws
-            or any(v in tainted for v in node.inputs)
-            or any(n.op.random and not n.op.modal for b in node.bodies.values() for n in b)
-        ):
+        if _draws(node) or any(v in tainted for v in node.inputs):
             tainted.update(node.outputs)
     return {
         name for name, value in zip(model.signature.output_names, model.graph.outputs, strict=True) if value in tainted
     }
+
+
+def _draws(node: Node) -> bool:
+    """Whether the node, or one in a body that inference runs, draws random numbers."""
+    bodies = [node.bodies["infer"]] if node.op.name == "by_mode" else node.bodies.values()
+    own = draws_in_inference(node.op.random, node.op.modal, node.attrs)
+    return own or any(_draws(inner) for body in bodies for inner in body)
 
 
 def _signature_problem(converted: Runner, model: Model) -> str:

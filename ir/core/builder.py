@@ -76,7 +76,7 @@ class Builder:
             bodies,
             self.origin,
         )
-        self._insert(node)
+        self.insert(node)
         return node
 
     def constant(self, value: Any, dtype: DType | None = None) -> Value:
@@ -86,7 +86,8 @@ class Builder:
         array = np.asarray(value) if dtype is None else np.asarray(value).astype(dtype.numpy)
         return self.op(registry.get("constant"), value=array)
 
-    def _insert(self, node: Node) -> None:
+    def insert(self, node: Node) -> None:
+        """Add a finished node where the next one goes."""
         if self.before is None:
             self.graph.append(node)
         else:

@@ -17,6 +17,7 @@ from ir.ops import (  # noqa: F401 - registration
     indexing,
     linalg,
     logic,
+    modes,
     norm,
     ordering,
     pool,

@@ -11,7 +11,7 @@ in the body's input type, under a name not used outside, and takes one of `symbo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -58,18 +58,7 @@ class Cond:
     def infer(predicate: TensorType, captures: Types, symbols: tuple[str, ...], **bodies: Graph) -> Types:
         if predicate.rank:
             raise ShapeError(f"cond: the predicate must be 0-d, got {predicate}")
-        branches = [bodies["then"], bodies["else"]]
-        for name, body in bodies.items():
-            check_inputs(body, captures, f"cond: {name}")
-        if len(branches[0].outputs) != len(branches[1].outputs):
-            raise ShapeError(f"cond: branches return {len(branches[0].outputs)} and {len(branches[1].outputs)} values")
-        fresh = Fresh("cond", symbols)
-        local = [outer_symbols(b, captures).local for b in branches]
-        results = []
-        for k, (a, b) in enumerate(zip(branches[0].outputs, branches[1].outputs, strict=True)):
-            results.append(_merge(a.type, b.type, local, fresh, f"cond: result {k}"))
-        fresh.done()
-        return tuple(results)
+        return branch_types("cond", captures, symbols, bodies)
 
     @staticmethod
     def evaluate(
@@ -84,12 +73,30 @@ class Cond:
         yield from control_samples.cond(s)
 
 
-def _merge(a: TensorType, b: TensorType, local: Sequence[frozenset[str]], fresh: Fresh, what: str) -> TensorType:
+def branch_types(what: str, captures: Types, symbols: tuple[str, ...], bodies: Mapping[str, Graph]) -> Types:
+    """Result types of an op that runs one of two bodies on the captures; raises where the bodies do not fit."""
+    (first, a_body), (second, b_body) = bodies.items()
+    for name, body in bodies.items():
+        check_inputs(body, captures, f"{what}: {name}")
+    if len(a_body.outputs) != len(b_body.outputs):
+        raise ShapeError(f"{what}: branches return {len(a_body.outputs)} and {len(b_body.outputs)} values")
+    fresh = Fresh(what, symbols)
+    local = [outer_symbols(b, captures).local for b in (a_body, b_body)]
+    results = []
+    for k, (a, b) in enumerate(zip(a_body.outputs, b_body.outputs, strict=True)):
+        results.append(_merge(a.type, b.type, local, fresh, f"{what}: result {k}", (first, second)))
+    fresh.done()
+    return tuple(results)
+
+
+def _merge(
+    a: TensorType, b: TensorType, local: Sequence[frozenset[str]], fresh: Fresh, what: str, names: tuple[str, str]
+) -> TensorType:
     """The type of a result that either branch may give."""
     if a.dtype != b.dtype:
-        raise DTypeError(f"{what} is {a.dtype} in then and {b.dtype} in else")
+        raise DTypeError(f"{what} is {a.dtype} in {names[0]} and {b.dtype} in {names[1]}")
     if a.rank != b.rank:
-        raise ShapeError(f"{what} has rank {a.rank} in then and {b.rank} in else")
+        raise ShapeError(f"{what} has rank {a.rank} in {names[0]} and {b.rank} in {names[1]}")
     dims = []
     for axis, (x, y) in enumerate(zip(a.shape, b.shape, strict=True)):
         known = not fresh.mentions(x, local[0]) and not fresh.mentions(y, local[1])

@@ -76,6 +76,34 @@ def cond(s: Sampler) -> Iterator[Sample]:
     yield s.case(np.array(True), two, bodies=fewer, name="counts", error=ShapeError)
 
 
+# -- by_mode --------------------------------------------------------------------------------------------------------
+def by_mode(s: Sampler) -> Iterator[Sample]:
+    """Both modes, a random branch, no capture, sizes that differ, and what is refused."""
+    t = floats(s.float_dtype, 2, 3)
+    scaled = {
+        "train": body("train", (t, t), lambda b, x, y: (b.mul(x, y), x)),
+        "infer": body("infer", (t, t), lambda b, x, y: (x, b.add(x, y))),
+    }
+    drawn = {
+        "train": body("train", (t,), lambda b, x: b.add(x, b.random_normal(shape=(2, 3), dtype=s.float_dtype))),
+        "infer": body("infer", (t,), lambda b, x: x),
+    }
+    fixed = {k: body(k, (), lambda b, v=v: b.constant(np.array(v))) for k, v in (("train", 1), ("infer", 2))}
+    fewer = {
+        "train": body("train", (t,), lambda b, x: b.slice(x, axes=(0,), starts=(0,), stops=(1,), steps=(1,))),
+        "infer": body("infer", (t,), lambda b, x: x),
+    }
+    for training in (True, False):
+        yield s.case((s.floats(2, 3), s.floats(2, 3)), bodies=scaled, training=training)
+        yield s.case((s.floats(2, 3),), bodies=drawn, training=training, name="draws in training")
+        yield s.case((), bodies=fixed, training=training, name="no capture")
+        yield s.case((s.floats(2, 3),), symbols=("rows",), bodies=fewer, training=training, name="sizes differ")
+    yield s.case((s.floats(2, 3),), bodies=fewer, name="size without a name", error=AttributeValueError)
+    yield s.case((s.floats(2, 3),), bodies=scaled, name="inputs", error=ShapeError)
+    mixed = scaled | {"infer": body("infer", (t, t), lambda b, x, y: (b.greater(x, y), y))}
+    yield s.case((s.floats(2, 3), s.floats(2, 3)), bodies=mixed, name="dtypes", error=DTypeError)
+
+
 # -- while ----------------------------------------------------------------------------------------------------------
 def while_(s: Sampler) -> Iterator[Sample]:
     """Conditions, trip counts from attribute and operand, zero trips, scan outputs, growing tensors, refusals."""

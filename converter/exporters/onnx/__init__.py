@@ -28,6 +28,7 @@ def write(model: Model, target: Path, options: ExportOptions | None = None) -> N
     from converter.exporters.onnx import rules
     from converter.exporters.onnx.graph import GraphWriter
     from converter.exporters.onnx.lowering import lower
+    from converter.exporters.onnx.rules_modes import training_notes
     from converter.exporters.onnx.writer import write_model
 
     settings = options or ExportOptions()
@@ -39,6 +40,7 @@ def write(model: Model, target: Path, options: ExportOptions | None = None) -> N
     if settings.name:
         lowered.name = settings.name
     built = GraphWriter(lowered, opset).build()
+    built.notes += training_notes(model)
     write_model(lowered, built, opset, Path(target), settings.external_data)
     model.notes += [n for n in built.notes if n not in model.notes]
 

@@ -207,7 +207,7 @@ def _absorb(region: Region, leaves: dict[Node, Instance], tree: Instance) -> Non
             if isinstance(only, Node) and only in leaves:
                 region.items[i] = only
                 leaves[only].regions.clear()
-            elif isinstance(only, Node) and _is_bare(tree.at(item.path)):
+            elif isinstance(only, Node) and not only.bodies and _is_bare(tree.at(item.path)):
                 region.items[i] = only
                 tree.drop(item)
             else:

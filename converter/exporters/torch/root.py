@@ -11,8 +11,7 @@ from converter.exporters.torch.context import SELF, Shared
 from converter.exporters.torch.method import MethodWriter
 from ir.core import Model
 from ir.core.signature import Branch, Constant, Leaf, Tree
-from ir.types import Dim, DimExpr, symbols
-from ir.types.dim import Func
+from ir.types import symbols
 
 
 class RootWriter(MethodWriter):
@@ -71,37 +70,19 @@ class RootWriter(MethodWriter):
     def _checks(self) -> None:
         """Sizes that the conversion took as equal are checked where they are symbolic on both sides of an input."""
         for assumption in self.shared.model.assumptions:
-            left, op, right = _simplest(assumption.left, assumption.right)
+            left, op, right = assumption.relation
             if not any(sym.opaque for d in (left, right) for sym in symbols(d)):
                 message = Lit(f"this model needs {left} {op} {right} ({assumption.why})")
                 self.c.body.append(s.Check(Binary(op, self.c.dim(left), self.c.dim(right)), message))
 
     def _state(self) -> None:
-        """State that no module keeps by itself is assigned at the end."""
+        """State that no module keeps by itself is assigned at the end; no gradient reaches back into earlier calls."""
         from converter.exporters.torch.state import open_state
 
         for name, value in open_state(self.shared.model, self.shared.leaves).items():
             target = self.c.weight(self.shared.model.weight_value(name))
-            self.c.body.append(s.Do(target.copy_(self.c.x(value))))
-
-
-def _simplest(left: Dim, right: Dim) -> tuple[Dim, str, Dim]:
-    """`a == min(a, b)` says `a <= b`, and `a == max(a, b)` that `a >= b`."""
-    for own, other in ((left, right), (right, left)):
-        func = _extreme(other)
-        if func is not None and own in func.args:
-            rest = func.args[1] if func.args[0] == own else func.args[0]
-            return own, "<=" if func.kind == "min" else ">=", rest
-    return left, "==", right
-
-
-def _extreme(size: Dim) -> Func | None:
-    """The `min` or `max` that a size is, if it is one."""
-    terms = size.terms if isinstance(size, DimExpr) else ()
-    if len(terms) != 1 or terms[0][1] != 1 or len(terms[0][0]) != 1:
-        return None
-    atom, power = terms[0][0][0]
-    return atom if isinstance(atom, Func) and power == 1 and atom.kind in ("min", "max") else None
+            kept = self.c.x(value).detach() if value.type.dtype.is_float else self.c.x(value)
+            self.c.body.append(s.Do(target.copy_(kept)))
 
 
 def _annotation(tree: Tree) -> str:

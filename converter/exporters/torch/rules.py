@@ -15,6 +15,7 @@ from converter.exporters.torch import (  # noqa: F401 - registration
     rules_indexing,
     rules_linalg,
     rules_logic,
+    rules_modes,
     rules_norm,
     rules_ordering,
     rules_pool,

@@ -13,7 +13,7 @@ from ir.ops.bodies import is_always
 from ir.types import symbols
 
 
-def _run(c: Context, body: Graph, arguments: Sequence[Expr]) -> list[Expr]:
+def run_body(c: Context, body: Graph, arguments: Sequence[Expr]) -> list[Expr]:
     """Write a body's nodes into the current block; returns its outputs."""
     for value, argument in zip(body.inputs, arguments, strict=True):
         c.know(value, argument if isinstance(argument, Var) else c.assign(argument))
@@ -22,7 +22,7 @@ def _run(c: Context, body: Graph, arguments: Sequence[Expr]) -> list[Expr]:
     return [c.x(v) for v in body.outputs]
 
 
-def _set(c: Context, targets: Sequence[Var], values: Sequence[Expr]) -> None:
+def assign_all(c: Context, targets: Sequence[Var], values: Sequence[Expr]) -> None:
     """`a, b = x, y`: all at once, since the values may read the targets."""
     pairs = [(t, v) for t, v in zip(targets, values) if t is not v]
     if len(pairs) == 1:
@@ -43,7 +43,7 @@ def cond(c: Context, node: Node) -> None:
     branches = []
     for name in ("then", "else"):
         with c.block() as block:
-            _set(c, results, _run(c, node.bodies[name], captures))
+            assign_all(c, results, run_body(c, node.bodies[name], captures))
         branches.append(block)
     c.body.append(s.If(c.x(node.operand("predicate")), *branches))
     _finish(c, node, results)
@@ -77,12 +77,12 @@ def while_(c: Context, node: Node) -> None:
         limits.append(Name("int")(c.x(node.operands["trip_count"])))
     with c.block() as block:
         if not is_always(node.bodies["cond"]):
-            (going,) = _run(c, node.bodies["cond"], [*carried, *invariant])
+            (going,) = run_body(c, node.bodies["cond"], [*carried, *invariant])
             c.body.append(s.If(Unary("not", going), [s.Break()]))
-        outs = _run(c, node.bodies["body"], [*carried, *invariant])
+        outs = run_body(c, node.bodies["body"], [*carried, *invariant])
         for row, out in zip(rows, outs[len(carried) :]):
             c.body.append(s.Do(row.append(out)))
-        _set(c, carried, outs[: len(carried)])
+        assign_all(c, carried, outs[: len(carried)])
     if limits:
         count = limits[0] if len(limits) == 1 else Name("min")(*limits)
         c.body.append(s.For(Name("_"), Name("range")(count), block))
@@ -125,10 +125,10 @@ def scan(c: Context, node: Node) -> None:
     ]
     slices = [Var(fold=False) for _ in scanned]
     with c.block() as block:
-        outs = _run(c, node.bodies["body"], [*carried, *slices, *invariant])
+        outs = run_body(c, node.bodies["body"], [*carried, *slices, *invariant])
         for row, out in zip(rows, outs[len(carried) :]):
             c.body.append(s.Do(row.append(out)))
-        _set(c, carried, outs[: len(carried)])
+        assign_all(c, carried, outs[: len(carried)])
     if len(parts) == 1:
         c.body.append(s.For(slices[0], parts[0], block))
     elif parts:

@@ -23,8 +23,10 @@ def constant(c: Context, node: Node) -> None:
 
 
 @rule("full", accepts=lambda n: no_dtype(n.attrs["dtype"]))
-def full(c: Context, node: Node) -> Expr:
+def full(c: Context, node: Node) -> Expr | None:
     a = node.attrs
+    if node.output.users and all(_draws_evenly(user) for user in node.output.users):
+        return None  # written by the reader, as a number
     shape = c.shape(a["shape"])
     where = c.device()
     if a["value"] in (0, 1) and not isinstance(a["value"], bool) and shape:
@@ -77,9 +79,10 @@ def bind_dim(c: Context, node: Node) -> Expr:
 @rule("random_uniform")
 def random_uniform(c: Context, node: Node) -> Expr:
     a = node.attrs
-    drawn: Expr = TORCH.rand(*(c.shape(a["shape"]) or [lift(())]), **_dtype(c, a["dtype"], "float32"), **c.device())
-    drawn = drawn * (a["high"] - a["low"]) if a["high"] - a["low"] != 1 else drawn
-    return drawn + a["low"] if a["low"] else drawn
+    like = [*(c.shape(a["shape"]) or [lift(())])], {**_dtype(c, a["dtype"], "float32"), **c.device()}
+    if (a["low"], a["high"]) == (0, 1):
+        return TORCH.rand(*like[0], **like[1])
+    return TORCH.empty(*like[0], **like[1]).uniform_(hole(a["low"], "low"), hole(a["high"], "high"))
 
 
 @rule("random_normal")
@@ -92,4 +95,19 @@ def random_normal(c: Context, node: Node) -> Expr:
 
 @rule("bernoulli")
 def bernoulli(c: Context, node: Node) -> Expr:
-    return TORCH.bernoulli(c.x(node.operand("p"))).to(c.dtype(node.attrs["dtype"]))
+    """One probability for all draws is a number: torch then draws as it does for dropout."""
+    p, kind = node.operand("p"), node.attrs["dtype"]
+    if _draws_evenly(node) and p.producer is not None:
+        made = TORCH.empty(*c.shape(p.type.shape), **_dtype(c, kind, "float32"), **c.device())
+        return made.bernoulli_(hole(p.producer.attrs["value"], "p"))
+    drawn = TORCH.bernoulli(c.x(p))
+    return drawn if kind == p.type.dtype else drawn.to(c.dtype(kind))
+
+
+def _draws_evenly(node: Node) -> bool:
+    """Whether a node is draws of one probability that is a number."""
+    if node.op.name != "bernoulli":
+        return False
+    p = node.operand("p")
+    whole = p.producer is not None and p.producer.op.name == "full" and bool(p.type.shape)
+    return whole and node.attrs["dtype"] == p.type.dtype

@@ -20,7 +20,7 @@ def _channelwise(node: Node) -> int:
 @form("dropout")
 def dropout_module(node: Node) -> Form | None:
     """`nn.Dropout`, `nn.Dropout2d`."""
-    if node.attrs["frozen"] or (node.attrs["broadcast_axes"] and not _channelwise(node)):
+    if node.attrs["frozen"] or node.attrs["always"] or (node.attrs["broadcast_axes"] and not _channelwise(node)):
         return None
     kind = f"Dropout{_channelwise(node)}d" if node.attrs["broadcast_axes"] else "Dropout"
     return Form(Name(f"nn.{kind}")(hole(node.attrs["p"], "p", 0.5)))
@@ -32,8 +32,9 @@ def dropout(c: Context, node: Node) -> Expr:
     if a["frozen"]:
         return x
     p = hole(a["p"], "dropout")
+    training = lift(True) if a["always"] else SELF.training
     if not a["broadcast_axes"]:
-        return F.dropout(x, p, training=SELF.training)
+        return F.dropout(x, p, training=training)
     if _channelwise(node):
-        return getattr(F, f"dropout{_channelwise(node)}d")(x, p, training=SELF.training)
-    return c.helper("shared_dropout")(x, p, lift(a["broadcast_axes"]), SELF.training)
+        return getattr(F, f"dropout{_channelwise(node)}d")(x, p, training=training)
+    return c.helper("shared_dropout")(x, p, lift(a["broadcast_axes"]), training)

@@ -10,10 +10,11 @@ import re
 import threading
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from converter.errors import ConversionError, UsageError
-from converter.importers.torch import branches, leaves
+from converter.importers.torch import branches, gradients, leaves
 from converter.importers.torch.inputs import Example
 
 _LOCK = threading.Lock()  # exporting patches classes and global settings of torch
@@ -36,7 +37,7 @@ def exporting(*modules: Any) -> Iterator[None]:
         stack.callback(_restore_flags, flags)
         stack.enter_context(_quiet())
         stack.enter_context(torch.no_grad())
-        stack.enter_context(leaves.recurrent_leaves())
+        stack.enter_context(leaves.layer_leaves())
         fast = torch.backends.mha.get_fastpath_enabled()
         torch.backends.mha.set_fastpath_enabled(False)
         stack.callback(torch.backends.mha.set_fastpath_enabled, fast)
@@ -63,17 +64,34 @@ def _quiet() -> Iterator[None]:
 
 
 def export_raw(module: Any, example: Example) -> Any:
-    """The undecomposed ExportedProgram of a module in its present mode; raises ConversionError with one message."""
+    """The undecomposed ExportedProgram of a module in its present mode; raises ConversionError with one message.
+
+    Exported with gradients on, so that `no_grad` blocks show; control flow that writes into buffers wants them off.
+    """
     import torch
 
     try:
-        return torch.export.export(
-            module, example.args, example.kwargs, dynamic_shapes=example.dynamic_shapes(), strict=False
-        )
+        with torch.enable_grad():
+            program = _export(module, example)
     except ConversionError:
         raise
     except Exception as error:
-        raise export_error(module, error) from error
+        if "input mutation" not in str(error):
+            raise export_error(module, error) from error
+        try:
+            program = _export(module, example)
+        except Exception as second:
+            raise export_error(module, second) from second
+    gradients.unwrap(program)
+    return program
+
+
+def _export(module: Any, example: Example) -> Any:
+    import torch
+
+    return torch.export.export(
+        module, example.args, example.kwargs, dynamic_shapes=example.dynamic_shapes(), strict=False
+    )
 
 
 def functionalise(program: Any, table: dict[Any, Callable[..., Any]] | None = None) -> Any:
@@ -175,22 +193,69 @@ def _user_frame(error: Exception) -> str:
     return place
 
 
-def both_modes(module: Any, example: Example) -> tuple[Any, Any | None, str, list[branches.Branch]]:
-    """Raw exports in eval and in train mode, why the second failed (empty when it did not), and the decisions on sizes
-    that the first took.
+@dataclass
+class Exports:
+    """Raw exports in eval and in train mode (None where there is none, and why), and the decisions on sizes that each
+    took."""
+
+    evaluated: Any
+    trained: Any | None
+    why: str
+    taken: list[branches.Branch]
+    taken_in_training: list[branches.Branch]
+
+
+def both_modes(module: Any, example: Example) -> Exports:
+    """Export in both modes.
 
     A module given in training mode keeps its own flags for the second (parts frozen in eval stay frozen); one given in
-    eval mode is switched as a whole.
+    eval mode is switched as a whole, and dropout layers left in training mode inside it drop always. Raises
+    ConversionError where evaluation cannot be exported, or is decided by Python's own random numbers.
     """
     own = {m: m.training for m in module.modules()}
     whole = not module.training
     module.eval()
-    with branches.recording() as taken:
+    for m, training in own.items():
+        m.training = training and whole and drops(m)
+    with branches.recording() as taken, drawing() as drawn:
         evaluated = export_raw(module, example)
+    if drawn:
+        raise ConversionError(f"{type(module).__name__}: {drawn[0]}; use torch's random functions")
     for m, training in own.items():
         m.training = True if whole else training
-    try:
-        trained, why = export_raw(module, example), ""
-    except ConversionError as error:
-        trained, why = None, error.message
-    return evaluated, trained, why, taken
+    trained, why = None, ""
+    with branches.recording() as later, drawing() as drawn:
+        try:
+            trained = export_raw(module, example)
+        except ConversionError as error:
+            why = error.message
+    if drawn:
+        trained, why = None, drawn[0]
+    return Exports(evaluated, trained, why, taken, later)
+
+
+def drops(module: Any) -> bool:
+    """Whether a module is one of PyTorch's dropout layers."""
+    from torch import nn
+
+    return isinstance(module, nn.modules.dropout._DropoutNd)
+
+
+@contextlib.contextmanager
+def drawing() -> Iterator[list[str]]:
+    """What of the code run inside the block drew random numbers of Python or NumPy: an export keeps one outcome."""
+    import random
+
+    import numpy as np
+
+    def state() -> tuple[Any, bytes]:
+        return random.getstate(), repr(np.random.get_state(legacy=False)).encode()
+
+    before = state()
+    found: list[str] = []
+    yield found
+    after = state()
+    if before[0] != after[0]:
+        found.append("its code draws from Python's random module, of which an export sees one outcome only")
+    if before[1] != after[1]:
+        found.append("its code draws from NumPy's random numbers, of which an export sees one outcome only")

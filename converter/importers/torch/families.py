@@ -10,7 +10,7 @@ from converter.importers.torch.context import rule
 FAMILIES = (
     "activation", "attention", "cast", "comparison", "conv", "creation", "dropout", "elementwise", "embedding",
     "factor", "fourier", "indexing",
-    "linalg", "logic", "norm", "ordering", "pool", "recurrent", "reduction", "resize", "scatter", "shape", "slicing",
+    "linalg", "logic", "norm", "ordering", "pool", "random", "recurrent", "reduction", "resize", "scatter", "shape", "slicing",
     "special", "triangular",
 )  # fmt: skip
 

@@ -25,7 +25,7 @@ def library() -> Any:
         return getattr(torch.ops, NAMESPACE)
     lib = torch.library.Library(NAMESPACE, "DEF")
     library_keep.append(lib)
-    lib.define("dropout(Tensor x, float p, bool frozen, bool features) -> Tensor")
+    lib.define("dropout(Tensor x, float p, bool frozen, bool features, bool always) -> Tensor")
     lib.define(
         "batch_norm(Tensor x, Tensor? weight, Tensor? bias, Tensor mean, Tensor var, float momentum, float eps, "
         "bool frozen) -> Tensor"
@@ -80,12 +80,15 @@ def _rnn(*args: Any) -> Any:
 
 
 @contextlib.contextmanager
-def recurrent_leaves() -> Iterator[None]:
-    """Inside the block `nn.LSTM`, `nn.GRU` and `nn.RNN` call the leaves, which keeps time and batch dynamic."""
+def layer_leaves() -> Iterator[None]:
+    """Inside the block `nn.LSTM`, `nn.GRU` and `nn.RNN` call the leaves, which keeps time and batch dynamic, and batch
+    normalisation counts its batches only where the count matters."""
     from torch import nn
 
     ops = library()
+    normalisation: Any = nn.modules.batchnorm._BatchNorm
     forwards: dict[Any, Callable[..., Any]] = {
+        normalisation: functools.partial(_forward_batch_norm, ops, normalisation.forward),
         nn.LSTM: functools.partial(_forward_lstm, ops),
         nn.GRU: functools.partial(_forward_gated, ops.gru, ()),
         nn.RNN: functools.partial(_forward_rnn, ops),
@@ -143,3 +146,59 @@ def _forward_gated(op: Any, extra: tuple[Any, ...], module: Any, input: Any, hx:
 
 def _forward_rnn(ops: Any, module: Any, input: Any, hx: Any = None) -> Any:
     return _forward_gated(ops.rnn, (module.nonlinearity,), module, input, hx)
+
+
+def _forward_batch_norm(ops: Any, original: Callable[..., Any], module: Any, input: Any) -> Any:
+    """As PyTorch's, without the counter, which the layer keeps by itself wherever it is written as a layer. A cumulative
+    average (`momentum=None`) reads the counter: its training is spelled out. That training needs two values or more is
+    the layer's own affair: it is no decision on sizes."""
+    import torch
+
+    if module.running_mean is None or module.running_var is None:
+        return original(module, input)
+    module._check_input_dim(input)
+    stats = module.running_mean, module.running_var
+    if module.momentum is None and module.training:
+        return _cumulative(module, input)
+    if module.momentum is None:
+        return ops.batch_norm(input, module.weight, module.bias, *stats, 0.0, module.eps, True)
+    return torch.batch_norm(
+        input, module.weight, module.bias, *stats, module.training, module.momentum, module.eps, False
+    )
+
+
+def _cumulative(module: Any, x: Any) -> Any:
+    """Normalises by the batch; the running statistics become the averages over all batches so far."""
+    import torch
+
+    with torch.no_grad():
+        module.num_batches_tracked.add_(1)
+        axes = [0, *range(2, x.dim())]
+        count = x.numel() // x.shape[1]
+        variance, mean = torch.var_mean(x, axes, correction=0)
+        share = 1.0 / module.num_batches_tracked.to(x.dtype)
+        module.running_mean.mul_(1 - share).add_(mean * share)
+        module.running_var.mul_(1 - share).add_(variance * (count / (count - 1)) * share)
+    return torch.batch_norm(x, module.weight, module.bias, None, None, True, 0.0, module.eps, False)
+
+
+@contextlib.contextmanager
+def own_backward() -> Iterator[list[str]]:
+    """Names of the `torch.autograd.Function`s called inside the block that do not belong to PyTorch: an export sees
+    their forward pass only."""
+    import torch
+
+    found: list[str] = []
+    original = torch.autograd.Function.__dict__["apply"]
+
+    def apply(cls: Any, *args: Any, **kwargs: Any) -> Any:
+        name = f"{cls.__module__}.{cls.__qualname__}"
+        if not cls.__module__.startswith("torch.") and name not in found:
+            found.append(name)
+        return original.__func__(cls, *args, **kwargs)
+
+    torch.autograd.Function.apply = classmethod(apply)
+    try:
+        yield found
+    finally:
+        torch.autograd.Function.apply = original

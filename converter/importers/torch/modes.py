@@ -1,115 +1,78 @@
-"""Merging the evaluation and the training export: one graph whose modal nodes know both behaviours."""
+"""The modal nodes of raw exports: dropout, batch-norm and recurrent layers become leaves that know both modes.
+
+Where the training export is the evaluation export but for the flags of such layers, the two are one graph at once
+(`twins`). Where it is not, both are read, each by its own flags, and merged in the IR (`ir.modes`).
+"""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
 
 from converter.errors import Unsupported
 from converter.importers.base import Planner
 from converter.importers.torch import leaves
 from converter.importers.torch.scopes import stack_of, user_line
 
+Role = Literal["both", "inference", "training", "program"]
+"""What an export is read as: both modes by its twin's flags, one of two that are merged later, or all there is."""
+
 _DROPOUTS = {
     "aten.dropout.default": False, "aten.dropout_.default": False,
     "aten.feature_dropout.default": True, "aten.feature_dropout_.default": True,
 }  # fmt: skip
-_PLACED = ("aten.dropout.default", "aten.feature_dropout.default")
-_IDENTITY_IN_EVAL = ("aten.alpha_dropout", "aten.feature_alpha_dropout", "aten.rrelu")
 _TRAIN_FLAG = {
     "aten.batch_norm.default": 5, "aten.lstm.input": 7, "aten.gru.input": 7, "aten.rnn_tanh.input": 7, "aten.rnn_relu.input": 7,
     "isomorph.lstm.default": 11, "isomorph.gru.default": 10, "isomorph.rnn.default": 10, **dict.fromkeys(_DROPOUTS, 2),
 }  # fmt: skip
-_VALUELESS = (
-    "aten.contiguous", "aten.clone", "aten._assert", "aten.detach", "aten.alias", "aten.lift_fresh", "aten.sym_",
-)  # fmt: skip
 _SDPA = "aten.scaled_dot_product_attention.default"
+_SDPA_ARGS = (
+    ("query", None),
+    ("key", None),
+    ("value", None),
+    ("attn_mask", None),
+    ("dropout_p", 0.0),
+    ("is_causal", False),
+)
 
 
 class Merger:
-    """Rewrites the modal nodes of a raw evaluation export in place, reading the training export beside it."""
+    """Rewrites the modal nodes of a raw export in place, those of control flow included."""
 
-    def __init__(self, program: Any, trained: Any | None, plan: Planner, note: Callable[[str], None]) -> None:
+    def __init__(self, program: Any, plan: Planner, role: Role, twin: Mapping[Any, Any] | None = None) -> None:
         self.program = program
-        self.graph = program.graph_module.graph
         self.plan = plan
-        self.note = note
-        self.twin: dict[Any, Any] = {}
-        self.has_twin = trained is not None
-        if trained is not None:
-            self._align(trained)
+        self.role = role
+        self.twin = twin or {}
 
     def run(self) -> None:
         """Rewrite every modal node; the program is then ready to be functionalised."""
-        for node in list(self.graph.nodes):
-            target = str(node.target)
-            if target in _DROPOUTS:
-                self._dropout(node, _DROPOUTS[target])
-            elif target == "aten.batch_norm.default":
-                self._batch_norm(node)
-            elif target in _TRAIN_FLAG:
-                self._set(node, _TRAIN_FLAG[target], self._trains(node))
-            elif target == _SDPA:
-                self._attention(node)
-            elif target.startswith(_IDENTITY_IN_EVAL):
-                self.note(f"{place(node)}: random behaviour in training ({target}) is not carried over")
-        self._note_bodies()
-        self.graph.lint()
-        self.program.graph_module.recompile()
+        for module in graph_modules(self.program.graph_module):
+            for node in list(module.graph.nodes):
+                self._node(module.graph, node)
+            module.graph.lint()
+            module.recompile()
 
-    def _note_bodies(self) -> None:
-        """Layers with two behaviours inside control flow are read in inference mode only."""
-        for name, child in self.program.graph_module.named_children():
-            inside = {str(n.target) for n in child.graph.nodes if n.op == "call_function"}
-            if inside & (set(_DROPOUTS) | {"aten.batch_norm.default"}):
-                self.note(f"{name}: training behaviour inside control flow is not carried over")
+    def _node(self, graph: Any, node: Any) -> None:
+        target = str(node.target)
+        if target in _DROPOUTS:
+            self._dropout(graph, node, _DROPOUTS[target])
+        elif target == "aten.batch_norm.default":
+            self._batch_norm(graph, node)
+        elif target in _TRAIN_FLAG:
+            self._set(node, _TRAIN_FLAG[target], self._trains(node))
+        elif target == _SDPA:
+            self._attention(node)
 
-    # -- alignment ----------------------------------------------------------------------------------------------
-    def _align(self, trained: Any) -> None:
-        ours, theirs = list(_comparable(self.graph)), list(_comparable(trained.graph_module.graph))
-        a, b = [_key(n) for n in ours], [_key(n) for n in theirs]
-        if a == b:
-            self.twin = dict(zip(ours, theirs, strict=True))
-            return
-        matcher = difflib.SequenceMatcher(None, a, b, autojunk=False)
-        for i, j, size in matcher.get_matching_blocks():
-            self.twin.update(zip(ours[i : i + size], theirs[j : j + size], strict=True))
-        only_train = [theirs[j] for tag, _, _, j1, j2 in matcher.get_opcodes() if tag != "equal" for j in range(j1, j2)]
-        only_eval = [ours[i] for tag, i1, i2, _, _ in matcher.get_opcodes() if tag != "equal" for i in range(i1, i2)]
-        for where in dict.fromkeys(module_of(n) for n in [*self._insert_dropouts(only_train), *only_eval]):
-            self.note(f"{where}: behaves differently in training; only its inference behaviour is carried over")
-
-    def _insert_dropouts(self, only_train: Iterable[Any]) -> list[Any]:
-        """Dropouts that the evaluation skips altogether (`if self.training:`, attention with `need_weights`) are put
-        where the training has them; the nodes that could not be."""
-        back, left = {theirs: ours for ours, theirs in self.twin.items()}, []
-        for node in only_train:
-            source = back.get(node.args[0]) if str(node.target) in _PLACED and node.args[2] else None
-            if source is None or not self._insert(node, source, back):
-                left.append(node)
-        return left
-
-    def _insert(self, node: Any, source: Any, back: dict[Any, Any]) -> bool:
-        """Let the twins of the readers of a training dropout read one of `source`; False when they are not all known."""
-        readers = [back[u] for u in node.users if u in back]
-        if len(readers) < len(node.users) or any(node.args[0] in u.all_input_nodes for u in node.users):
-            return False
-        with self.graph.inserting_after(source):
-            features = _DROPOUTS[str(node.target)]
-            new = self.graph.call_function(leaves.library().dropout.default, (source, float(node.args[1]), False, features))
-        new.meta = dict(source.meta)
-        for reader in readers:
-            reader.replace_input_with(source, new)
-        back[node] = new
-        return True
+    def _active(self, node: Any) -> bool:
+        """Whether the layer behaves as in training in its own export."""
+        return bool(argument(node, _TRAIN_FLAG[str(node.target)], default=False))
 
     def _trains(self, node: Any) -> bool:
-        """Whether the node's layer follows the training mode (False: frozen in evaluation)."""
-        twin = self.twin.get(node)
-        if twin is None:
-            return not self.has_twin
-        return bool(argument(twin, _TRAIN_FLAG[str(twin.target)], default=False))
+        """Whether the layer follows the training mode (False: frozen in evaluation)."""
+        if self.role == "training":
+            return self._active(node)
+        return self.role != "both" or self._active(self.twin[node])
 
     # -- rewriting ----------------------------------------------------------------------------------------------
     @staticmethod
@@ -118,50 +81,55 @@ class Merger:
         args[position] = value
         node.args = tuple(args)
 
-    def _replace(self, node: Any, target: Any, args: tuple[Any, ...]) -> Any:
-        with self.graph.inserting_before(node):
-            new = self.graph.call_function(target, args)
+    @staticmethod
+    def _replace(graph: Any, node: Any, target: Any, args: tuple[Any, ...]) -> Any:
+        with graph.inserting_before(node):
+            new = graph.call_function(target, args)
         new.meta = dict(node.meta)
         node.replace_all_uses_with(new)
-        self.graph.erase_node(node)
+        graph.erase_node(node)
         return new
 
-    def _dropout(self, node: Any, features: bool) -> None:
+    def _dropout(self, graph: Any, node: Any, features: bool) -> None:
         x, p, active = node.args
-        if active:
+        if active and self.role == "program":
             self.plan.add(Unsupported(
-                str(node.target), "drops values at inference too (training=True is fixed)", place(node),
-                advice="pass training=self.training",
+                str(node.target), "drops values at inference too", place(node), advice="export the module in eval mode",
             ))  # fmt: skip
         inplace = str(node.target).split(".")[1].endswith("_")
-        new = self._replace(node, leaves.library().dropout.default, (x, float(p), not self._trains(node), features))
+        always = bool(active) and self.role in ("both", "inference")
+        args = (x, float(p), not always and not self._trains(node), features, always)
+        new = self._replace(graph, node, leaves.library().dropout.default, args)
         if inplace and _read_later(x, new):
-            with self.graph.inserting_after(new):
+            with graph.inserting_after(new):
                 import torch
 
-                written = self.graph.call_function(torch.ops.aten.copy_.default, (x, new))
+                written = graph.call_function(torch.ops.aten.copy_.default, (x, new))
             written.meta = dict(new.meta)
 
-    def _batch_norm(self, node: Any) -> None:
+    def _batch_norm(self, graph: Any, node: Any) -> None:
         x, weight, bias, mean, var, training, momentum, eps, _ = node.args
         if mean is None or var is None:
             return  # batch statistics in both modes: a rule of its own
-        if training:
+        if training and self.role != "training":
             self.plan.add(Unsupported(
                 "aten.batch_norm.default", "normalises by the batch at inference too while it tracks statistics", place(node),
                 advice="put the module in eval mode, or build it with track_running_stats=False",
             ))  # fmt: skip
         target = leaves.library().batch_norm.default
-        self._replace(node, target, (x, weight, bias, mean, var, float(momentum), float(eps), not self._trains(node)))
+        args = (x, weight, bias, mean, var, float(momentum), float(eps), not self._trains(node))
+        self._replace(graph, node, target, args)
 
     def _attention(self, node: Any) -> None:
-        twin = self.twin.get(node)
-        if argument(node, 4, "dropout_p", default=0.0):
+        own = argument(node, 4, "dropout_p", default=0.0)
+        if self.role == "training":
+            return
+        if own:
             self.plan.add(Unsupported(
                 _SDPA, "drops attention weights at inference too", place(node), advice="set dropout_p to 0 in eval mode",
             ))  # fmt: skip
             return
-        rate = argument(twin, 4, "dropout_p", default=0.0) if twin is not None else 0.0
+        rate = argument(self.twin[node], 4, "dropout_p", default=0.0) if self.role == "both" else 0.0
         if rate:
             args = [argument(node, i, k, d) for i, (k, d) in enumerate(_SDPA_ARGS)]
             kwargs = {k: v for k, v in node.kwargs.items() if k not in dict(_SDPA_ARGS)}
@@ -169,7 +137,67 @@ class Merger:
             node.args, node.kwargs = tuple(args), kwargs
 
 
-_SDPA_ARGS = (("query", None), ("key", None), ("value", None), ("attn_mask", None), ("dropout_p", 0.0), ("is_causal", False))
+# -- equal exports ----------------------------------------------------------------------------------------------------
+def twins(evaluated: Any, trained: Any) -> dict[Any, Any] | None:
+    """Node of the evaluation export -> node of the training export, where they differ in modal flags alone; else None."""
+    found: dict[Any, Any] = {}
+    return found if _alike(evaluated.graph_module, trained.graph_module, found) else None
+
+
+def _alike(ours: Any, theirs: Any, found: dict[Any, Any]) -> bool:
+    a, b = list(ours.graph.nodes), list(theirs.graph.nodes)
+    if len(a) != len(b):
+        return False
+    for mine, other in zip(a, b, strict=True):
+        if not _same_node(ours, theirs, mine, other, found):
+            return False
+        found[mine] = other
+    return True
+
+
+def _same_node(ours: Any, theirs: Any, mine: Any, other: Any, found: dict[Any, Any]) -> bool:
+    if mine.op != other.op or str(mine.target) != str(other.target) or module_of(mine) != module_of(other):
+        return False
+    if mine.op == "get_attr":
+        inner = getattr(ours, mine.target), getattr(theirs, other.target)
+        return all(hasattr(m, "graph") for m in inner) and _alike(*inner, found)
+    target = str(mine.target)
+    if target in _TRAIN_FLAG:
+        flag = _TRAIN_FLAG[target]
+        if argument(mine, flag, default=False) and not argument(other, flag, default=False):
+            return False
+    return _masked(mine, found) == _masked(other, None)
+
+
+def _masked(node: Any, found: dict[Any, Any] | None) -> Any:
+    """All arguments but the modal ones; nodes under their names in the training export."""
+    target = str(node.target)
+    args, kwargs = list(node.args), dict(node.kwargs)
+    if target in _TRAIN_FLAG and len(args) > _TRAIN_FLAG[target]:
+        args[_TRAIN_FLAG[target]] = None
+    if target == _SDPA:
+        args = [argument(node, i, k, d) for i, (k, d) in enumerate(_SDPA_ARGS)]
+        args[4], kwargs = None, {k: v for k, v in kwargs.items() if k not in dict(_SDPA_ARGS)}
+    return _plain((args, kwargs), found)
+
+
+def _plain(item: Any, found: dict[Any, Any] | None) -> Any:
+    if hasattr(item, "meta") and hasattr(item, "users"):
+        return "node", id(item if found is None else found.get(item))
+    if isinstance(item, (list, tuple)):
+        return tuple(_plain(x, found) for x in item)
+    if isinstance(item, dict):
+        return tuple((k, _plain(v, found)) for k, v in sorted(item.items()))
+    return type(item).__name__, str(item)
+
+
+# -- fx ---------------------------------------------------------------------------------------------------------------
+def graph_modules(root: Any) -> Iterator[Any]:
+    """A graph module, and those of the control flow inside it."""
+    yield root
+    for child in root.children():
+        if hasattr(child, "graph"):
+            yield from graph_modules(child)
 
 
 def argument(node: Any, position: int, name: str = "", default: Any = None) -> Any:
@@ -177,23 +205,6 @@ def argument(node: Any, position: int, name: str = "", default: Any = None) -> A
     if len(node.args) > position:
         return node.args[position]
     return node.kwargs.get(name, default)
-
-
-def _comparable(graph: Any) -> Iterable[Any]:
-    """Call nodes, without the counters that only training advances and without what changes no value."""
-    counters: set[Any] = set()
-    for node in graph.nodes:
-        if node.op == "placeholder" and node.name.endswith("num_batches_tracked"):
-            counters.add(node)
-        elif node.op == "call_function":
-            if str(node.target).startswith("aten.add") and node.args and node.args[0] in counters:
-                counters.add(node)
-            elif not str(node.target).startswith(_VALUELESS):
-                yield node
-
-
-def _key(node: Any) -> tuple[str, str]:
-    return str(node.target), next(reversed(stack_of(node)), "")
 
 
 def _read_later(x: Any, after: Any) -> bool:

@@ -10,7 +10,7 @@ from converter.errors import UsageError
 from converter.importers.base import ImportOptions, Planner
 from converter.importers.specs import InputSpec, parse_spec
 from converter.importers.torch import assemble as build
-from converter.importers.torch import branches, export, families, modes
+from converter.importers.torch import branches, export, families, gradients, modes
 from converter.importers.torch.inputs import named_axes
 from converter.importers.torch.scopes import Scopes
 from converter.importers.torch.weights import program_entries
@@ -27,7 +27,8 @@ def from_program(program: Any, inputs: Any, options: ImportOptions) -> Model:
     with export.exporting():
         own = copy.copy(program)
         own._graph_module = copy.deepcopy(program.graph_module)
-        modes.Merger(own, None, plan, model.notes.append).run()
+        gradients.unwrap(own)
+        modes.Merger(own, plan, "program").run()
         final = export.decompose_unknown(export.functionalise(own), families.known)
         parameters, leaves = _signature(final)
         labels = _labels(final, leaves, inputs, options)

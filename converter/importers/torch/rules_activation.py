@@ -84,9 +84,13 @@ def prelu(c: TorchContext, a: Call) -> Value:
 
 @rule("aten.rrelu.default")
 def rrelu(c: TorchContext, a: Call) -> Value:
-    if a.lit("training"):
-        c.refuse("random slopes", "put the module in eval mode")
-    return c.b.leaky_relu(a.value("self"), alpha=(a.lit("lower") + a.lit("upper")) / 2)
+    x, low, high = a.value("self"), float(a.lit("lower")), float(a.lit("upper"))
+    if a.raw("generator") is not None:
+        c.refuse("draws from a generator of its own")
+    if not a.lit("training"):
+        return c.b.leaky_relu(x, alpha=(low + high) / 2)
+    slope = c.b.random_uniform(shape=a.shape, low=low, high=high, dtype=a.dtype)
+    return c.b.where(c.b.greater(x, c.constant(0, a.dtype)), x, c.b.mul(x, slope))
 
 
 @rule("aten.logit.default")

@@ -28,12 +28,11 @@ def same(c: TorchContext, a: Call) -> Value:
 
 @rule("aten.detach.default", "aten.detach_copy.default")
 def detach(c: TorchContext, a: Call) -> Value:
-    """Values pass; the gradient does not, which the IR cannot say."""
+    """Values pass, the gradient does not. Constants and buffers have none."""
     x = a.value("self")
-    fixed = x.is_weight or (x.producer is not None and x.producer.op.name == "constant")
-    if x.type.dtype.is_float and not fixed:
-        c.note(f"{c.b.origin.scope or 'the model'}: a detach is not carried over; gradients pass where the source stops them")
-    return x
+    weight = c.model.weight_of(x)
+    fixed = weight.kind != "parameter" if weight else x.producer is not None and x.producer.op.name == "constant"
+    return x if fixed or not (x.type.dtype.is_float or x.type.dtype.is_complex) else c.b.stop_gradient(x)
 
 
 @rule("aten.copy.default")

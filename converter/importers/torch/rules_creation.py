@@ -102,10 +102,3 @@ def eye(c: TorchContext, a: Call) -> Value:
     _ignore(a, "dtype", "n", "m", "layout")
     rows, cols = a.shape
     return c.b.eye(rows=rows, cols=cols, dtype=a.dtype)
-
-
-@rule("aten.rand.default", "aten.rand_like.default", "aten.randn.default", "aten.randn_like.default")
-def random(c: TorchContext, a: Call) -> Value:
-    _ignore(a, "size", "dtype", "self", "layout")
-    make = c.b.random_normal if "randn" in str(a.node.target) else c.b.random_uniform
-    return make(shape=a.shape, dtype=a.dtype)

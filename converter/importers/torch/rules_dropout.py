@@ -9,11 +9,11 @@ from ir.core import Value
 @rule("isomorph.dropout.default")
 def dropout(c: TorchContext, a: Call) -> Value:
     x, p, features = a.value("x"), a.lit("p"), a.lit("features")
-    frozen = a.lit("frozen")
+    frozen, always = a.lit("frozen"), a.lit("always")
     if p == 0:
         return x
     shared = tuple(range(2, x.type.rank)) if features else ()
-    return c.b.dropout(x, p=p, broadcast_axes=shared, frozen=frozen)
+    return c.b.dropout(x, p=p, broadcast_axes=shared, frozen=frozen, always=always)
 
 
 @rule("aten.dropout.default", "aten.alpha_dropout.default", "aten.feature_alpha_dropout.default", "aten.feature_dropout.default")
