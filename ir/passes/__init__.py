@@ -4,6 +4,7 @@ from ir.passes.base import Pass, Rewriter
 from ir.passes.cse import CommonSubexpressions
 from ir.passes.dead_code import DeadCode
 from ir.passes.decompose import Decompose
+from ir.passes.equivalence import equivalent
 from ir.passes.fold import Fold
 from ir.passes.infer_types import InferTypes
 from ir.passes.log import Log, Miss, Rewrite, Step, recording
@@ -14,7 +15,7 @@ from ir.passes.specialize import Specialize
 
 __all__ = [
     "CommonSubexpressions", "DeadCode", "Decompose", "Fold", "InferTypes", "Log", "MergeWeights", "Miss", "Pass",
-    "PassError", "Pipeline", "Rewrite", "Rewriter", "Simplify", "Specialize", "Step", "recording", "standard",
+    "PassError", "Pipeline", "Rewrite", "Rewriter", "Simplify", "Specialize", "Step", "equivalent", "recording", "standard",
 ]  # fmt: skip
 
 

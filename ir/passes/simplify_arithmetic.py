@@ -155,3 +155,14 @@ def holds(wide: DType, narrow: DType) -> bool:
         digits = narrow.bits - (narrow.kind == "int")
         return digits <= _FLOAT_DIGITS.get(wide.name, 0)
     return wide.name in _WIDER.get(narrow.name, ())
+
+
+@rule("attention")
+def causal_over_one_key(node: Node, b: Builder) -> Outcome:
+    """Every position may see the first key."""
+    if not node.attrs["causal"]:
+        return None
+    if node.operand("key").type.shape[-2] != 1:
+        return fail("there may be keys behind the first")
+    made = b.op(node.op, **node.operands, **{**node.attrs, "causal": False})
+    return hit(made, "the only key is visible from every position")

@@ -303,6 +303,40 @@ class Assumption:
     def __str__(self) -> str:
         return f"{self.left} == {self.right} ({self.why})"
 
+    @property
+    def relation(self) -> tuple[Dim, str, Dim]:
+        """What it says, as one would write it: `a == min(a, b)` is `a <= b`, and `a == max(a, b)` is `a >= b`."""
+        for own, other in ((self.left, self.right), (self.right, self.left)):
+            func = _bare_func(other)
+            if func is not None and func.kind in ("min", "max") and own in func.args:
+                rest = func.args[1] if func.args[0] == own else func.args[0]
+                below = func.kind == "min"
+                return (rest, ">=" if below else "<=", own) if isinstance(own, int) else (own, "<=" if below else ">=", rest)
+        return self.left, "==", self.right
+
+    @property
+    def gap(self) -> Dim:
+        """A size that is never negative, and 0 exactly where the assumption holds."""
+        for own, other in ((self.left, self.right), (self.right, self.left)):
+            func = _bare_func(other)
+            if func is not None and func.kind in ("min", "max") and own in func.args:
+                return own - other if func.kind == "min" else other - own
+        gap = self.left - self.right
+        low, high = bounds(gap)
+        if low is not None and low >= 0:
+            return gap
+        return -gap if high is not None and high <= 0 else dim_max(self.left, self.right) - dim_min(self.left, self.right)
+
+    @staticmethod
+    def vanishing(gap: Dim, why: str) -> Assumption:
+        """The assumption with this gap."""
+        positive = _make({m: c for m, c in _terms(gap) if c > 0})
+        negative = _make({m: -c for m, c in _terms(gap) if c < 0})
+        above, below = _bare_func(positive), _bare_func(negative)
+        if above is not None and below is not None and (above.kind, below.kind) == ("max", "min") and above.args == below.args:
+            return Assumption(*above.args, why)
+        return Assumption(positive, negative, why)
+
 
 _LOG: ContextVar[list[Assumption] | None] = ContextVar("assumptions", default=None)
 
@@ -338,6 +372,14 @@ def _terms(d: Dim) -> tuple[tuple[Monomial, int], ...]:
 
 def _atom(atom: Atom) -> DimExpr:
     return DimExpr(((((atom, 1),), 1),))
+
+
+def _bare_func(d: Dim) -> Func | None:
+    """The function that a dim is, if it is one and nothing else."""
+    if not isinstance(d, DimExpr) or len(d.terms) != 1 or d.terms[0][1] != 1:
+        return None
+    mono = d.terms[0][0]
+    return mono[0][0] if len(mono) == 1 and mono[0][1] == 1 and isinstance(mono[0][0], Func) else None
 
 
 def _make(total: Mapping[Monomial, int]) -> Dim:

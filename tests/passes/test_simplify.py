@@ -170,6 +170,12 @@ HITS: list[tuple[str, str, str, str]] = [
         "r: float32[2, 3] = cast(n; to=float32)",
         "r",
     ),
+    (
+        "causal_over_one_key",
+        "r: float32[2, 3] = attention(x, y, y; causal=True)",
+        "r: float32[2, 3] = attention(x, y, y)",
+        "r",
+    ),
 ]  # fmt: skip
 
 MISSES: list[tuple[str, str, str]] = [
@@ -215,6 +221,7 @@ MISSES: list[tuple[str, str, str]] = [
         "r: float32[2, 3] = select(a; axis=1, index=0)",
         "",
     ),
+    ("causal_over_one_key", "r: float32[2, 3] = attention(x, x, x; causal=True)", "keys behind the first"),
 ]  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from converter.errors import Unsupported
 from converter.exporters.base import refusal
 from converter.exporters.onnx.context import Bound, Context, Finish, Formal, Frame, Refusal, Tensor
 from converter.exporters.onnx.dtypes import onnx_type
+from converter.exporters.onnx.guards import guard
 from converter.exporters.onnx.lowering import raise_refused
 from converter.exporters.onnx.names import Names
 from converter.exporters.onnx.table import RULES
@@ -55,6 +56,7 @@ class GraphWriter:
         for value, name in zip(self.model.graph.inputs, self.input_names, strict=True):
             c.frame.values[value] = tensor = Tensor(name, value.type.dtype)
             c.sizes.define(tensor, value.type)
+        guard(c, self.model)
         infos = self.nodes(self.model.graph)
         raise_refused(self.refused)
         results = [c.value(v) for v in self.model.graph.outputs]

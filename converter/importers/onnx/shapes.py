@@ -15,7 +15,7 @@ import numpy as np
 
 from converter.importers.onnx.tensors import element_type
 from converter.importers.onnx.values import SMALL, Element, Ref, known, objects
-from ir.types import Dim, DimExpr, DType, dim_max, dim_min, dtypes, floordiv, mod, same
+from ir.types import Assumption, Dim, DimExpr, DType, dim_max, dim_min, dtypes, floordiv, mod, same
 from ir.types.dim import bounds
 
 if TYPE_CHECKING:
@@ -79,12 +79,23 @@ def _concat(c: OnnxContext) -> np.ndarray | None:
 
 
 def _gather(c: OnnxContext) -> np.ndarray | None:
+    """Read at known positions. A size as the position in a single element must be 0: so our exporter checks sizes."""
     indices = c.const(1)
     axis = c.attr("axis")
     size = _data(c).shape[axis]
+    if indices is None and size == 1 and (gaps := _gaps(_contents(c)[1])) is not None:
+        why = c.node.doc_string or "the file checks it"
+        c.importer.assume(Assumption.vanishing(gap, why) for gap in gaps)
+        indices = np.zeros(c.ref(1).type.shape, np.int64)  # type: ignore[arg-type]
     if indices is None or np.any(indices >= size) or np.any(indices < -size):
         return None
     return _as_objects(np.take(_data(c), indices.astype(np.int64), axis=axis))
+
+
+def _gaps(positions: np.ndarray) -> list[DimExpr] | None:
+    """Positions that are sizes and not negative; None where there are others."""
+    found = [p for p in positions.flat if isinstance(p, DimExpr) and p == Assumption.vanishing(p, "").gap]
+    return found if len(found) == positions.size else None
 
 
 def _unsqueeze(c: OnnxContext) -> np.ndarray | None:

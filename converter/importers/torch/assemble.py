@@ -11,6 +11,7 @@ import numpy as np
 from converter.errors import ConversionError, UsageError
 from converter.importers.base import ImportOptions, Planner, apply_trainable
 from converter.importers.torch import branches, families
+from converter.importers.torch.decisions import Decision
 from converter.importers.torch.dims import Sizes
 from converter.importers.torch.reader import Reader
 from converter.importers.torch.scopes import Scopes
@@ -23,18 +24,23 @@ from ir.types import symbol
 def assemble(
     program: Any, model: Model, plan: Planner, options: ImportOptions, *, parameters: tuple[Parameter, ...],
     leaves: Mapping[str, str], labels: Mapping[str, Mapping[int, str]], examples: Mapping[str, tuple[int | None, ...]],
-    entries: Iterable[Entry], scopes: Scopes, taken: Iterable[branches.Branch] = (),
+    entries: Iterable[Entry], scopes: Scopes, taken: Iterable[branches.Branch] = (), decided: list[Decision] | None = None,
 ) -> Model:  # fmt: skip
     """Read a functionalised program into `model`.
 
     `leaves` maps placeholder names to flat input names in signature order, `labels` flat name -> axis -> size name,
-    `examples` flat name -> the shape exported with; `taken` are the decisions on sizes that the export took.
+    `examples` flat name -> the shape exported with; `taken` are the decisions on sizes that the export took: assumed, or
+    left to the caller in `decided`.
     Raises ConversionError with everything that is not supported.
     """
     families.load()
     scopes.learn(program.graph)
     sizes = name_sizes(program, leaves, labels, examples, model)
-    branches.assume(taken, sizes, _raw_names(program, leaves, labels), model)
+    decisions = branches.decisions(taken, sizes, _raw_names(program, leaves, labels))
+    if decided is None:
+        branches.assume(decisions, model)
+    else:
+        decided += decisions
     weights = Weights(model, iter(entries))
     reader = Reader(program, model, weights, sizes, scopes, plan, options)
     reader.bind_inputs(leaves)

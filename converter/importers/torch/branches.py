@@ -1,7 +1,8 @@
 """Python decisions on sizes: the export takes one path, so the model keeps the condition that led there.
 
-`torch.export` follows `if x.shape[1] > 6:` for its example sizes and forgets that it did. Each decision that the model's
-code takes (PyTorch's own kernels decide much that changes no result) becomes an assumption, which emitted code checks.
+`torch.export` follows `if x.shape[1] > 6:` for its example sizes and forgets that it did. The decisions that the model's
+code takes (PyTorch's own kernels decide much that changes no result) are recorded; `paths.py` finds out which of them
+matter, and these become assumptions, which emitted code checks.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from typing import Any
 
 from converter.errors import ConversionError
 from converter.importers.base import Refusal
+from converter.importers.torch.decisions import SIGNS, Decision
 from converter.importers.torch.dims import Sizes
 from converter.importers.torch.scopes import is_internal
 from ir.core import Model
-from ir.types import Assumption, Dim, dim_min, mod, same, symbol
-from ir.types.dim import bounds
+from ir.types import Assumption, Dim, mod, symbol
 
 _MODEL_CODE = ("/torch/nn/modules/", "/torch/nn/functional.py")
 
@@ -68,8 +69,8 @@ def _model_frame() -> str:
     return f"{file.rsplit('/', 1)[-1]}:{frame.f_lineno}"
 
 
-def assume(branches: Iterable[Branch], sizes: Sizes, raw: Mapping[str, str], model: Model) -> None:
-    """Add what the branches took for granted to the model's assumptions and notes.
+def decisions(branches: Iterable[Branch], sizes: Sizes, raw: Mapping[str, str]) -> list[Decision]:
+    """What the branches took for granted, as relations of our sizes, in the order they were asked; each once.
 
     `raw` maps torch's symbols of input sizes, before any were found equal, to our names. Raises ConversionError for a
     condition that cannot be stated.
@@ -79,74 +80,44 @@ def assume(branches: Iterable[Branch], sizes: Sizes, raw: Mapping[str, str], mod
     known = Sizes()
     named = {str(dim) for dim in sizes.by_symbol.values()}
     known.by_symbol = {**{s: symbol(label) for s, label in raw.items() if label in named}, **sizes.by_symbol}
+    found: dict[Decision, None] = {}
     for branch in dict.fromkeys(branches):
         condition = branch.condition if branch.taken else sympy.Not(branch.condition)
         for part in condition.args if isinstance(condition, sympy.And) else (condition,):
-            _assume(part, branch, known, raw, model)
+            decision = _decision(part, branch, known, raw)
+            if decision is not None and not decision.certain:
+                found.setdefault(decision)
+    return list(found)
 
 
-def _assume(condition: Any, branch: Branch, sizes: Sizes, raw: Mapping[str, str], model: Model) -> None:
+def _decision(condition: Any, branch: Branch, sizes: Sizes, raw: Mapping[str, str]) -> Decision | None:
     if not condition.free_symbols or any(str(s).startswith(("u", "zuf")) for s in condition.free_symbols):
-        return
+        return None
     names = sorted({raw.get(str(s), str(s)) for s in condition.free_symbols})
     if any(str(s) not in sizes.by_symbol for s in condition.free_symbols):
         raise ConversionError(
             f"the code at {branch.line} takes another path where sizes {', '.join(names)} differ: give equal sizes one name"
         )
+    kind = type(condition).__name__
     try:
-        stated = _equality(condition, sizes)
+        if kind not in SIGNS:
+            raise Refusal(f"{condition} is no comparison")
+        left, right = (sizes.expr(a) for a in condition.args)
     except Refusal as refusal:
         raise ConversionError(
             f"the code at {branch.line} takes a path that depends on {', '.join(names)}, by a condition that cannot be "
             f"stated ({refusal}); give these sizes as numbers"
         ) from None
-    if stated is None or same(*stated) is True:
-        return
-    assumption = Assumption(*stated, f"the code at {branch.line} takes another path otherwise")
-    if all((a.left, a.right) != stated for a in model.assumptions):
-        model.assumptions.append(assumption)
-        model.notes.append(f"only for sizes where {_text(condition, sizes)}: {assumption.why}")
+    return Decision(kind, left, right, f"the code at {branch.line} takes another path otherwise")
 
 
-def _equality(condition: Any, sizes: Sizes) -> tuple[Dim, Dim] | None:
-    """A relation of sizes as the equality of two dims; raises Refusal for what is no relation."""
-    kind = type(condition).__name__
-    if kind not in _RELATIONS:
-        raise Refusal(f"{condition} is no comparison")
-    left, right = (sizes.expr(a) for a in condition.args)
-    return _RELATIONS[kind](left, right)
-
-
-def _at_least(a: Dim, b: Dim) -> tuple[Dim, Dim]:
-    return b, dim_min(a, b)
-
-
-def _apart(a: Dim, b: Dim) -> tuple[Dim, Dim]:
-    gap = a - b
-    lowest = bounds(gap)[0]
-    return _at_least(gap if lowest is not None and lowest >= 0 else gap * gap, 1)
-
-
-_RELATIONS = {
-    "Equality": lambda a, b: (a, b),
-    "Unequality": _apart,
-    "GreaterThan": _at_least,
-    "LessThan": lambda a, b: _at_least(b, a),
-    "StrictGreaterThan": lambda a, b: _at_least(a, b + 1),
-    "StrictLessThan": lambda a, b: _at_least(b, a + 1),
-}
-
-
-_SIGNS = {
-    "Equality": "==", "Unequality": "!=", "GreaterThan": ">=", "LessThan": "<=", "StrictGreaterThan": ">",
-    "StrictLessThan": "<",
-}  # fmt: skip
-
-
-def _text(condition: Any, sizes: Sizes) -> str:
-    """The condition under our names, as the user would write it."""
-    left, right = (sizes.expr(a) for a in condition.args)
-    return f"{left} {_SIGNS[type(condition).__name__]} {right}"
+def assume(kept: Iterable[Decision], model: Model) -> None:
+    """Add decisions to the model's assumptions, which emitted code checks, and to its notes."""
+    for decision in kept:
+        left, right = decision.equality
+        if not decision.certain and all((a.left, a.right) != (left, right) for a in model.assumptions):
+            model.assumptions.append(Assumption(left, right, decision.why))
+            model.notes.append(f"only for sizes where {decision}: {decision.why}")
 
 
 def assume_guards(program: Any, model: Model) -> None:
@@ -162,10 +133,7 @@ def assume_guards(program: Any, model: Model) -> None:
         kind, left, right = _COMPARISONS.get(type(tree.ops[0])), _size(tree.left, types), _size(tree.comparators[0], types)
         if kind is None or left is None or right is None or isinstance(left, int) and isinstance(right, int):
             continue
-        stated = _RELATIONS[kind](left, right)
-        if same(*stated) is not True and all((a.left, a.right) != stated for a in model.assumptions):
-            model.assumptions.append(Assumption(*stated, "the exported program demands it"))
-            model.notes.append(f"only for sizes where {left} {_SIGNS[kind]} {right}: the exported program demands it")
+        assume([Decision(kind, left, right, "the exported program demands it")], model)
 
 
 def _size(tree: ast.AST, types: Mapping[str, Any]) -> Dim | None:

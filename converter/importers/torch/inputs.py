@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -255,10 +255,15 @@ def _enlarge(example: Example, smallest: int) -> Example:
     for label in small:
         example.sizes[label] = next(p for p in PRIMES if p not in taken)
         taken.add(example.sizes[label])
+    return _with_sizes(example, small)
+
+
+def _with_sizes(example: Example, changed: Collection[str]) -> Example:
+    """The example with zeros for the tensors that the changed sizes concern, in place."""
     swap: dict[int, Any] = {}
     for name, tensor in example.leaves:
         labels = example.dims[name]
-        if any(label in small for label in labels.values()):
+        if any(label in changed for label in labels.values()):
             shape = [example.sizes[labels[a]] if a in labels else int(s) for a, s in enumerate(tensor.shape)]
             swap[id(tensor)] = tensor.new_zeros(shape)
     from torch.utils import _pytree as pytree
@@ -269,3 +274,12 @@ def _enlarge(example: Example, smallest: int) -> Example:
     example.args, example.kwargs = pytree.tree_map(new, (example.args, example.kwargs))
     example.leaves = [(n, new(t)) for n, t in example.leaves]
     return example
+
+
+def resized(example: Example, sizes: Mapping[str, int], fixed: Mapping[str, int]) -> Example:
+    """A copy of the example with other sizes; those of `fixed` are numbers from now on."""
+    copy = replace(example, sizes={**sizes, **fixed}, chosen=False)
+    copy = _with_sizes(copy, copy.sizes)
+    copy.dims = {n: {a: d for a, d in axes.items() if d not in fixed} for n, axes in example.dims.items()}
+    copy.sizes = dict(sizes)
+    return copy
