@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 import converter
 from converter import ConversionError
@@ -44,6 +45,73 @@ def test_a_decision_on_sizes_is_checked_where_the_model_runs(name: str) -> None:
     torch.testing.assert_close(conversion.load()(x), fn(x))
     with pytest.raises(ValueError, match="another path"):
         conversion.load()(torch.randn(2, outside))
+
+
+def causal(x: Tensor) -> Tensor:
+    return functional.scaled_dot_product_attention(x, x, x, is_causal=bool(x.shape[1] > 1))
+
+
+def nested(x: Tensor) -> Tensor:
+    if x.shape[1] > 6:
+        return torch.relu(x)
+    return functional.relu(x) if x.shape[1] > 3 else x.clamp(min=0) if x.shape[1] < 0 else x.relu()
+
+
+SAME = {
+    "two spellings": lambda x: torch.relu(x) if x.shape[1] > 6 else functional.relu(x),
+    "no upper end": lambda x: torch.relu(x) if x.shape[1] < 60 else functional.relu(x),
+    "a single step": lambda x: x.squeeze(1).unsqueeze(1) * 2 if x.shape[1] == 1 else x * 2,
+    "of a multiple": lambda x: torch.relu(x) if x.shape[1] % 3 else functional.relu(x),
+    "decisions within": nested,
+    "a triangle of one": causal,
+    "two sizes": lambda x: torch.relu(x) if x.shape[0] > x.shape[1] else functional.relu(x),
+}
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_a_decision_that_changes_nothing_is_dropped(name: str) -> None:
+    fn = SAME[name]
+    rank = "float32[b,t,4]" if name == "a triangle of one" else "float32[b,t]"
+    conversion = converter.convert(One(fn), "torch", inputs=(rank,), verify=False)
+    assert not conversion.model.assumptions and not conversion.report.notes
+    for length in (0, 1, 2, 6, 9, 61):
+        x = torch.randn(2, length, *([4] if "4" in rank else []))
+        torch.testing.assert_close(conversion.load()(x), fn(x))
+
+
+def within_the_other(x: Tensor) -> Tensor:
+    if x.shape[1] > 6:
+        return torch.relu(x)
+    return x * 2 if x.shape[0] > 20 else functional.relu(x)
+
+
+def test_a_path_that_differs_somewhere_is_assumed() -> None:
+    """Its own decision leads to another result: the whole path is left out rather than half of it proven."""
+    module = converter.convert(One(within_the_other), "torch", inputs=("float32[b,t]",), verify=False).load()
+    with pytest.raises(ValueError, match="another path"):
+        module(torch.ones(21, 5))
+    torch.testing.assert_close(module(-torch.ones(21, 7)), torch.zeros(21, 7))
+
+
+def constants(x: Tensor) -> Tensor:
+    return x + torch.tensor([1.0] * 20) if x.shape[0] > 6 else x + torch.tensor([2.0] * 20)
+
+
+def test_paths_that_differ_in_constants_alone_are_different() -> None:
+    model = converter.load(One(constants), ("float32[b,20]",))
+    assert [str(a.relation[0]) for a in model.assumptions] == ["b"]
+
+
+def test_a_size_at_which_the_model_fails_is_named() -> None:
+    def fails(x: Tensor) -> Tensor:
+        if x.shape[1] <= 1 and not x.shape[1]:
+            raise ValueError("empty")
+        return x * 2
+
+    conversion = converter.convert(One(fails), "torch", inputs=("float32[b,t]",), verify=False)
+    torch.testing.assert_close(conversion.load()(torch.ones(2, 1)), torch.full((2, 1), 2.0))
+    with pytest.raises(ValueError, match="t >= 1 .the model cannot be read there"):
+        conversion.load()(torch.ones(2, 0))
 
 
 def test_decisions_between_two_sizes() -> None:

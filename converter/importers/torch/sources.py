@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from converter.errors import ConversionError, UsageError
-from converter.importers.base import ImportOptions, Planner
+from converter.importers.base import ImportOptions
 from converter.importers.torch import assemble as build
-from converter.importers.torch import export, families, files, modes
-from converter.importers.torch.branches import Branch
-from converter.importers.torch.inputs import Example, example_of
-from converter.importers.torch.scopes import Scopes, class_name
-from converter.importers.torch.weights import module_entries, program_entries
+from converter.importers.torch import branches, export, files, gradients, leaves, reading
+from converter.importers.torch.decisions import Decision
+from converter.importers.torch.inputs import Example, example_of, resized
+from converter.importers.torch.paths import Paths
+from converter.importers.torch.scopes import class_name
+from converter.importers.torch.weights import program_entries
 from ir.core import Model
 
 SCALES = (1, 8, 32, 0)
@@ -38,33 +40,45 @@ def load(source: Any, inputs: Any, options: ImportOptions) -> Model:
 
 
 def from_module(module: Any, inputs: Any, options: ImportOptions) -> Model:
-    """Export a module in both modes, merge, read. The module is left as it was."""
-    name = type(module).__name__
-    model, plan = Model(name), Planner(name)
-    _note_mixed_modes(module, model)
-    with export.exporting(module):
-        example, raw, trained, why, taken = _export(module, inputs, options)
-        if trained is None:
-            model.notes.append(f"training behaviour is not carried over: {why}")
-        modes.Merger(raw, trained, plan, model.notes.append).run()
-        program = export.decompose_unknown(export.functionalise(raw), families.known)
-        leaves = _placeholders(program, example)
-        shapes = {n: tuple(int(d) for d in t.shape) for n, t in example.leaves}
-        build.assemble(
-            program, model, plan, options, parameters=example.parameters, leaves=leaves, labels=example.dims,
-            examples=shapes, entries=module_entries(module), scopes=Scopes(module), taken=taken,
-        )  # fmt: skip
-    model.metadata = build.metadata(class_name(type(module)), program, model)
+    """Export a module in both modes, read and merge them, and find the sizes for which the export holds. The module is
+    left as it was."""
+    flags = _mixed_modes(module)
+    found = _Read(module, options, lambda scale: example_of(module, inputs, options, scale))
+    model, example = found.model, found.example
+    if found.decisions:
+        paths = Paths(model, dict(example.sizes), lambda sizes, fixed: _elsewhere(module, options, example, sizes, fixed))
+        branches.assume(paths.needed(found.decisions), model)
+    model.notes += flags + found.notes
+    model.metadata = build.metadata(class_name(type(module)), found.program, model)
     return model
 
 
-def _export(module: Any, inputs: Any, options: ImportOptions) -> tuple[Example, Any, Any, str, list[Branch]]:
+class _Read:
+    """A module read at the sizes of an example: the model, its program, and how the code decided on sizes."""
+
+    def __init__(self, module: Any, options: ImportOptions, choose: Callable[[int], Example]) -> None:
+        self.decisions: list[Decision] = []
+        with export.exporting(module), leaves.own_backward() as backward:
+            self.example, exports = _export(module, choose)
+            self.notes = gradients.notes(exports.evaluated, backward)
+            self.model, self.program = reading.read_modes(module, self.example, exports, options, self.decisions)
+
+
+def _elsewhere(
+    module: Any, options: ImportOptions, example: Example, sizes: Mapping[str, int], fixed: Mapping[str, int]
+) -> tuple[Model, list[Decision]]:
+    """The model and its decisions at other sizes, some of them fixed as numbers."""
+    found = _Read(module, options, lambda scale: resized(example, sizes, fixed))
+    return found.model, found.decisions
+
+
+def _export(module: Any, choose: Callable[[int], Example]) -> tuple[Example, export.Exports]:
     """Export with the first choice of example sizes that works."""
     first: ConversionError | None = None
     for scale in SCALES:
-        example = example_of(module, inputs, options, scale)
+        example = choose(scale)
         try:
-            return (example, *export.both_modes(module, example))
+            return example, export.both_modes(module, example)
         except UsageError:
             raise
         except ConversionError as error:
@@ -75,27 +89,18 @@ def _export(module: Any, inputs: Any, options: ImportOptions) -> tuple[Example, 
     raise first
 
 
-def _note_mixed_modes(module: Any, model: Model) -> None:
-    """A module in eval mode with parts in training mode: its outputs are read as inference everywhere."""
+def _mixed_modes(module: Any) -> list[str]:
+    """Notes on a module in eval mode with parts in training mode: dropout layers stay active, all else is read as
+    inference."""
     if module.training:
-        return
+        return []
     active = [p for p, m in module.named_modules() if m.training and not list(m.children())]
-    if active:
-        model.notes.append(f"read in inference mode although set to training: {', '.join(active[:5])}")
-
-
-def _placeholders(program: Any, example: Example) -> dict[str, str]:
-    """Placeholder name -> flat input name, in signature order."""
-    from torch.utils import _pytree as pytree
-
-    names = {id(t): n for n, t in example.leaves}
-    flat = pytree.tree_leaves((example.args, example.kwargs), is_leaf=lambda x: x is None)
-    specs = [s for s in program.graph_signature.input_specs if s.kind.name == "USER_INPUT"]
-    found = {}
-    for spec, leaf in zip(specs, flat, strict=True):
-        if id(leaf) in names:
-            found[names[id(leaf)]] = spec.arg.name
-    return {found[n]: n for n, _ in example.leaves}
+    drops = [p for p in active if export.drops(module.get_submodule(p))]
+    others = [p for p in active if p not in drops]
+    found = [f"drops at inference too, as it is set to training: {', '.join(drops[:5])}"] if drops else []
+    return found + (
+        [f"read in inference mode although set to training: {', '.join(others[:5])}"] if others else []
+    )
 
 
 __all__ = ["from_module", "load", "program_entries"]
