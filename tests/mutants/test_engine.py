@@ -171,7 +171,7 @@ def test_a_whole_run(tmp_path: Path) -> None:
         sys.path.insert(0, str(tmp_path))
         return {f"{m.fault.function}: {m.fault.what}": v for m, v in run.run_area(area, mutants, 1)}
 
-    (verdicts,) = in_children([whole], 1, 120, leaf=False)
+    (verdicts,) = in_children([whole], 1, 900, leaf=False)
     assert verdicts["scaled: other operator in x * by in return x * by"] == "noticed"
     assert verdicts[": 2 -> 3 in SIZE = 2"] == "noticed"
     assert verdicts["same: flipped x > 0 in return max(x, 0) if x > 0 else 0"] == "survived"
