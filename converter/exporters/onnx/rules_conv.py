@@ -51,7 +51,22 @@ def conv(c: Context, node: Node) -> Tensor:
 
 @expand("conv_transpose")
 def first_conv_transpose(b: Builder, node: Node, opset: int) -> Any:
-    return channels_first(b, node)
+    """Channels first; an addition at the end that reaches the stride, which ONNX Runtime refuses, crops less instead and
+    pads what is left."""
+    out = channels_first(b, node)
+    a = node.attrs
+    if out is not None or all(extra < stride for extra, stride in zip(a["output_padding"], a["strides"], strict=True)):
+        return out
+    pairs = tuple((low, max(high - extra, 0)) for (low, high), extra in zip(a["padding"], a["output_padding"], strict=True))
+    rest = tuple((0, max(extra - high, 0)) for (_, high), extra in zip(a["padding"], a["output_padding"], strict=True))
+    bias = node.operands["bias"]
+    given = {**a, "padding": pairs, "output_padding": (0,) * len(pairs)}
+    out = b.conv_transpose(**{**node.operands, "bias": None}, **given)
+    if any(high for _, high in rest):
+        out = b.pad(out, pads=((0, 0), (0, 0), *rest))
+    if bias is None:
+        return out
+    return b.add(out, b.reshape(bias, shape=(bias.type.shape[0], *(1,) * len(pairs))))
 
 
 @rule("conv_transpose")

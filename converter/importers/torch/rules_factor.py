@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from converter.importers.torch.context import Call, TorchContext, rule
 from ir.core import Value
 from ir.types import dtypes
@@ -13,6 +15,15 @@ def inverse(c: TorchContext, a: Call) -> Value | list[Value | None]:
         a.lit("check_errors")
         return [c.b.inverse(a.value("A")), zero_pivot(c, c.b.lu(a.value("A"))[0])]
     return c.b.inverse(a.value("A" if a.has("A") else "self"))
+
+
+@rule("aten.linalg_tensorinv.default")
+def tensor_inverse(c: TorchContext, a: Call) -> Value:
+    """The inverse of the matrix whose rows are the first `ind` axes and whose columns are the others."""
+    x, ind = a.value("self"), a.lit("ind")
+    rows, columns = x.type.shape[:ind], x.type.shape[ind:]
+    sizes = [math.prod(d for d in part) for part in (rows, columns)]
+    return c.b.reshape(c.b.inverse(c.b.reshape(x, shape=tuple(sizes))), shape=(*columns, *rows))
 
 
 @rule("aten.linalg_det.default", "aten.det.default", "aten._linalg_det.default")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from converter.importers.torch.context import Call, TorchContext, rule
+from converter.importers.torch.dtypes import ir_dtype
 from ir.core import Value
 from ir.types import dtypes
 
@@ -27,7 +28,33 @@ def layer_norm(c: TorchContext, a: Call) -> Value | list[Value | None]:
     a.raw("cudnn_enable") if a.has("cudnn_enable") else None
     axes = tuple(range(-len(a.dims("normalized_shape")), 0))
     out = _mixed(c, a, "input", lambda x, w, b: c.b.layer_norm(x, w, b, axes=axes, eps=a.lit("eps")))
-    return [out, None, None] if "native" in str(a.node.target) else out
+    if "native" not in str(a.node.target):
+        return out
+    x = a.value("input")
+    return [out, *_statistics(c, a, x, tuple(i % x.type.rank for i in axes), keepdims=True)]
+
+
+def _statistics(c: TorchContext, a: Call, x: Value, axes: tuple[int, ...], keepdims: bool) -> list[Value | None]:
+    """The mean, and one over the root of the biased variance plus eps, which native forms return beside the result."""
+    if not axes or a.meta[1].numel() == 0:
+        return [None, None]
+    kind = ir_dtype(a.meta[1].dtype)
+    x = c.cast(x, kind)
+    var = c.b.reduce_var(x, axes=axes, keepdims=keepdims, correction=0.0)
+    root = c.b.rsqrt(c.b.add(var, c.constant(a.lit("eps"), kind)))
+    return [c.b.reduce_mean(x, axes=axes, keepdims=keepdims), root]
+
+
+@rule("aten.native_group_norm.default")
+def native_group_norm(c: TorchContext, a: Call) -> list[Value | None]:
+    groups = a.lit("group")
+    for name in ("N", "C", "HxW"):
+        a.raw(name)
+    out = _mixed(c, a, "input", lambda x, w, b: c.b.group_norm(x, w, b, groups=groups, eps=a.lit("eps")))
+    x = a.value("input")
+    batch, channels, *rest = x.type.shape
+    parts = c.b.reshape(x, shape=(batch, groups, channels // groups, *rest))
+    return [out, *_statistics(c, a, parts, tuple(range(2, parts.type.rank)), keepdims=False)]
 
 
 @rule("aten.rms_norm.default")

@@ -37,7 +37,8 @@ for _key, _op in {
 def prod(c: TorchContext, a: Call) -> Value:
     a.dtype_arg()
     x = c.cast(a.value("self"), a.dtype)
-    axes = (a.axis("dim", x.type.rank),) if x.type.rank else ()
+    axis = a.axis("dim", x.type.rank)
+    axes = (axis,) if x.type.rank else ()
     return c.b.reduce_prod(x, axes=axes, keepdims=a.lit("keepdim"))
 
 

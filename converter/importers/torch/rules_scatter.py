@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from converter.importers.torch.context import Call, TorchContext, rule
+import numpy as np
+
+from converter.importers.torch.context import Call, TorchContext, is_static, rule
 from converter.importers.torch.rules_indexing import _numel, front_axis, index_arguments, selection
 from ir.core import Value
 from ir.types import dtypes
 
-_REDUCTIONS = {"add": "add", "multiply": "mul", "sum": "add", "prod": "mul", "amax": "max", "amin": "min", "mean": "mean"}
+_REDUCTIONS = {
+    "add": "add",
+    "multiply": "mul",
+    "sum": "add",
+    "prod": "mul",
+    "amax": "max",
+    "amin": "min",
+    "mean": "mean",
+}
 
 
 @rule("aten.scatter.src", "aten.scatter.reduce", "aten.scatter_add.default", "aten.scatter_reduce.two")
@@ -92,8 +102,9 @@ def index_write(c: TorchContext, a: Call) -> Value:
     """Whole slices along one axis; negative indices are errors, except for index_fill."""
     form = str(a.node.target).split(".")[1]
     x, index = a.value("self"), a.value("index")
-    if x.type.rank == 0:
-        c.refuse(f"{form} of a 0-d tensor", "give it an axis of size 1")
+    flat = x.type.rank == 0
+    if flat:  # one slice of one element
+        x = c.b.reshape(x, shape=(1,))
     axis = a.axis("dim", x.type.rank)
     if index.type.rank == 0:
         index = c.b.unsqueeze(index, axes=(0,))
@@ -104,16 +115,22 @@ def index_write(c: TorchContext, a: Call) -> Value:
         moved, c.b.unsqueeze(index, axes=(1,)), updates, bounds="error", neg="from_end" if form == "index_fill" else "invalid",
         reduction="add" if form == "index_add" else "none",
     )  # fmt: skip
+    if flat:
+        return c.b.reshape(out, shape=())
     return c.b.transpose(out, perm=tuple(order.index(i) for i in range(x.type.rank))) if axis else out
 
 
-def _slices(c: TorchContext, a: Call, form: str, moved: Value, index: Value, order: tuple[int, ...], axis: int) -> Value:
+def _slices(
+    c: TorchContext, a: Call, form: str, moved: Value, index: Value, order: tuple[int, ...], axis: int
+) -> Value:
     if form == "index_fill":
         shape = (index.type.shape[0], *moved.type.shape[1:])
         return c.b.expand(a.operand("value", moved.type.dtype), shape=shape)
     source = a.value("source")
     if source.type.rank != moved.type.rank:
-        c.refuse("a 0-d source")
+        if source.type.rank or moved.type.rank != 1:
+            c.refuse("a 0-d source")
+        source = c.b.reshape(source, shape=(1,))
     source = c.b.transpose(source, perm=order) if axis else source
     if form == "index_add" and a.lit("alpha") != 1:
         source = c.b.mul(source, c.constant(a.lit("alpha"), source.type.dtype))
@@ -150,5 +167,69 @@ def masked_scatter(c: TorchContext, a: Call) -> Value:
     flat = c.b.reshape(mask, shape=(_numel(x.type.shape),))
     place = c.b.sub(c.b.cumsum(c.cast(flat, dtypes.int64), axis=0), c.b.constant(1))
     place = c.b.where(flat, place, c.b.constant(0))
-    values = c.b.gather(c.b.reshape(source, shape=(_numel(source.type.shape),)), place, axis=0, bounds="error", neg="invalid")
+    values = c.b.gather(
+        c.b.reshape(source, shape=(_numel(source.type.shape),)), place, axis=0, bounds="error", neg="invalid"
+    )
     return c.b.where(mask, c.b.reshape(values, shape=x.type.shape), x)
+
+
+# -- writes through views -------------------------------------------------------------------------------------------
+@rule("aten.diagonal_scatter.default")
+def diagonal_scatter(c: TorchContext, a: Call) -> Value:
+    x, src = a.value("self"), a.value("src")
+    if not is_static(x.type.shape):
+        c.refuse("diagonal_scatter of a tensor of symbolic size")
+    places = np.arange(int(np.prod(x.type.shape))).reshape(x.type.shape)
+    return _put(c, x, np.diagonal(places, a.lit("offset"), a.lit("dim1"), a.lit("dim2")), src)
+
+
+@rule("aten.as_strided.default", "aten.as_strided_copy.default")
+def as_strided(c: TorchContext, a: Call) -> Value:
+    x = a.value("self")
+    places = c.b.constant(_strided_places(c, a, x))
+    flat = c.b.reshape(x, shape=(_numel(x.type.shape),))
+    return c.b.gather(flat, places, axis=0, bounds="error", neg="invalid")
+
+
+@rule("aten.as_strided_scatter.default")
+def as_strided_scatter(c: TorchContext, a: Call) -> Value:
+    x = a.value("self")
+    places = _strided_places(c, a, x)
+    if len(np.unique(places)) != places.size:
+        c.refuse("a view that holds an element twice")
+    return _put(c, x, places, a.value("src"))
+
+
+def _strided_places(c: TorchContext, a: Call, x: Value) -> np.ndarray:
+    """Where the elements of a strided view lie in a tensor that is stored in order, as the example is."""
+    meta, sizes, strides, offset = a.meta_of("self"), a.ints("size"), a.ints("stride"), a.lit("storage_offset")
+    if not is_static(x.type.shape) or not meta.is_contiguous() or meta.storage_offset() not in (0,):
+        c.refuse("a strided view of a tensor that is itself a view, or of symbolic size", "call contiguous() first")
+    places = np.full(sizes, offset or 0, np.int64)
+    for i, (size, stride) in enumerate(zip(sizes, strides, strict=True)):
+        places += (np.arange(size) * stride).reshape(-1, *(1,) * (len(sizes) - 1 - i))
+    if places.size and not 0 <= places.min() <= places.max() < meta.numel():
+        c.refuse("a strided view beyond the tensor")
+    return places
+
+
+def _put(c: TorchContext, x: Value, places: np.ndarray, src: Value) -> Value:
+    """A copy of x with elements replaced, at positions in row order, each at most once."""
+    flat = c.b.reshape(x, shape=(_numel(x.type.shape),))
+    values = c.b.reshape(src, shape=(places.size,))
+    where = c.b.constant(np.ascontiguousarray(places.reshape(-1, 1), np.int64))
+    out = c.b.scatter_nd(flat, where, values, bounds="error", neg="invalid")
+    return c.b.reshape(out, shape=x.type.shape)
+
+
+@rule("aten.put.default")
+def put(c: TorchContext, a: Call) -> Value:
+    """Elements at positions in row order; negative ones count from the end."""
+    x, index, source = a.value("self"), a.value("index"), a.value("source")
+    count = _numel(index.type.shape)
+    flat, values = c.b.reshape(x, shape=(_numel(x.type.shape),)), c.b.reshape(source, shape=(count,))
+    out = c.b.scatter_nd(
+        flat, c.b.reshape(index, shape=(count, 1)), values, bounds="error", neg="from_end",
+        reduction="add" if a.lit("accumulate") else "none",
+    )  # fmt: skip
+    return c.b.reshape(out, shape=x.type.shape)
