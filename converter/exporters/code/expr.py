@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -243,8 +244,13 @@ def children(expr: Expr) -> Iterator[Expr]:
     """The direct parts of an expression, in the order they are printed."""
     if isinstance(expr, (Var, Name, Lit)):
         return
-    for item in dataclasses.fields(expr):  # type: ignore[arg-type]
-        yield from _expressions(getattr(expr, item.name))
+    for name in _fields(type(expr)):
+        yield from _expressions(getattr(expr, name))
+
+
+@functools.cache
+def _fields(cls: type) -> tuple[str, ...]:
+    return tuple(item.name for item in dataclasses.fields(cls))
 
 
 def _expressions(value: Any) -> Iterator[Expr]:
@@ -270,11 +276,11 @@ def transform(expr: Expr, fn: Callable[[Expr], Expr | None]) -> Expr:
     if isinstance(expr, (Var, Name, Lit)):
         return expr
     changes = {}
-    for item in dataclasses.fields(expr):  # type: ignore[arg-type]
-        old = getattr(expr, item.name)
+    for name in _fields(type(expr)):
+        old = getattr(expr, name)
         new = _rebuild(old, fn)
         if new is not old:
-            changes[item.name] = new
+            changes[name] = new
     return dataclasses.replace(expr, **changes) if changes else expr  # type: ignore[type-var]
 
 

@@ -38,17 +38,19 @@ def fold(body: list[s.Stmt]) -> None:
 
 def _fold_block(body: list[s.Stmt], reads: Counter[Var]) -> None:
     pending: dict[Var, s.Assign] = {}
+    gone: set[int] = set()  # ids of the statements folded away
     for stmt in list(body):
         for block in s.blocks(stmt):
             _fold_block(block, reads)
         if not isinstance(stmt, s.While):  # its test runs again each time round
-            _fold_into(stmt, pending, body)
+            _fold_into(stmt, pending, gone)
         if not _is_pure(stmt):
             pending.clear()
         _forget_stale(pending, stmt)
         if isinstance(stmt, s.Assign) and isinstance(stmt.target, Var) and stmt.pure:
             if stmt.target.fold and not stmt.target.mutable and reads[stmt.target] == 1:
                 pending[stmt.target] = stmt
+    body[:] = [stmt for stmt in body if id(stmt) not in gone]
 
 
 def _is_pure(stmt: s.Stmt) -> bool:
@@ -67,7 +69,7 @@ def _forget_stale(pending: dict[Var, s.Assign], stmt: s.Stmt) -> None:
             del pending[var]
 
 
-def _fold_into(stmt: s.Stmt, pending: dict[Var, s.Assign], body: list[s.Stmt]) -> None:
+def _fold_into(stmt: s.Stmt, pending: dict[Var, s.Assign], gone: set[int]) -> None:
     while True:
         found = [v for e in s.expressions(stmt) for v in variables(e) if v in pending]
         for var in reversed(found):
@@ -76,7 +78,7 @@ def _fold_into(stmt: s.Stmt, pending: dict[Var, s.Assign], body: list[s.Stmt]) -
                 _inherit(stmt, var)
                 _substitute(stmt, var, source.value)
                 del pending[var]
-                body.remove(source)
+                gone.add(id(source))
                 break
             del pending[var]
         else:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import builtins
+import heapq
 import keyword
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from converter.exporters.code import stmt as s
 from converter.exporters.code.expr import Expr, Name, Var, variables
@@ -47,18 +48,11 @@ class Namespace:
 
     def new(self, wish: str) -> str:
         """`wish` if free, else with the first number that makes it free; taken from now on."""
-        name = next(n for n in _numbered(wish) if n not in self.taken)
+        name, number = wish, 2
+        while name in self.taken:
+            name, number = _number(wish, number), number + 1
         self.taken.add(name)
         return name
-
-
-def _numbered(wish: str) -> Iterator[str]:
-    yield wish
-    gap = "_" if wish[-1:].isdigit() else ""
-    number = 2
-    while True:
-        yield f"{wish}{gap}{number}"
-        number += 1
 
 
 class _Lifetimes:
@@ -112,11 +106,63 @@ def allocate(params: list[Var], body: list[s.Stmt], reserved: Iterable[str]) -> 
     return allocator.names
 
 
+class _Live:
+    """Which names are in use as a function is read downwards; each step costs as many names as it gives or frees."""
+
+    def __init__(self, reserved: set[str]) -> None:
+        self._reserved = reserved
+        self._users: dict[str, int] = {}
+        self._ends: list[tuple[int, str]] = []  # heap of (position of the last read, name)
+        self._next: dict[str, int] = {}  # the first number not tried yet, by wish
+        self._freed: dict[str, list[int]] = {}  # heap of numbers tried before that may be free again, by wish
+        self._numbers: dict[str, list[tuple[str, int]]] = {}  # name -> the wishes that it was tried for, and its number
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._users or name in self._reserved
+
+    def advance(self, here: int) -> None:
+        """Free the names that nobody reads behind `here`."""
+        while here and self._ends and self._ends[0][0] <= here:
+            _, name = heapq.heappop(self._ends)
+            self._users[name] -= 1
+            if not self._users[name]:
+                del self._users[name]
+                for wish, number in self._numbers.get(name, ()):
+                    heapq.heappush(self._freed[wish], number)
+
+    def take(self, name: str, last: int) -> str:
+        """Use a name until the position `last`."""
+        self._users[name] = self._users.get(name, 0) + 1
+        heapq.heappush(self._ends, (last, name))
+        return name
+
+    def new(self, wish: str) -> str:
+        """`wish` if free, else with the first number that makes it free."""
+        if wish not in self:
+            return wish
+        freed = self._freed.setdefault(wish, [])
+        while freed:
+            name = _number(wish, heapq.heappop(freed))
+            if name not in self:
+                return name
+        while True:
+            number = self._next.get(wish, 2)
+            self._next[wish] = number + 1
+            name = _number(wish, number)
+            self._numbers.setdefault(name, []).append((wish, number))
+            if name not in self:
+                return name
+
+
+def _number(wish: str, number: int) -> str:
+    return f"{wish}{'_' if wish[-1:].isdigit() else ''}{number}"
+
+
 class _Allocator:
     def __init__(self, body: list[s.Stmt], reserved: set[str]) -> None:
         self.names: dict[Var, str] = {}
-        self.reserved = reserved
         self.lives = _Lifetimes(body)
+        self.live = _Live(reserved)
 
     def block(self, body: list[s.Stmt]) -> None:
         for stmt in body:
@@ -139,27 +185,26 @@ class _Allocator:
 
     def name(self, var: Var, value: Expr | None, here: int) -> None:
         """Choose: a strong wish, else the name that dies in `value`, else a weak wish, else a generic letter."""
-        taken = {n for v, n in self.names.items() if self.lives.last.get(v, 0) > here or (here == 0)} | self.reserved
+        self.live.advance(here)
+        self.names[var] = self.live.take(self._choice(var, value, here), self.lives.last.get(var, 0))
+
+    def _choice(self, var: Var, value: Expr | None, here: int) -> str:
         wish = identifier(var.hint) if var.hint else ""
         if wish and var.strong:
-            self.names[var] = Namespace(taken).new(wish)
-            return
-        heir = self._heir(value, here, taken, wish)
-        if heir:
-            self.names[var] = heir
-        elif wish:
-            self.names[var] = Namespace(taken).new(wish)
-        else:
-            self.names[var] = next((g for g in GENERIC if g not in taken), None) or Namespace(taken).new("x")
+            return self.live.new(wish)
+        heir = self._heir(value, here, wish)
+        if heir or wish:
+            return heir or self.live.new(wish)
+        return next((g for g in GENERIC if g not in self.live), None) or self.live.new("x")
 
-    def _heir(self, value: Expr | None, here: int, taken: set[str], wish: str) -> str:
+    def _heir(self, value: Expr | None, here: int, wish: str) -> str:
         if value is None:
             return ""
         first = next(variables(value), None)
         if first is None or first not in self.names or self.lives.last.get(first) != here:
             return ""
         name = self.names[first]
-        if name in taken:
+        if name in self.live:
             return ""
         return name if name in STREAM or name == wish or (not wish and not first.strong) else ""
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -46,6 +49,11 @@ class Shared:
     containers: dict[tuple[str, ...], int] = field(default_factory=dict)
     regions: list[Region] = field(default_factory=list)
 
+    @functools.cached_property
+    def entries(self) -> Counter[tuple[Value, str]]:
+        """How many regions of a class a value enters."""
+        return Counter((value, region.cls) for region in self.regions for value in set(region.inputs))
+
 
 class Context:
     """Writes one method. Rules get it with the node and return the expression of each output."""
@@ -57,6 +65,7 @@ class Context:
         self.values: dict[Value, Expr] = {}
         self.body: list[s.Stmt] = []
         self.buffers: list[Buffer] = []
+        self._constants: dict[tuple[Any, ...], str] = {}  # names of buffers by content
         self.size_arguments: dict[DimExpr, Var] = {}
         self._sizes: dict[Dim, Var] = {}
         self._size_reads: dict[Var, list[tuple[int, Var]]] = {}
@@ -94,24 +103,11 @@ class Context:
 
     def constant(self, array: np.ndarray, type: TensorType) -> Expr:
         """A constant tensor: a non-persistent buffer, so that it follows the module to its device."""
-        for known in self.buffers:
-            if (
-                known.value.dtype == array.dtype
-                and known.value.shape == array.shape
-                and known.value.tobytes() == array.tobytes()
-            ):
-                return Attr(SELF, known.attr)
-        taken = {b.attr for b in self.buffers}
-        attr = next(
-            n
-            for n in (f"constant_{i}" for i in range(1, 1 << 30))
-            if n not in taken and n not in self._own_attributes()
-        )
-        self.buffers.append(Buffer(attr, array))
-        return Attr(SELF, attr)
-
-    def _own_attributes(self) -> set[str]:
-        return set()
+        key = (array.dtype, array.shape, hashlib.blake2b(array.tobytes()).digest())
+        if key not in self._constants:
+            self._constants[key] = f"constant_{len(self.buffers) + 1}"
+            self.buffers.append(Buffer(self._constants[key], array))
+        return Attr(SELF, self._constants[key])
 
     def weight(self, value: Value) -> Expr:
         """A weight read in place: `self.block.weight`."""
@@ -178,12 +174,12 @@ class Context:
     def block(self) -> Iterator[list[s.Stmt]]:
         """Statements made inside go to a block of their own; sizes first needed there are not known outside."""
         outer, self.body = self.body, []
-        known, sizes = list(self._known), dict(self._sizes)
+        known, sizes = len(self._known), dict(self._sizes)
         try:
             yield self.body
         finally:
             self.body = outer
-            self._known = known
+            del self._known[known:]
             lasting = {size for wanted in self._size_reads.values() for _, size in wanted} | set(
                 self.size_arguments.values()
             )

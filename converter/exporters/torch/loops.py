@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from converter.exporters.outline.instances import Path
@@ -24,9 +25,10 @@ class ModuleRun:
 def module_runs(region: Region, shared: Shared) -> dict[int, ModuleRun]:
     """Runs by the position of their first item."""
     found: dict[int, ModuleRun] = {}
+    readers = Counter(v for item in region.items for v in set(item.inputs))
     position = 0
     while position < len(region.items):
-        run = _run_at(region, position, shared)
+        run = _run_at(region, position, shared, readers)
         if run is not None:
             found[position] = run
             position += len(run.items)
@@ -41,7 +43,7 @@ def _path(item: Node | Region, shared: Shared) -> Path:
     return shared.leaves[item].path if item in shared.leaves else ()
 
 
-def _run_at(region: Region, position: int, shared: Shared) -> ModuleRun | None:
+def _run_at(region: Region, position: int, shared: Shared, readers: Counter[Value]) -> ModuleRun | None:
     first = _path(region.items[position], shared)
     container = first[:-1]
     count = shared.containers.get(container, 0)
@@ -62,15 +64,14 @@ def _run_at(region: Region, position: int, shared: Shared) -> ModuleRun | None:
         expected = list(takes[0]) if k == 0 else [*takes[0][:slot], ends[k - 1][0], *takes[0][slot + 1 :]]
         if any(a is not b for a, b in zip(own, expected)) or not _same_call(items[0], items[k], region, shared):
             return None
-    if any(_readers(region, e[0]) != 1 for e in ends[:-1]) or takes[0].count(takes[0][slot]) != 1:
+    if any(readers[e[0]] + _is_read_outside(region, e[0]) != 1 for e in ends[:-1]) or takes[0].count(takes[0][slot]) != 1:
         return None
     return ModuleRun(container, items, takes[0][slot], ends[-1][0])
 
 
-def _readers(region: Region, value: Value) -> int:
-    """How many items of the region take the value, its outputs counted too."""
-    outside = value in region.outputs or any(not isinstance(u.user, Node) for u in value.uses)
-    return sum(value in item.inputs for item in region.items) + outside
+def _is_read_outside(region: Region, value: Value) -> bool:
+    """Whether the value is a result of the region or the model."""
+    return value in region.outputs or any(not isinstance(u.user, Node) for u in value.uses)
 
 
 def _outputs(item: Node | Region) -> list[Value]:

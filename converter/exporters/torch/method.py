@@ -185,7 +185,7 @@ class MethodWriter:
 
 def _siblings(value: Value, region: Region, shared: Shared) -> bool:
     """Whether the value enters several modules of the region's class."""
-    return sum(value in r.inputs and r.cls == region.cls for r in shared.regions) > 1
+    return shared.entries[value, region.cls] > 1
 
 
 def _value_hint(value: Value) -> str:
