@@ -67,3 +67,33 @@ class Countdown(nn.Module):
 @pytest.mark.parametrize("to", ["onnx", "torch"])
 def test_a_range_of_sizes_with_a_whole_float_step(to: str) -> None:
     convert_and_compare(Countdown(), to, (torch.randn(6, 2),), {"x": {0: "rows"}}, (torch.randn(9, 2),))
+
+
+class Gate(nn.Module):
+    """A layer whose second input has a name of its own wherever it comes from."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dense = nn.Linear(4, 4)
+
+    def forward(self, x: Tensor, keep: Tensor) -> Tensor:
+        return self.dense(torch.where(keep, x, 0.5)) + x
+
+
+class Gates(nn.Module):
+    """One gate by a mask from outside, one by a mask computed here."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = Gate(), Gate()
+
+    def forward(self, x: Tensor, allowed: Tensor) -> Tensor:
+        y = self.first(x, allowed)
+        return self.second(y, y.roll(1, 0) > x)
+
+
+def test_names_of_variables_do_not_divide_a_class() -> None:
+    given = (torch.randn(3, 4), torch.tensor([[True, False, True, True]] * 3))
+    conversion = converter.convert(Gates().eval(), "torch", inputs=given, verify=False)
+    code = (conversion.path / "model.py").read_text()
+    assert code.count("class Gate(nn.Module)") == 1 and "class Gate2" not in code, code

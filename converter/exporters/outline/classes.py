@@ -21,7 +21,8 @@ class Child:
 
 @dataclass(eq=False)
 class Draft:
-    """The class of one instance before sharing: `init` statements, children, methods; settings are holes.
+    """The class of one instance before sharing: `init` statements, children, methods; settings are holes. `code` is what
+    the methods do, whatever their variables are called (empty: as written).
 
     Children named by numbers make it a subclass of a sequential container: they are passed to `super().__init__`.
     """
@@ -31,12 +32,13 @@ class Draft:
     children: list[Child] = field(default_factory=list)
     methods: list[s.FunctionDef] = field(default_factory=list)
     doc: str = ""
+    code: str = ""
 
     def key(self) -> str:
         """Text that two drafts share exactly when one class can serve both; children count by attribute alone."""
         printer = Printer(width=1 << 30, hole=lambda h: f"\0{h.hint}")
-        lines = printer.block([*self.init, *self.methods])
-        return "\n".join([self.wish, *(c.attr for c in self.children), *lines])
+        lines = printer.block([*self.init, *([] if self.code else self.methods)])
+        return "\n".join([self.wish, *(c.attr for c in self.children), *lines, self.code])
 
 
 @dataclass(eq=False)

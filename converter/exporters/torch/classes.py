@@ -196,7 +196,7 @@ class ClassWriter:
         method = None if self.is_plain_sequence(instance) else self._methods.get(instance)
         init = self.weight_statements(instance) + self.buffer_statements(instance, method.buffers if method else [])
         methods = [s.FunctionDef("forward", method.params, method.body, method.returns)] if method else []
-        return Draft(self._wish(instance), init, self.children_of(instance), methods)
+        return Draft(self._wish(instance), init, self.children_of(instance), methods, code=method.key if method else "")
 
     def is_plain_sequence(self, instance: Instance) -> bool:
         """Whether the container's own forward, child after child, is all that happens."""

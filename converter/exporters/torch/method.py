@@ -9,6 +9,7 @@ from converter.exporters.code import stmt as s
 from converter.exporters.code.expr import Call, Expr, Tup, Var
 from converter.exporters.code.fold import fold
 from converter.exporters.code.names import allocate, bind, identifier
+from converter.exporters.code.printer import Printer
 from converter.exporters.outline.instances import Instance, weight_inputs
 from converter.exporters.outline.regions import Region
 from converter.exporters.torch.context import Buffer, Context, Shared
@@ -31,12 +32,23 @@ _SUFFIXES = ("_proj", "_projection", "_layer", "_linear")
 
 @dataclass(eq=False)
 class Method:
-    """A written method, names bound, and the constants its class must hold."""
+    """A written method, names bound, and the constants its class must hold; `key` is its code whatever its variables are
+    called."""
 
     params: list[s.Param]
     body: list[s.Stmt]
     returns: str
     buffers: list[Buffer]
+    key: str
+
+
+def _numbered(params: list[Var], body: list[s.Stmt]) -> str:
+    """The text of a body with variables numbered in order of appearance, settings left open."""
+    numbers = {var: f"v{i}" for i, var in enumerate(params)}
+    printer = Printer(
+        width=1 << 30, hole=lambda h: f"\0{h.hint}", name_of=lambda v: numbers.setdefault(v, f"v{len(numbers)}")
+    )
+    return "\n".join(printer.block(body))
 
 
 class MethodWriter:
@@ -64,13 +76,14 @@ class MethodWriter:
         self.shared.sizes[self.region] = list(self.c.size_arguments)
         returns = "Tensor" if len(outs) == 1 else f"tuple[{', '.join(['Tensor'] * len(outs))}]"
         sizes = list(self.c.size_arguments.values())
-        names = self.finish([*variables, *sizes])
+        names, key = self.finish([*variables, *sizes])
         params = [
             s.Param("self"),
             *(s.Param(names[v], "Tensor") for v in variables),
             *(s.Param(names[v], "int") for v in sizes),
         ]
-        return Method(params, self.c.body, returns, self.c.buffers)
+        kinds = ", ".join(p.annotation for p in params)
+        return Method(params, self.c.body, returns, self.c.buffers, f"({kinds}) -> {returns}\n{key}")
 
     def _argument(self, value: Value) -> Var:
         from_outside = value.producer is None and not value.type.dtype.is_float
@@ -78,13 +91,14 @@ class MethodWriter:
         hint = _value_hint(value) if shared else ""
         return Var(hint, strong=bool(hint))
 
-    def finish(self, params: list[Var]) -> dict[Var, str]:
-        """Fold, choose names and bind them; returns the names."""
+    def finish(self, params: list[Var]) -> tuple[dict[Var, str], str]:
+        """Fold, choose names and bind them; returns the names, and the code with its variables numbered."""
         body = self.c.body = self.c.size_statements() + self.c.body
         fold(body)
         names = allocate(params, body, self.reserved)
+        key = _numbered(params, body)
         bind(body, names)
-        return names
+        return names, key
 
     # -- items ------------------------------------------------------------------------------------------------------
     def items(self) -> None:

@@ -39,7 +39,7 @@ class RootWriter(MethodWriter):
         self._state()
         values = dict(zip(model.signature.output_names, model.graph.outputs, strict=True))
         self.c.body.append(s.Return(self._result(model.signature.result, {k: c.x(v) for k, v in values.items()})))
-        names = self.finish([v for _, v in params if v is not None])
+        names, _ = self.finish([v for _, v in params if v is not None])
         for param, bound in params:
             if bound is not None:
                 param.name = names[bound]
