@@ -13,6 +13,7 @@ from ir.ops import (  # noqa: F401 - registration
     elementwise,
     embedding,
     factor,
+    floats,
     fourier,
     indexing,
     linalg,

@@ -10,6 +10,7 @@ import numpy as np
 from ir.ops import factor_forms as forms
 from ir.ops.registry import op
 from ir.ops.sampler import Array, Sample, Sampler
+from ir.ops.special_forms import in_double
 from ir.types import Dim, TensorType, broadcast_shapes, dtypes
 
 
@@ -325,3 +326,21 @@ class Eig:
             yield s.case(np.diag([3, 1, 2]) + np.triu(s.floats(3, 3, dtype=kind), 1))
             yield s.case(np.array([[[0, 1], [-1, 0]], [[2, 0], [0, 1]]], kind.numpy), name="batch")
         yield s.case(s.floats(2, 3), name="not square", error=ValueError)
+
+
+@op
+class MatrixExp(_OfSquare):
+    """The exponential of square matrices: the sum over k of x to the power k over k!."""
+
+    inputs = ("x: float",)
+
+    @staticmethod
+    def evaluate(x: Array) -> Array:
+        import scipy.linalg
+
+        return np.asarray(scipy.linalg.expm(x.astype(np.float64))).astype(x.dtype) if x.size else x
+
+    @staticmethod
+    def decompose(b: Any, x: Any) -> Any:
+        forms.known_sizes(x)
+        return in_double(forms.exponential, b, x)

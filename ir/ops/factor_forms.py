@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ir.ops.special_loops import loop
 from ir.types import Dim, broadcast_shapes, dtypes
 
 Step = Callable[..., Any]
@@ -253,3 +254,32 @@ def _rotate(b: Any, a: Any, first: Any, second: Any) -> Any:
     c, s = standing(b, cosine), standing(b, sine)
     rows = b.sub(b.mul(up, c), b.mul(down, s)), b.add(b.mul(up, s), b.mul(down, c))
     return b.where(standing(b, first), rows[0], b.where(standing(b, second), rows[1], a))
+
+
+_TERMS = 13
+
+
+def exponential(b: Any, x: Any) -> Any:
+    """Taylor's sum of x over a power of two that makes it small, then as many squarings (Moler and Van Loan 2003)."""
+    size, _ = known_sizes(x)
+    axes = (x.type.rank - 2, x.type.rank - 1)
+
+    def large(b: Any, x: Any, count: Any) -> Any:
+        return b.greater(b.reduce_max(b.reduce_sum(b.abs(x), axes=axes)), 0.25)
+
+    def halved(b: Any, x: Any, count: Any) -> tuple[Any, Any]:
+        return b.mul(x, 0.5), b.add(count, 1)
+
+    x, count = loop(b, (x, b.constant(0)), (), large, halved)
+    eye = b.eye(rows=size, cols=size, dtype=dtypes.float64)
+    out = b.add(b.mul(x, 1 / _TERMS), eye)
+    for k in range(_TERMS - 1, 0, -1):
+        out = b.add(b.mul(b.matmul(x, out), 1 / k), eye)
+
+    def left(b: Any, out: Any, count: Any) -> Any:
+        return b.greater(count, 0)
+
+    def squared(b: Any, out: Any, count: Any) -> tuple[Any, Any]:
+        return b.matmul(out, out), b.sub(count, 1)
+
+    return loop(b, (out, count), (), left, squared)[0]

@@ -148,13 +148,35 @@ def run(waiting: Sequence[tuple[str, tuple[str, ...]]], jobs: int) -> Iterator[l
 
 
 def _export_faster() -> None:
-    """Let PyTorch list the composite ops of its namespaces once, not at every export: no op is added during a run."""
+    """Two of PyTorch's functions that an export calls thousands of times, doing the same with less work.
+
+    The composite ops of its namespaces are listed once (none is added during a run), and a kernel is registered without
+    building the annotations of the registering function anew.
+    """
     import torch._export.utils as utils
 
     name = "_collect_all_valid_cia_ops_for_namespace"
     found = getattr(utils, name)
-    if not hasattr(found, "cache_info"):
-        setattr(utils, name, functools.cache(found))
+    if hasattr(found, "cache_info"):
+        return
+    setattr(utils, name, functools.cache(found))
+    own = torch._ops.OperatorBase.py_impl
+    keys = torch._C.DispatchKey
+
+    def py_impl(op: Any, key: Any) -> Any:
+        if not isinstance(key, keys) or key == keys.Python:
+            return own(op, key)
+
+        def register(kernel):  # type: ignore[no-untyped-def]
+            if key in op.py_kernels:
+                return own(op, key)(kernel)
+            op.py_kernels[key] = kernel
+            op._dispatch_cache.clear()
+            return kernel
+
+        return register
+
+    torch._ops.OperatorBase.py_impl = py_impl  # type: ignore[method-assign,assignment]
 
 
 def _job(item: tuple[str, tuple[str, ...]]) -> list[Outcome]:
@@ -195,6 +217,8 @@ def _out_of_time(*_: Any) -> None:
 def _verdicts(applied: cases.Applied, targets: tuple[str, ...]) -> dict[str, tuple[str, str, str]]:
     """Verdict, op and reason of one sample, by target."""
     want, exact = cases.expected(applied)
+    if not want:
+        return dict.fromkeys(targets, ("refused", "result", "it holds no tensor and no number"))
     module = cases.Applies(applied).eval()
     read: list[Model] = []
 

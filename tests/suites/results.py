@@ -69,6 +69,8 @@ _OP_DB_TEXT = """\
 The entries of PyTorch's operator database (`op_db` of `torch.testing`) that have float32. The first three samples of
 each, drawn with a fixed seed, are exported as a module whose inputs are the sample's tensors, converted, run in a
 process that never saw the source, and compared with eager PyTorch. An operator passes when all of its samples do.
+Operators that write into their arguments are given copies; samples that eager PyTorch answers differently with another
+seed (attention with dropout) are passed over.
 Shapes and element types must be the same, integers and booleans equal; floats may differ by 64 units in the last
 place, 16 of the output's largest element, 4 of the number one, and 16 times what eager PyTorch is away from its own
 double precision, where that is below 1 % of the output's scale."""

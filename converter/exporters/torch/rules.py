@@ -12,6 +12,7 @@ from converter.exporters.torch import (  # noqa: F401 - registration
     rules_dropout,
     rules_elementwise,
     rules_embedding,
+    rules_floats,
     rules_indexing,
     rules_linalg,
     rules_logic,

@@ -60,6 +60,11 @@ def inverse(c: Context, node: Node) -> Expr:
     return TORCH.linalg.inv(c.x(node.operand("x")))
 
 
+@rule("matrix_exp", accepts=supported)
+def matrix_exp(c: Context, node: Node) -> Expr:
+    return TORCH.linalg.matrix_exp(c.x(node.operand("x")))
+
+
 @rule("determinant", accepts=supported)
 def determinant(c: Context, node: Node) -> Expr:
     return TORCH.linalg.det(c.x(node.operand("x")))

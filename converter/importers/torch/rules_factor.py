@@ -17,6 +17,11 @@ def inverse(c: TorchContext, a: Call) -> Value | list[Value | None]:
     return c.b.inverse(a.value("A" if a.has("A") else "self"))
 
 
+@rule("aten.linalg_matrix_exp.default", "aten.matrix_exp.default")
+def matrix_exp(c: TorchContext, a: Call) -> Value:
+    return c.b.matrix_exp(real_only(c, a.value("self")))
+
+
 @rule("aten.linalg_tensorinv.default")
 def tensor_inverse(c: TorchContext, a: Call) -> Value:
     """The inverse of the matrix whose rows are the first `ind` axes and whose columns are the others."""

@@ -1,10 +1,9 @@
-"""ATen special functions, and tests and parts of floats."""
+"""ATen special functions."""
 
 from __future__ import annotations
 
 from converter.importers.torch.context import Call, RuleFn, TorchContext, rule
 from ir.core import Value
-from ir.types import dtypes
 
 
 def _function(op: str) -> RuleFn:
@@ -88,34 +87,3 @@ def polygamma(c: TorchContext, a: Call) -> Value:
 @rule("aten.exp2.default", "aten.special_exp2.default")
 def exp2(c: TorchContext, a: Call) -> Value:
     return c.b.pow(c.constant(2, a.dtype), a.operand("self", a.dtype))
-
-
-@rule("aten.signbit.default", "prims.signbit.default")
-def signbit(c: TorchContext, a: Call) -> Value:
-    """The sign of zeros and NaNs is read from the bits."""
-    return _negative(c, a.value("self"))
-
-
-def _negative(c: TorchContext, x: Value) -> Value:
-    if x.type.dtype.is_bool:
-        return c.b.expand(c.b.constant(False), shape=x.type.shape)
-    kinds = {16: dtypes.int16, 32: dtypes.int32, 64: dtypes.int64}
-    if x.type.dtype.is_float:
-        x = c.b.bitcast(x, to=kinds[x.type.dtype.bits])
-    return c.b.less(x, c.constant(0, x.type.dtype))
-
-
-@rule("aten.copysign.Tensor", "aten.copysign.Scalar")
-def copysign(c: TorchContext, a: Call) -> Value:
-    x, sign = c.b.abs(a.operand("self", a.dtype)), _negative(c, a.operand("other", a.dtype))
-    return c.b.where(sign, c.b.neg(x), x)
-
-
-@rule("aten.nextafter.default")
-def nextafter(c: TorchContext, a: Call) -> Value:
-    c.refuse("the neighbour of a float has no counterpart in other frameworks")
-
-
-@rule("aten.frexp.Tensor")
-def frexp(c: TorchContext, a: Call) -> list[Value | None]:
-    c.refuse("mantissa and exponent of a float have no counterpart in other frameworks", "use log2 and floor")
