@@ -111,12 +111,10 @@ def groups(train: Side, infer: Side, choices: list[Choice]) -> list[Group]:
                     parent[find(node)] = find(value.producer)
     for choice in choices:
         for side, value in ((train, choice.training), (infer, choice.inference)):
-            if value.producer is not None and side.gap.get(value.producer) == choice.gap:
+            if side.at(value, -1) == choice.gap:
                 parent[find(choice)] = find(value.producer)
     found: dict[Any, Group] = {}
-    crossing = set(train.crossing()) | {
-        c.training for c in choices if train.gap.get(c.training.producer, c.gap) != c.gap
-    }  # type: ignore[arg-type]
+    crossing = {*train.crossing(), *(c.training for c in choices if train.at(c.training, c.gap) != c.gap)}
     for node in train.nodes:
         group = found.setdefault(find(node), Group(train.gap[node]))
         group.train.append(node)

@@ -468,6 +468,28 @@ class Branches(Branching):
         return y + torch.randn_like(y) * 0.1
 
 
+class Normalising(nn.Module):
+    """Batch statistics that only one branch moves."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cond(x.sum() > 0, lambda x: self.norm(x) + 1, lambda x: x * 2, (x,))
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_batch_statistics_inside_control_flow(sign: int) -> None:
+    """Torch itself cannot run this in training: the layer is called in plain Python."""
+    module, x = Normalising().train(), sign * torch.rand(5, 8)
+    made = converted(module, x).train()
+    source = copy.deepcopy(module.norm).train()
+    torch.testing.assert_close(made(x), source(x) + 1 if sign > 0 else x * 2)
+    for name in ("running_mean", "running_var"):
+        torch.testing.assert_close(dict(made.named_buffers())[f"norm.{name}"], getattr(source, name))
+
+
 # -- weights --------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("dim", [0, 1, None])
 def test_weight_norm(dim: int | None) -> None:
@@ -477,3 +499,67 @@ def test_weight_norm(dim: int | None) -> None:
 def test_spectral_norm() -> None:
     """Training moves the vectors of the power iteration."""
     trains_alike(nn.Sequential(parametrizations.spectral_norm(nn.Linear(8, 6))), torch.randn(3, 8))
+
+
+# -- updates --------------------------------------------------------------------------------------------------------
+class Convolutional(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 6, 3, padding=1, bias=False), nn.BatchNorm2d(6), nn.ReLU())
+        self.block = nn.Sequential(nn.Conv2d(6, 6, 3, padding=1, groups=2), nn.BatchNorm2d(6, momentum=0.3))
+        self.head = nn.Linear(6, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.stem(x)
+        y = F.max_pool2d(F.relu(self.block(y) + y), 2)
+        return self.head(y.mean((2, 3)))
+
+
+class Recurrent(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(11, 6)
+        self.lstm = nn.LSTM(6, 5, num_layers=2, batch_first=True, bidirectional=True)
+        self.head = nn.Linear(10, 5)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        states, _ = self.lstm(self.embed(tokens))
+        return self.head(states.mean(1))
+
+
+class Transformer(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(11, 8)
+        self.place = nn.Parameter(torch.randn(1, 6, 8) * 0.1)
+        self.block = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True, activation="gelu")
+        self.norm = nn.LayerNorm(8)
+        self.head = nn.Linear(8, 11, bias=False)
+        self.head.weight = self.embed.weight
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return self.head(self.norm(self.block(self.embed(tokens) + self.place)))[:, -1]
+
+
+@pytest.mark.parametrize("make", [Convolutional, Recurrent, Transformer])
+def test_three_steps_of_training_give_the_same_weights(make: Callable[[], nn.Module]) -> None:
+    """In float64: gradients, momentum of the optimiser, running statistics and ties, one step after the other."""
+    torch.manual_seed(0)
+    module = make().double().train()
+    batches = [
+        torch.randn(4, 3, 8, 8, dtype=torch.float64) if make is Convolutional else torch.randint(0, 11, (4, 6))
+        for _ in range(3)
+    ]
+    targets = [torch.randint(0, 5, (4,)) for _ in range(3)]
+    before = copy.deepcopy(module.state_dict())
+    made = converted(module, batches[0]).train()
+    trained = []
+    for net in (made, module):
+        optimiser = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
+        for x, target in zip(batches, targets, strict=True):
+            optimiser.zero_grad()
+            F.cross_entropy(net(x), target).backward()
+            optimiser.step()
+        trained.append(dict(net.state_dict()))
+    torch.testing.assert_close(trained[0], trained[1], rtol=1e-9, atol=1e-10)
+    assert all(not torch.equal(before[n], trained[1][n]) for n, _ in module.named_parameters())

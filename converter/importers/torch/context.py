@@ -28,6 +28,7 @@ class TorchContext(Context):
         super().__init__(model, plan, options)
         self.sizes = sizes
         self.env: dict[Any, Any] = {}
+        self.differentiable: dict[Value, bool] = {}  # what is known of values: may a gradient pass?
         self.state: dict[str, Value] = {}  # next value of a weight, by name, as far as the graph has been read
 
     def value(self, item: Any) -> Value:

@@ -27,23 +27,35 @@ def convert(c: TorchContext, node: Any, read: ReadNodes) -> Sequence[Value]:
 def _cond(c: TorchContext, node: Any, read: ReadNodes) -> Sequence[Value]:
     predicate, then, otherwise, operands = node.args
     values = _operands(c, operands)
-    bodies = [_body(c, node, g, values, name, read) for g, name in ((then, "then"), (otherwise, "else"))]
+    bodies, written = [], {}
+    for graph, name in ((then, "then"), (otherwise, "else")):
+        body, state = _body(c, node, graph, values, name, read)
+        bodies.append((body, state))
+        written.update(state)
+    for body, state in bodies:  # a buffer that one branch writes keeps its value in the other
+        body.set_outputs([*body.outputs, *(state.get(n, c.model.weight_value(n)) for n in written)])
     if not isinstance(c.env.get(predicate), Value):
         raise Refusal("a predicate that depends on sizes only")
     test = c.cast(c.value(predicate), dtypes.bool_)
     if test.type.rank:
         test = c.b.reshape(test, shape=())
     captures = [v for v in values if not v.is_weight]
-    return list(c.b.cond(test, captures, then=bodies[0], else_=bodies[1]))
+    results = list(c.b.cond(test, captures, then=bodies[0][0], else_=bodies[1][0]))
+    count = len(results) - len(written)
+    c.state.update(zip(written, results[count:], strict=True))
+    return results[:count]
 
 
 def _while(c: TorchContext, node: Any, read: ReadNodes) -> Sequence[Value]:
     test, step, carried, extra = node.args
     first, rest = _operands(c, carried), _operands(c, extra)
     values = [*first, *rest]
-    bodies = [
-        _body(c, node, g, values, name, read, kept=len(first)) for g, name in ((test, "cond"), (step, "body"))
-    ]
+    bodies = []
+    for graph, name in ((test, "cond"), (step, "body")):
+        body, state = _body(c, node, graph, values, name, read, kept=len(first))
+        bodies.append(body)
+        if state:
+            raise Refusal(f"a loop that writes into the buffer {next(iter(state))}", "carry it as a variable of the loop")
     invariant = [v for v in rest if not v.is_weight]
     return list(getattr(c.b, "while")(first, invariant, cond=bodies[0], body=bodies[1]))
 
@@ -57,13 +69,14 @@ def _operands(c: TorchContext, items: Sequence[Any]) -> list[Value]:
 
 def _body(
     c: TorchContext, node: Any, attribute: Any, values: Sequence[Value], name: str, read: ReadNodes, kept: int = 0
-) -> Graph:
-    """A sub-graph as a body: an input for each operand, except weights behind the first `kept`."""
+) -> tuple[Graph, dict[str, Value]]:
+    """A sub-graph as a body: an input for each operand, except weights behind the first `kept`; and the next values of
+    the buffers that it writes."""
     graph = getattr(node.graph.owning_module, attribute.target).graph
     places = [n for n in graph.nodes if n.op == "placeholder"]
     body = Graph(name)
-    outer_env, outer_b, origin = c.env, c.b, c.b.origin
-    c.env, c.b = {}, Builder(body, origin=origin)
+    outer_env, outer_b, outer_state, origin = c.env, c.b, c.state, c.b.origin
+    c.env, c.b, c.state = {}, Builder(body, origin=origin), {}
     try:
         for i, (place, value) in enumerate(zip(places, values, strict=True)):
             passed = i < kept or not value.is_weight
@@ -73,5 +86,8 @@ def _body(
             raise Refusal("a branch that returns something other than tensors")
         body.set_outputs([c.env[r] for r in results])
     finally:
-        c.env, c.b = outer_env, outer_b
-    return body
+        state = c.state
+        c.env, c.b, c.state = outer_env, outer_b, outer_state
+    if both := state.keys() & outer_state.keys():
+        raise Refusal(f"the buffer {min(both)} is written before control flow and inside it")
+    return body, state

@@ -88,13 +88,13 @@ def layer_leaves() -> Iterator[None]:
     ops = library()
     normalisation: Any = nn.modules.batchnorm._BatchNorm
     forwards: dict[Any, Callable[..., Any]] = {
-        normalisation: functools.partial(_forward_batch_norm, ops, normalisation.forward),
         nn.LSTM: functools.partial(_forward_lstm, ops),
         nn.GRU: functools.partial(_forward_gated, ops.gru, ()),
         nn.RNN: functools.partial(_forward_rnn, ops),
     }
-    saved = {cls: cls.forward for cls in forwards}
+    saved = {cls: cls.forward for cls in (*forwards, normalisation)}
     try:
+        normalisation.forward = _batch_norm_forward(ops, normalisation.forward)
         for cls, fn in forwards.items():
             cls.forward = functools.partialmethod(fn)
         yield
@@ -148,23 +148,26 @@ def _forward_rnn(ops: Any, module: Any, input: Any, hx: Any = None) -> Any:
     return _forward_gated(ops.rnn, (module.nonlinearity,), module, input, hx)
 
 
-def _forward_batch_norm(ops: Any, original: Callable[..., Any], module: Any, input: Any) -> Any:
+def _batch_norm_forward(ops: Any, original: Callable[..., Any]) -> Callable[..., Any]:
     """As PyTorch's, without the counter, which the layer keeps by itself wherever it is written as a layer. A cumulative
     average (`momentum=None`) reads the counter: its training is spelled out. That training needs two values or more is
-    the layer's own affair: it is no decision on sizes."""
+    the layer's own affair: it is no decision on sizes. A plain function, which torch.compile can follow into branches."""
     import torch
 
-    if module.running_mean is None or module.running_var is None:
-        return original(module, input)
-    module._check_input_dim(input)
-    stats = module.running_mean, module.running_var
-    if module.momentum is None and module.training:
-        return _cumulative(module, input)
-    if module.momentum is None:
-        return ops.batch_norm(input, module.weight, module.bias, *stats, 0.0, module.eps, True)
-    return torch.batch_norm(
-        input, module.weight, module.bias, *stats, module.training, module.momentum, module.eps, False
-    )
+    def forward(module: Any, input: Any) -> Any:
+        if module.running_mean is None or module.running_var is None:
+            return original(module, input)
+        module._check_input_dim(input)
+        mean, var = module.running_mean, module.running_var
+        if module.momentum is None and module.training:
+            return _cumulative(module, input)
+        if module.momentum is None:
+            return ops.batch_norm(input, module.weight, module.bias, mean, var, 0.0, module.eps, True)
+        return torch.batch_norm(
+            input, module.weight, module.bias, mean, var, module.training, module.momentum, module.eps, False
+        )
+
+    return forward
 
 
 def _cumulative(module: Any, x: Any) -> Any:

@@ -28,11 +28,31 @@ def same(c: TorchContext, a: Call) -> Value:
 
 @rule("aten.detach.default", "aten.detach_copy.default")
 def detach(c: TorchContext, a: Call) -> Value:
-    """Values pass, the gradient does not. Constants and buffers have none."""
+    """Values pass, the gradient does not."""
     x = a.value("self")
-    weight = c.model.weight_of(x)
-    fixed = weight.kind != "parameter" if weight else x.producer is not None and x.producer.op.name == "constant"
-    return x if fixed or not (x.type.dtype.is_float or x.type.dtype.is_complex) else c.b.stop_gradient(x)
+    return c.b.stop_gradient(x) if _differentiable(c, x) else x
+
+
+def _differentiable(c: TorchContext, value: Value) -> bool:
+    """Whether a gradient may pass through a value: it is a float that depends on a parameter or on a float input."""
+    known = c.differentiable
+    todo = [value]
+    while todo:
+        item = todo[-1]
+        floats = item.type.dtype.is_float or item.type.dtype.is_complex
+        node = item.producer
+        if item in known or not floats or node is None or node.bodies or node.op.name == "stop_gradient":
+            weight = c.model.weight_of(item)
+            stopped = node is not None and node.op.name == "stop_gradient"
+            own = weight.kind == "parameter" if weight else not stopped
+            known.setdefault(item, floats and own)
+            todo.pop()
+        elif waiting := [v for v in node.inputs if v not in known]:
+            todo += waiting
+        else:
+            known[item] = any(known[v] for v in node.inputs)
+            todo.pop()
+    return known[value]
 
 
 @rule("aten.copy.default")

@@ -64,7 +64,8 @@ DEVIATIONS = {
 def chosen(op: OpDef, setting: Setting) -> tuple[Case, ...]:
     """The samples of an op under a setting: those in inference that draw nothing."""
     cases = cases_of(op, dtypes.dtype(setting.dtype))
-    cases = tuple(c for c in cases if not c[2].training and not (op.random and op.family == "creation"))
+    drawn = {c[0] for c in cases if (op.random and op.family == "creation") or c[2].attrs.get("always")}
+    cases = tuple(c for c in cases if not c[2].training and c[0] not in drawn)
     if setting.limit is None or len(cases) <= setting.limit:
         return cases
     step = len(cases) / setting.limit

@@ -219,7 +219,7 @@ class DropPath(nn.Module):
         return x * (torch.rand(x.shape[0], 1) > 0.5)
 
 
-def test_training_behaviour_that_cannot_be_merged_is_named() -> None:
+def test_training_of_its_own_is_merged() -> None:
     class Net(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -230,16 +230,27 @@ def test_training_behaviour_that_cannot_be_merged_is_named() -> None:
             return self.fc(self.path(x))
 
     model = round_trip(Net().double(), (randn(3, 4),))
-    assert any(n.startswith("path: behaves differently in training") for n in model.notes)
+    assert ops(model) == ["by_mode", "random_uniform", "constant", "greater", "cast", "mul", "linear"] and not model.notes
+    (node,) = [n for n in model.nodes() if n.op.name == "by_mode"]
+    assert node.origin.scope == "path"
 
 
-def test_functional_dropout_that_never_stops_is_refused() -> None:
+def test_functional_dropout_that_never_stops() -> None:
     class Always(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
             return F.dropout(x, 0.5)
 
-    with pytest.raises(ConversionError, match="training=self.training"):
-        load(Always(), (torch.randn(3),))
+    (node,) = load(Always(), (torch.randn(3),)).nodes()
+    assert node.attrs["always"] and not node.attrs["frozen"]
+
+
+def test_attention_that_never_stops_dropping_is_refused() -> None:
+    class Always(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.scaled_dot_product_attention(x, x, x, dropout_p=0.5)
+
+    with pytest.raises(ConversionError, match="dropout_p to 0 in eval mode"):
+        load(Always(), (torch.randn(1, 2, 3, 4),))
 
 
 def test_in_place_dropout_is_seen_by_later_readers() -> None:
