@@ -1,4 +1,4 @@
-"""ATen's reductions of parts of an axis: segments, histograms."""
+"""ATen's reductions of parts of an axis: segments."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 from converter.importers.torch.context import Call, TorchContext, rule
 from ir.core import Value
-from ir.types import Dim, dtypes
+from ir.types import dtypes
 
 _IDENTITY = {"sum": 0.0, "mean": 0.0, "prod": 1.0, "max": -math.inf, "min": math.inf}
 
@@ -64,34 +64,3 @@ def _reduced(c: TorchContext, x: Value, form: str, over: dict[str, tuple[int, ..
 def _combined(c: TorchContext, x: Value, start: Value, form: str) -> Value:
     name = {"sum": "add", "mean": "add", "prod": "mul", "max": "maximum", "min": "minimum"}[form]
     return getattr(c.b, name)(x, start)  # type: ignore[no-any-return]
-
-
-@rule("aten.histc.default")
-def histogram(c: TorchContext, a: Call) -> Value:
-    """How many elements lie in each of equal bins; the last holds its end, and others than those in range count nowhere."""
-    x, bins = a.value("self"), a.lit("bins")
-    low, high = (float(a.lit(name)) for name in ("min", "max"))
-    kind = x.type.dtype
-    count: Dim = 1
-    for d in x.type.shape:
-        count = d * count
-    x = c.b.reshape(x, shape=(count,))
-    if low != high:
-        ends = c.constant(low, kind), c.constant(high, kind)
-    elif isinstance(count, int) and count > 0:
-        ends = _apart(c, c.b.reduce_min(x), c.b.reduce_max(x))
-    else:
-        c.refuse("the range of no elements")
-    span = c.b.sub(ends[1], ends[0])
-    place = c.b.floor(c.b.mul(c.b.div(c.b.sub(x, ends[0]), span), c.constant(float(bins), kind)))
-    place = c.b.minimum(place, c.constant(float(bins - 1), kind))
-    inside = c.b.and_(c.b.greater_equal(x, ends[0]), c.b.less_equal(x, ends[1]))
-    numbers = c.b.arange(start=0, stop=bins, step=1, dtype=kind)
-    found = c.b.and_(c.b.equal(c.b.unsqueeze(place, axes=(1,)), numbers), c.b.unsqueeze(inside, axes=(1,)))
-    return c.b.reduce_sum(c.cast(found, kind), axes=(0,))
-
-
-def _apart(c: TorchContext, low: Value, high: Value) -> tuple[Value, Value]:
-    """The ends of the data, one apart on both sides where they are equal."""
-    one, same = c.constant(1.0, low.type.dtype), c.b.equal(low, high)
-    return c.b.where(same, c.b.sub(low, one), low), c.b.where(same, c.b.add(high, one), high)
