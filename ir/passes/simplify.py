@@ -9,7 +9,12 @@ from typing import ClassVar
 from ir.core.graph import Node
 from ir.core.model import Model
 from ir.core.walk import walk
-from ir.passes import simplify_arithmetic, simplify_control, simplify_movement  # noqa: F401 - registration
+from ir.passes import (  # noqa: F401 - registration
+    simplify_arithmetic,
+    simplify_control,
+    simplify_indexing,
+    simplify_movement,
+)
 from ir.passes.base import Pass, Rewriter
 from ir.passes.simplify_rules import RULES, Fail, Hit
 

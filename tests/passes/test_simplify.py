@@ -17,9 +17,7 @@ from ir.types import DType, dtypes
 from ir.verify import check
 from tests.ir.random_graphs import assert_same
 
-INPUTS = (
-    "x: float32[2, 3], y: float32[1, 3], n: int32[2, 3], p: bool[2, 3], z: complex64[2], s: float32[m, 3], d: float64[4]"
-)
+INPUTS = "x: float32[2, 3], y: float32[1, 3], n: int32[2, 3], p: bool[2, 3], z: complex64[2], s: float32[m, 3], d: float64[4]"
 
 
 def model(lines: str, result: str) -> str:
@@ -34,6 +32,16 @@ def zero(value: str, type: str = "float32[]") -> str:
 
 
 EMPTY = "e: float32[0, 3] = full(; shape=(0, 3), value=0.0, dtype=float32)\n"
+POSITIONS = (
+    "a: int64[m] = arange(; start=0, stop=m, step=1, dtype=int64)\n"
+    "b: int64[m, 1, 1] = unsqueeze(a; axes=(1, 2))\n"
+    "e: int64[m, 1, 3] = expand(b; shape=(m, 1, 3))\n"
+    "f: int64[m, 1, 3, 1] = unsqueeze(e; axes=(3,))\n"
+    "g: int64[3] = arange(; start=0, stop=3, step=1, dtype=int64)\n"
+    "h: int64[m, 1, 3] = expand(g; shape=(m, 1, 3))\n"
+    "j: int64[m, 1, 3, 1] = unsqueeze(h; axes=(3,))\n"
+    "i: int64[m, 1, 3, 2] = concat([f, j]; axis=3)\n"
+)
 TRUE, FALSE = zero("True", "bool[]"), zero("False", "bool[]")
 HITS: list[tuple[str, str, str, str]] = [
     # rule, before (result r), after, result after
@@ -105,6 +113,21 @@ HITS: list[tuple[str, str, str, str]] = [
         "x",
     ),
     ("full_slice", "r: float32[m, 3] = slice(s; axes=(0,), starts=(0,), stops=(m,), steps=(1,))", "", "s"),
+    (
+        "every_element_at_its_place",
+        POSITIONS + "r: float32[m, 1, 3] = gather_nd(s, i)",
+        "r: float32[m, 1, 3] = unsqueeze(s; axes=(1,))",
+        "r",
+    ),
+    (
+        "every_element_at_its_place",
+        "a: int64[m] = arange(; start=0, stop=m, step=1, dtype=int64)\n"
+        "k: int64[m, 1] = unsqueeze(a; axes=(1,))\n"
+        "i: int64[4, m, 1] = expand(k; shape=(4, m, 1))\n"
+        "r: float32[4, m, 3] = gather_nd(s, i)",
+        "v: float32[1, m, 3] = unsqueeze(s; axes=(0,))\nr: float32[4, m, 3] = expand(v; shape=(4, m, 3))",
+        "r",
+    ),
     ("pad_of_nothing", "r: float32[2, 3] = pad(x; pads=((0, 0), (0, 0)), mode=\"reflect\")", "", "x"),
     ("moves_nothing", "r: float32[2, 3] = flip(x; axes=())", "", "x"),
     ("moves_nothing", "r: float32[2, 3] = roll(x; shifts=(0,), axes=(1,))", "", "x"),
@@ -179,6 +202,22 @@ HITS: list[tuple[str, str, str, str]] = [
 ]  # fmt: skip
 
 MISSES: list[tuple[str, str, str]] = [
+    (
+        "every_element_at_its_place",
+        POSITIONS.replace("start=0, stop=3,", "start=-3, stop=0,") + "r: float32[m, 1, 3] = gather_nd(s, i)",
+        "",
+    ),
+    (
+        "every_element_at_its_place",
+        POSITIONS.replace("[f, j]", "[j, j]") + "r: float32[m, 1, 3] = gather_nd(y, i; bounds=\"fill\")",
+        "",
+    ),
+    (
+        "every_element_at_its_place",
+        "a: int64[2] = arange(; start=0, stop=2, step=1, dtype=int64)\n"
+        "i: int64[2, 1] = unsqueeze(a; axes=(1,))\nr: float64[2] = gather_nd(d, i)",
+        "",
+    ),
     ("reduce_over_nothing", "r: float32[2, 3] = reduce_sum(x; axes=())", "a sum turns -0.0 into 0.0"),
     ("plus_zero", zero("0.0") + "r: float32[2, 3] = add(x, c)", "the sum turns -0.0 into 0.0"),
     ("plus_zero", zero("-0.0") + "r: float32[2, 3] = sub(x, c)", "the sum turns -0.0 into 0.0"),
