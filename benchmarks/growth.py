@@ -7,6 +7,7 @@ blocks under module paths. A step is linear when a row stays level; the last col
 from __future__ import annotations
 
 import argparse
+import gc
 import tempfile
 import time
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ir.core import Builder, Leaf, Model, Origin, Parameter, Scope, Signature, Value, copy_model
+from ir.core import Builder, Graph, Leaf, Model, Origin, Parameter, Scope, Signature, Value, copy_model
 from ir.data import Array, Weight
 from ir.text import format_model, parse
 from ir.types import symbol, tensor_type
@@ -65,8 +66,42 @@ def different(nodes: int) -> Model:
     return _finish(model, total)
 
 
+def constants(nodes: int) -> Model:
+    """Every node reads a constant of its own."""
+    model, x, b = _start()
+    for i in range(nodes // 2):
+        x = b.add(x, b.constant(np.arange(WIDTH, dtype=np.float32) + i))
+    return _finish(model, x)
+
+
+def branches(nodes: int) -> Model:
+    """A branch that the run decides, after every other node."""
+    model, x, b = _start()
+    for _ in range(nodes // 7):
+        test = b.greater(b.reduce_sum(x), 0.0)
+        bodies = {name: Graph(name) for name in ("then", "else")}
+        for name, body in bodies.items():
+            inside = body.add_input(x.type, "inside")
+            inner = Builder(body)
+            body.set_outputs([inner.relu(inside) if name == "then" else inner.tanh(inside)])
+        x = b.cond(test, [x], then=bodies["then"], else_=bodies["else"])[0]
+    return _finish(model, x)
+
+
+def sizes(nodes: int) -> Model:
+    """Sizes that follow from the input's, each another: 2 * batch, 3 * batch, ..."""
+    model, x, b = _start()
+    grown = x
+    for _ in range(nodes // 4):
+        grown = b.concat([grown, x], axis=0)
+        flat = b.reshape(grown, shape=(grown.type.shape[0] * WIDTH,))
+        grown = b.relu(b.reshape(flat, shape=grown.type.shape))
+    return _finish(model, grown)
+
+
 SHAPES: dict[str, Callable[[int], Model]] = {
     "chain": chain, "shortcuts": shortcuts, "modules": modules, "long lives": different,
+    "constants": constants, "branches": branches, "sizes": sizes,
 }  # fmt: skip
 
 
@@ -95,9 +130,12 @@ def steps(model: Model, folder: Path) -> dict[str, float]:
     seconds: dict[str, float] = {}
 
     def timed(name: str, run: Callable[[], Any]) -> Any:
+        gc.collect()
+        gc.disable()  # Python's collector walks all objects now and then: not our growth
         start = time.process_time()
         result = run()
         seconds[name] = time.process_time() - start
+        gc.enable()
         return result
 
     file, package = folder / "model.onnx", folder / "package"

@@ -45,7 +45,7 @@ def load(source: Any, inputs: Any = None, *, options: ImportOptions | None = Non
         raise AssertionError("the plan holds the refusal")
     frame = Frame(Builder(model.graph), opened.opsets)
     with recording_assumptions() as assumptions:
-        importer.bind_stored(graph, frame, opened.label)
+        importer.bind_stored(graph, frame, opened.label, opened.payloads)
         _bind_inputs(importer, frame, inputs)
         importer.run_nodes(graph.node, [o.name for o in graph.output], frame, opened.label)
         plan.check()

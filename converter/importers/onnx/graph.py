@@ -20,6 +20,7 @@ from converter.importers.onnx.table import RULES
 from converter.importers.onnx.tensors import read_sparse, read_tensor
 from converter.importers.onnx.values import Element, Ref, Stored
 from converter.importers.onnx.weights import WEIGHT_KEY, is_literal, parse_record, weight_of
+from converter.importers.onnx.wire import Payload
 from ir.core import Builder, Model, Origin, Path, Value
 from ir.types import Assumption
 
@@ -114,16 +115,21 @@ class GraphImporter:
         return name
 
     # -- graphs -----------------------------------------------------------------------------------------------
-    def bind_stored(self, graph: onnx.GraphProto, frame: Frame, label: str) -> None:
-        """Bind initialisers, dense and sparse."""
-        for tensor in graph.initializer:
+    def bind_stored(
+        self, graph: onnx.GraphProto, frame: Frame, label: str, payloads: Mapping[int, Payload] | None = None
+    ) -> None:
+        """Bind initialisers, dense and sparse. `payloads` are bytes that the message does not hold, by position."""
+        left_out = payloads or {}
+        for i, tensor in enumerate(graph.initializer):
             if tensor.name in frame.names:
                 raise UsageError(
                     f"{label}: the name {tensor.name!r} is defined twice, the second time by an initialiser"
                 )
             with self._tensor_plan(frame, tensor.name):
                 record = parse_record(metadata(tensor.metadata_props).get(WEIGHT_KEY))
-                frame.names[tensor.name] = self.stored(tensor.name, read_tensor(tensor, self.source.folder), record)
+                frame.names[tensor.name] = self.stored(
+                    tensor.name, read_tensor(tensor, self.source.folder, payload=left_out.get(i)), record
+                )
         for sparse in graph.sparse_initializer:
             name = sparse.values.name
             if name in frame.names:

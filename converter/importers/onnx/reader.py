@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import mmap
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from converter.errors import ConversionError, UsageError
+from converter.importers.onnx.wire import Payload, without_weights
 
 if TYPE_CHECKING:
     import onnx
@@ -18,12 +21,14 @@ PROTOBUF_LIMIT = 2**31
 
 @dataclass(frozen=True)
 class Source:
-    """A parsed model, the folder its external data must lie in, and how to name it in messages."""
+    """A parsed model, the folder its external data must lie in, and how to name it in messages. `payloads` are the bytes
+    of initialisers that were left out of the message, by position."""
 
     model: onnx.ModelProto
     folder: Path | None
     label: str
     fingerprint: str
+    payloads: Mapping[int, Payload] = field(default_factory=dict)
 
     @property
     def opsets(self) -> dict[str, int]:
@@ -49,7 +54,8 @@ def open_source(source: Any) -> Source:
     if isinstance(source, (str, Path)):
         opened = _open_path(Path(source))
     elif isinstance(source, (bytes, bytearray, memoryview)):
-        opened = _parse(bytes(source), None, "the given bytes")
+        data = bytes(source)
+        opened = _parse(data, memoryview(data), None, "the given bytes")
     else:
         opened = _open_proto(source)
     _check_header(opened)
@@ -67,13 +73,16 @@ def _open_path(path: Path) -> Source:
             raise UsageError(
                 f"{path}: {size} bytes is beyond what an ONNX file can hold; larger models keep weights in external data"
             )
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            if not size:
+                return _parse(b"", path, path.parent, str(path))
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                return _parse(data, path, path.parent, str(path))
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from None
-    return _parse(data, path.parent, str(path))
 
 
-def _parse(data: bytes, folder: Path | None, label: str) -> Source:
+def _parse(data: bytes | mmap.mmap, place: Path | memoryview, folder: Path | None, label: str) -> Source:
     import onnx
     from google.protobuf.message import DecodeError
 
@@ -81,10 +90,14 @@ def _parse(data: bytes, folder: Path | None, label: str) -> Source:
         raise UsageError(f"{label}: empty, not an ONNX model")
     model = onnx.ModelProto()
     try:
-        model.ParseFromString(data)
+        text, payloads = without_weights(data, place)
+    except ValueError:
+        text, payloads = bytes(data), {}  # protobuf says what is wrong with it
+    try:
+        model.ParseFromString(text)
     except DecodeError:
         raise UsageError(f"{label}: truncated, or not an ONNX model") from None
-    return Source(model, folder, label, hashlib.blake2b(data, digest_size=16).hexdigest())
+    return Source(model, folder, label, hashlib.blake2b(data, digest_size=16).hexdigest(), payloads)
 
 
 def _open_proto(source: Any) -> Source:
@@ -118,12 +131,12 @@ def _check_header(source: Source) -> None:
 
 def _is_text(message: Any) -> bool:
     """Whether every string field is text: protobuf hands out bytes for what is no UTF-8."""
-    for field, value in message.ListFields():
+    for kind, value in message.ListFields():
         repeated = not isinstance(value, (str, bytes)) and hasattr(value, "__len__")
-        if field.type == field.TYPE_STRING:
+        if kind.type == kind.TYPE_STRING:
             if any(isinstance(v, bytes) for v in (value if repeated else [value])):
                 return False
-        elif field.type == field.TYPE_MESSAGE and not all(map(_is_text, value if repeated else [value])):
+        elif kind.type == kind.TYPE_MESSAGE and not all(map(_is_text, value if repeated else [value])):
             return False
     return True
 

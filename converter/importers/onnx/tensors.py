@@ -10,6 +10,7 @@ import numpy as np
 
 from converter.errors import UsageError
 from converter.importers.base import Refusal
+from converter.importers.onnx.wire import Payload
 from ir.data import Array, Data, Lazy, Mapped
 from ir.data.nibbles import unpack_nibbles
 from ir.types import DType, TensorType, dtype
@@ -44,8 +45,10 @@ def element_type(code: int) -> DType:
     return dtype(ELEMENT_TYPES[code])
 
 
-def read_tensor(proto: onnx.TensorProto, folder: Path | None, name: str = "") -> Data:
-    """The tensor's bytes, mapped when they lie in another file.
+def read_tensor(
+    proto: onnx.TensorProto, folder: Path | None, name: str = "", payload: Payload | None = None
+) -> Data:
+    """The tensor's bytes, mapped when they lie in another file. `payload` is where its `raw_data` was left.
 
     `folder` is where external data must lie. Raises UsageError when the sizes declared and the bytes present differ, or
     a file is missing or lies elsewhere; Refusal for element types without a counterpart.
@@ -62,10 +65,22 @@ def read_tensor(proto: onnx.TensorProto, folder: Path | None, name: str = "") ->
     filled = [f for f in _FIELDS if len(getattr(proto, f))]
     if len(filled) + proto.HasField("raw_data") > 1:
         raise UsageError(f"{label} stores its data twice: {', '.join([*filled, 'raw_data'][:2])}")
+    if payload is not None:
+        return _left_out(payload, TensorType(kind, shape), label)
     if proto.HasField("raw_data"):
         raw = np.frombuffer(proto.raw_data, np.uint8)
         return Array(_from_bytes(raw, TensorType(kind, shape), label))
     return Array(_from_field(proto, kind, shape, label))
+
+
+def _left_out(payload: Payload, type: TensorType, label: str) -> Data:
+    """Bytes inside the model's own file."""
+    kind = type.dtype
+    _check_length(payload.length, type, label)
+    plain = kind.bits != 4 and not kind.is_bool
+    if plain and isinstance(payload.place, Path) and payload.offset % kind.numpy.itemsize == 0:
+        return Mapped(payload.place, payload.offset, type)
+    return Lazy(lambda: _from_bytes(payload.read(), type, label), type)
 
 
 def _checked_shape(dims: object, label: str) -> tuple[int, ...]:
@@ -79,14 +94,18 @@ def _stored_bytes(kind: DType, count: int) -> int:
     return (count + 1) // 2 if kind.bits == 4 else count * kind.numpy.itemsize
 
 
+def _check_length(length: int, type: TensorType, label: str) -> None:
+    expected = _stored_bytes(type.dtype, math.prod(int(d) for d in type.shape))
+    if length != expected:
+        raise UsageError(
+            f"{label} is declared {type}, {expected} bytes, but {length} bytes are there: the file is truncated or damaged"
+        )
+
+
 def _from_bytes(raw: np.ndarray, type: TensorType, label: str) -> np.ndarray:
     kind, shape = type.dtype, tuple(int(d) for d in type.shape)
     count = math.prod(shape)
-    expected = _stored_bytes(kind, count)
-    if len(raw) != expected:
-        raise UsageError(
-            f"{label} is declared {type}, {expected} bytes, but {len(raw)} bytes are there: the file is truncated or damaged"
-        )
+    _check_length(len(raw), type, label)
     if kind.bits == 4:
         return unpack_nibbles(raw, kind, count).reshape(shape)
     if kind.is_bool:
