@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from converter.exporters.code.expr import Expr, hole, lift
 from converter.exporters.torch.context import Context
-from converter.exporters.torch.rules_indexing import as_int64, index_settings
+from converter.exporters.torch.rules_indexing import NATIVE, as_index, as_int64, index_settings
 from converter.exporters.torch.table import rule
 from ir.core import Node
 
@@ -44,6 +44,11 @@ def _reduction(node: Node) -> dict[str, Expr]:
 
 @rule("scatter_nd")
 def scatter_nd(c: Context, node: Node) -> Expr:
+    a, data, indices = node.attrs, node.operand("data"), node.operand("indices")
+    native = a["bounds"] in NATIVE and (a["neg"] == "from_end" or a["bounds"] == "unchecked")
+    if native and indices.type.shape[-1] and _put(node):
+        extra = {"accumulate": lift(True)} if a["reduction"] == "add" else {}
+        return c.x(data).index_put(as_index(c, indices).unbind(-1), c.x(node.operand("updates")), **extra)
     return c.helper("scatter_nd")(
         c.x(node.operand("data")),
         c.x(node.operand("indices")),
@@ -51,6 +56,14 @@ def scatter_nd(c: Context, node: Node) -> Expr:
         **_reduction(node),
         **index_settings(node),
     )
+
+
+def _put(node: Node) -> bool:
+    """Whether `index_put` does what the node's reduction asks."""
+    a = node.attrs
+    if a["reduction"] == "none":
+        return True
+    return a["reduction"] == "add" and a["include_self"] and not node.output.type.dtype.is_bool
 
 
 @rule("mask_fill")
