@@ -12,7 +12,6 @@ on where another stopped.
 from __future__ import annotations
 
 import argparse
-import functools
 import importlib
 import json
 import multiprocessing
@@ -38,8 +37,8 @@ from converter.importers.torch.dtypes import to_numpy
 from converter.prepare import prepare
 from ir.core import Model, copy_model
 from ir.eval import EvaluationError, Evaluator
+from tests.suites import faster_export, results
 from tests.suites import op_db_cases as cases
-from tests.suites import results
 from tests.suites.running import VERDICTS, WorkerFailed, named_inputs, worker
 
 TARGETS = ("torch", "onnx", "ir")
@@ -139,44 +138,12 @@ def _tell(outcome: Outcome, options: argparse.Namespace) -> None:
 def run(waiting: Sequence[tuple[str, tuple[str, ...]]], jobs: int) -> Iterator[list[Outcome]]:
     """Outcomes of operators, each to its targets, in no particular order when there are several jobs."""
     cases.entries()  # before the fork, so that children share it
-    _export_faster()
+    faster_export.install()
     if jobs == 1:
         yield from map(_job, waiting)
         return
     with multiprocessing.get_context("fork").Pool(jobs) as pool:
         yield from pool.imap_unordered(_job, waiting)
-
-
-def _export_faster() -> None:
-    """Two of PyTorch's functions that an export calls thousands of times, doing the same with less work.
-
-    The composite ops of its namespaces are listed once (none is added during a run), and a kernel is registered without
-    building the annotations of the registering function anew.
-    """
-    import torch._export.utils as utils
-
-    name = "_collect_all_valid_cia_ops_for_namespace"
-    found = getattr(utils, name)
-    if hasattr(found, "cache_info"):
-        return
-    setattr(utils, name, functools.cache(found))
-    own = torch._ops.OperatorBase.py_impl
-    keys = torch._C.DispatchKey
-
-    def py_impl(op: Any, key: Any) -> Any:
-        if not isinstance(key, keys) or key == keys.Python:
-            return own(op, key)
-
-        def register(kernel):  # type: ignore[no-untyped-def]
-            if key in op.py_kernels:
-                return own(op, key)(kernel)
-            op.py_kernels[key] = kernel
-            op._dispatch_cache.clear()
-            return kernel
-
-        return register
-
-    torch._ops.OperatorBase.py_impl = py_impl  # type: ignore[method-assign,assignment]
 
 
 def _job(item: tuple[str, tuple[str, ...]]) -> list[Outcome]:
