@@ -172,6 +172,10 @@ def pinv(c: TorchContext, a: Call) -> Value:
     """By singular values (eigenvalues of Hermitian matrices); those not above the tolerance count as 0."""
     x = real_only(c, a.value("self"))
     kind, rank = x.type.dtype, x.type.rank
+    if 0 in x.type.shape[-2:]:
+        for name in ("hermitian", "atol", "rtol"):
+            a.raw(name)
+        return c.b.expand(c.constant(0, kind), shape=a.shape)
     u, values, vh = _spectrum(c, x, a.lit("hermitian"))
     sizes = c.b.abs(values)
     largest = c.b.reduce_max(sizes, axes=(rank - 2,), keepdims=True)

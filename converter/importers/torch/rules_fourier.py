@@ -69,6 +69,13 @@ def view_as_complex(c: TorchContext, a: Call) -> Value:
     return c.b.complex(c.b.select(x, axis=last, index=0), c.b.select(x, axis=last, index=1))
 
 
+@rule("aten.polar.default")
+def polar(c: TorchContext, a: Call) -> Value:
+    """A complex number of a size at an angle."""
+    size, turn = a.value("abs"), a.value("angle")
+    return c.b.complex(c.b.mul(size, c.b.cos(turn)), c.b.mul(size, c.b.sin(turn)))
+
+
 @rule("aten.view_as_real.default")
 def view_as_real(c: TorchContext, a: Call) -> Value:
     x = a.value("self")

@@ -64,7 +64,8 @@ def unsqueeze(c: TorchContext, a: Call) -> Value:
 @rule("aten.permute.default", "aten.permute_copy.default")
 def permute(c: TorchContext, a: Call) -> Value:
     x = a.value("self")
-    return _transpose(c, x, tuple(d % x.type.rank for d in a.ints("dims")) if x.type.rank else ())
+    dims = a.ints("dims")
+    return _transpose(c, x, tuple(d % x.type.rank for d in dims) if x.type.rank else ())
 
 
 def _transpose(c: TorchContext, x: Value, perm: tuple[int, ...]) -> Value:
