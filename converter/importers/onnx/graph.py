@@ -13,6 +13,7 @@ from converter.importers.base import ImportOptions, Planner, Rule, place_of
 from converter.importers.onnx import functions, recorded, shapes
 from converter.importers.onnx.attributes import AttributeReader
 from converter.importers.onnx.context import OnnxContext
+from converter.importers.onnx.definitions import MICROSOFT, definition
 from converter.importers.onnx.order import live_nodes, node_label
 from converter.importers.onnx.reader import Source, standard_domain
 from converter.importers.onnx.scopes import metadata, node_line, node_path
@@ -242,8 +243,6 @@ class GraphImporter:
 
     def _rule(self, node: onnx.NodeProto, domain: str, frame: Frame) -> tuple[Rule[Any], onnx.defs.OpSchema] | None:
         """The rule and definition for a node; the plan learns what is missing."""
-        import onnx
-
         place = self._place(node, frame)
         version = frame.opsets.get(domain)
         if version is None:
@@ -251,9 +250,8 @@ class GraphImporter:
                 Unsupported(_op_label(node), f"the model imports no operator set {domain or 'ai.onnx'!r}", place)
             )
             return None
-        try:
-            schema = onnx.defs.get_schema(node.op_type, version, domain)
-        except onnx.defs.SchemaError:
+        schema = definition(node.op_type, version, domain)
+        if schema is None:
             self.plan.add(_unknown(node, domain, place))
             return None
         rule = RULES.get((domain, node.op_type, schema.since_version))
@@ -367,6 +365,10 @@ def _op_label(node: onnx.NodeProto) -> str:
 
 
 def _unknown(node: onnx.NodeProto, domain: str, place: str) -> Unsupported:
+    if domain == MICROSOFT or domain.startswith(MICROSOFT + "."):
+        advice = "save the model with ONNX Runtime's optimisations off, or below the level that is for one processor (the extended level)"
+        reason = "no rule for this op" if domain == MICROSOFT else "a layout for one processor is not supported"
+        return Unsupported(_op_label(node), reason, place, advice=advice, file=f"{RULES.folder}/rules_microsoft_<family>.py")
     if domain:
         advice = "export the model without custom operators, or give the operator as a function in the model"
         return Unsupported(

@@ -6,7 +6,8 @@ import importlib
 
 FAMILIES = (
     "activation", "attention", "cast", "comparison", "control", "conv", "creation", "defined", "dropout", "elementwise", "indexing",
-    "legacy", "linalg", "logic", "norm", "pool", "quantize", "recurrent", "reduction", "resize", "sampling", "scatter", "shape", "signal",
+    "legacy", "linalg", "logic", "microsoft_activation", "microsoft_attention", "microsoft_conv", "microsoft_linalg", "microsoft_norm",
+    "microsoft_quantize", "norm", "pool", "quantize", "recurrent", "reduction", "resize", "sampling", "scatter", "shape", "signal",
     "slicing",
 )  # fmt: skip
 

@@ -175,15 +175,18 @@ def rotary_embedding(c: OnnxContext) -> Value:
         c.ignore("num_heads")
     axis = 2 if flat else 1
     cos, sin = (b.unsqueeze(_table(c, i), axes=(axis,)) for i in (1, 2))
-    size = x.type.shape[-1]
-    turned = c.attr("rotary_embedding_dim") or size
-    if not isinstance(turned, int) or turned % 2:
-        c.refuse(f"turning {turned} features is not defined")
-    part = _slice(c, x, 0, turned, 1) if turned != size else x
-    out = _turned(c, part, cos, sin, bool(c.attr("interleaved")))
-    if turned != size:
-        out = b.concat([out, _slice(c, x, turned, None, 1)], axis=3)
+    out = turned(c, x, (cos, sin), c.attr("rotary_embedding_dim") or x.type.shape[-1], bool(c.attr("interleaved")))
     return b.reshape(out, shape=c.type().shape) if flat else out
+
+
+def turned(c: OnnxContext, x: Value, angles: tuple[Value, Value], count: Dim, interleaved: bool) -> Value:
+    """The first `count` features turned by angles given as cosines and sines that broadcast against half of them."""
+    if not isinstance(count, int) or count % 2:
+        c.refuse(f"turning {count} features is not defined")
+    if count == x.type.shape[-1]:
+        return _turned(c, x, *angles, interleaved)
+    part = _turned(c, _slice(c, x, 0, count, 1), *angles, interleaved)
+    return c.b.concat([part, _slice(c, x, count, None, 1)], axis=3)
 
 
 def _table(c: OnnxContext, index: int) -> Value:

@@ -31,8 +31,9 @@ def max_pool(c: OnnxContext) -> Value:
 
 
 @rule("AveragePool", 7, 10, 11, 19, 22)
-def average_pool(c: OnnxContext) -> Value:
-    return c.b.avg_pool(c.x(), **_window(c), include_pad=bool(c.attr("count_include_pad")))
+def average_pool(c: OnnxContext, x: Value | None = None) -> Value:
+    """Of the first operand, or of a value of its shape."""
+    return c.b.avg_pool(c.x() if x is None else x, **_window(c), include_pad=bool(c.attr("count_include_pad")))
 
 
 @rule("LpPool", 2, 11, 18, 22)

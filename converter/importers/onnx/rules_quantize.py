@@ -96,10 +96,10 @@ def _blocks(c: OnnxContext, values: Value, axis: int, block: int) -> Value:
 @rule("MatMulInteger", 10)
 def matmul_integer(c: OnnxContext) -> Value:
     """(A - zero point) @ (B - zero point) in int32."""
-    return c.b.matmul(_centred(c, 0, 2, True), _centred(c, 1, 3, False))
+    return c.b.matmul(centred(c, 0, 2, True), centred(c, 1, 3, False))
 
 
-def _centred(c: OnnxContext, index: int, zero: int, rows: bool) -> Value:
+def centred(c: OnnxContext, index: int, zero: int, rows: bool) -> Value:
     """An integer matrix less its zero point, which is one number, or one for each row (of A) or column (of B)."""
     x = c.cast(c.x(index), dtypes.int32)
     if not c.has(zero):
@@ -117,7 +117,7 @@ def _by_line(c: OnnxContext, index: int, rows: bool) -> Value:
 @rule("QLinearMatMul", 10, 21)
 def qlinear_matmul(c: OnnxContext) -> Value:
     """The integer product, times both scales over the result's scale, rounded, shifted, saturated."""
-    total = c.b.matmul(_centred(c, 0, 2, True), _centred(c, 3, 5, False))
+    total = c.b.matmul(centred(c, 0, 2, True), centred(c, 3, 5, False))
     scale = c.b.mul(c.cast(_by_line(c, 1, True), dtypes.float32), c.cast(_by_line(c, 4, False), dtypes.float32))
     return _requantised(c, total, scale, 6)
 

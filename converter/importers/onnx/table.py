@@ -16,3 +16,8 @@ def rule(op: str, *versions: int, domain: str = "") -> Callable[[Callable[..., A
     A version that is not listed is refused: no definition stands in for another.
     """
     return RULES(*[(domain, op, v) for v in versions])
+
+
+def microsoft(*ops: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register a rule for operators of ONNX Runtime's own domain, which have one version."""
+    return RULES(*[("com.microsoft", op, 1) for op in ops])

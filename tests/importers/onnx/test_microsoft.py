@@ -1,0 +1,416 @@
+"""Operators of ONNX Runtime's own domain over their attributes, against ONNX Runtime's kernels."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+
+from converter.errors import ConversionError
+from converter.importers.onnx import load, rules
+from converter.importers.onnx.definitions import CONTRIB
+from converter.importers.onnx.table import RULES
+from tests.importers.onnx.contrib_table import installed, render
+from tests.importers.onnx.models import agree, floats, model, node, op_names
+
+MS = "com.microsoft"
+rules.register()
+
+
+def one(
+    op: str,
+    given: dict[str, Any],
+    outputs: str = "y",
+    kinds: str = "FLOAT",
+    domain: str = MS,
+    opset: int = 17,
+    **attributes: Any,
+) -> Any:
+    """A model of one node whose inputs are `given`; a name with a leading `_` is a weight, None is an absent input."""
+    made = node(op, " ".join("_" if v is None else k for k, v in given.items()), outputs, domain=domain, **attributes)
+    stored = {k: v for k, v in given.items() if v is not None and k[0] == "_"}
+    inputs = {k: v for k, v in given.items() if v is not None and k[0] != "_"}
+    declared = [(k, onnx.helper.np_dtype_to_tensor_dtype(v.dtype), v.shape) for k, v in inputs.items()]
+    named = [f"{n}@{k}" for n, k in zip([o for o in outputs.split() if o != "_"], kinds.split() * 9)]
+    return model([made], declared, named, stored, opset, domains=[(MS, 1)]), inputs
+
+
+def same(op: str, given: dict[str, Any], outputs: str = "y", kinds: str = "FLOAT", **attributes: Any) -> list[str]:
+    """Import and runtime agree; the ops of the import."""
+    return [n for n in op_names(agree(*one(op, given, outputs, kinds, **attributes))) if n != "constant"]
+
+
+def refusal(op: str, given: dict[str, Any], **attributes: Any) -> str:
+    with pytest.raises(ConversionError) as error:
+        load(one(op, given, **attributes)[0])
+    return str(error.value)
+
+
+def test_the_table_is_what_the_runtime_declares() -> None:
+    assert CONTRIB.read_text("utf-8") == render(installed())
+
+
+def test_every_rule_is_tested_here() -> None:
+    text = open(__file__, encoding="utf-8").read()
+    named = {op for domain, op, _ in (r.key for r in RULES) if domain == MS}
+    assert named and not [op for op in sorted(named) if f'"{op}"' not in text]
+
+
+# -- activations ----------------------------------------------------------------------------------------------------
+def test_activations_are_one_op() -> None:
+    x = 3 * floats(2, 3, 4)
+    assert same("Gelu", {"x": x}) == ["gelu"]
+    assert same("FastGelu", {"x": x}) == ["gelu"]
+    assert same("FastGelu", {"x": x, "b": floats(4)}) == ["add", "gelu"]
+    assert same("BiasGelu", {"x": x, "b": floats(4)}) == ["add", "gelu"]
+    assert same("QuickGelu", {"x": x}) == ["mul", "sigmoid", "mul"]
+    assert same("QuickGelu", {"x": x}, alpha=1.0) == ["silu"]
+    assert same("QuickGelu", {"x": x}, alpha=0.5) == ["mul", "sigmoid", "mul"]
+
+
+# -- products -------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("flags", list(itertools.product((0, 1), repeat=4)))
+def test_fused_matmul(flags: tuple[int, ...]) -> None:
+    ta, tb, ba, bb = flags
+
+    def operand(rows: int, columns: int, swap: int, batch: int, seed: int) -> np.ndarray:
+        inner = [columns, rows] if swap else [rows, columns]
+        return floats(*([inner[0], 2, 3, inner[1]] if batch else [2, 3, *inner]), seed=seed)
+
+    given = {"a": operand(4, 5, ta, ba, 0), "b": operand(5, 6, tb, bb, 1)}
+    same("FusedMatMul", given, transA=ta, transB=tb, transBatchA=ba, transBatchB=bb, alpha=0.25)
+    if not ba and not bb:
+        same("TransposeMatMul", given, transA=ta, transB=tb, alpha=1.5)
+
+
+def test_fused_matmul_of_small_ranks() -> None:
+    for flag in (0, 1):
+        same("FusedMatMul", {"a": floats(5), "b": floats(5, 6)}, transA=flag)
+        same("FusedMatMul", {"a": floats(4, 5), "b": floats(5)}, transB=flag)
+        same("FusedMatMul", {"a": floats(2, 4, 5), "b": floats(6, 5) if flag else floats(5, 6)}, transB=flag)
+
+
+GEMM = {
+    "Relu": {}, "Tanh": {}, "Sigmoid": {}, "Softsign": {}, "Softplus": {}, "LeakyRelu": {"alpha": 0.3}, "Elu": {"alpha": 0.7},
+    "ThresholdedRelu": {"alpha": 0.4}, "HardSigmoid": {"alpha": 0.25, "beta": 0.4},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", GEMM)
+def test_fused_gemm(name: str) -> None:
+    numbers = {f"activation_{k}": v for k, v in GEMM[name].items()}
+    given = {"a": floats(5, 4), "b": floats(6, 5, seed=1), "c": floats(6, seed=2)}
+    same("FusedGemm", given, activation=name, transA=1, transB=1, alpha=0.5, beta=2.0, **numbers)
+
+
+def test_fused_gemm_refuses_by_name() -> None:
+    given = {"a": floats(4, 5), "b": floats(5, 6)}
+    assert "activation='Affine'" in refusal("FusedGemm", given, activation="Affine")
+    assert "without its alpha" in refusal("FusedGemm", given, activation="LeakyRelu")
+
+
+@pytest.mark.parametrize(
+    ("bits", "zeros"), [(b, z) for b in (2, 4, 8) for z in ("none", "packed", "float") if (b, z) != (8, "float")]
+)
+@pytest.mark.parametrize(("columns", "block"), [(64, 16), (40, 16), (48, 32), (96, 32)])
+def test_weights_of_few_bits(bits: int, zeros: str, columns: int, block: int) -> None:
+    rows, blocks, rng = 5, -(-columns // block), np.random.default_rng(0)
+    given: dict[str, Any] = {
+        "x": floats(2, 3, columns), "_w": rng.integers(0, 256, (rows, blocks, block * bits // 8), np.uint8),
+        "_s": floats(rows, blocks, seed=1) / 2**bits, "_z": None, "_g": None, "_b": floats(rows, seed=2),
+    }  # fmt: skip
+    if zeros == "packed":
+        given["_z"] = rng.integers(0, 256, (rows, -(-blocks * bits // 8)), np.uint8)
+    if zeros == "float":
+        given["_z"] = floats(rows, blocks, seed=3)
+    same("MatMulNBits", given, K=columns, N=rows, bits=bits, block_size=block)
+
+
+def test_what_is_not_done_with_weights_of_few_bits() -> None:
+    given = {"x": floats(2, 32), "_w": np.zeros((5, 2, 8), np.uint8), "_s": floats(5, 2)}
+    sizes = {"K": 32, "N": 5, "block_size": 16}
+    assert "weight_prepacked=1" in refusal("MatMulNBits", given, **sizes, weight_prepacked=1)
+    assert "bits=3" in refusal("MatMulNBits", given, **sizes, bits=3)
+    assert "g_idx" in refusal("MatMulNBits", given | {"_z": None, "_g": np.zeros(32, np.int32)}, **sizes)
+    assert load(one("MatMulNBits", given, **sizes, accuracy_level=4)[0]).notes
+
+
+def test_inverse() -> None:
+    assert same("Inverse", {"x": floats(2, 3, 3) + 3 * np.eye(3, dtype=np.float32)}) == ["inverse"]
+
+
+# -- convolutions ---------------------------------------------------------------------------------------------------
+CONV = {
+    "": [], "Relu": [], "Tanh": [], "Sigmoid": [], "LeakyRelu": [0.3], "Clip": [-0.5, 0.7], "HardSigmoid": [0.3, 0.4],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CONV)
+@pytest.mark.parametrize("summed", [False, True])
+def test_fused_conv(name: str, summed: bool) -> None:
+    given = {"x": floats(2, 4, 7, 6), "w": floats(6, 2, 3, 2, seed=1), "b": floats(6, seed=2)}
+    given |= {"z": floats(2, 6, 4, 5, seed=3)} if summed else {}
+    attributes: dict[str, Any] = {"strides": [2, 1], "pads": [1, 0, 1, 0], "group": 2}
+    attributes |= {"activation": name} if name else {}
+    attributes |= {"activation_params": CONV[name]} if CONV[name] else {}
+    same("FusedConv", given, **attributes)
+
+
+def test_fused_conv_refuses_by_name() -> None:
+    given = {"x": floats(1, 2, 5, 5), "w": floats(3, 2, 3, 3)}
+    assert "activation='Swish'" in refusal("FusedConv", given, activation="Swish")
+    assert "activation_params=[1.0]" in refusal("FusedConv", given, activation="Clip", activation_params=[1.0])
+
+
+# -- norms ----------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("axis", [-1, 1])
+def test_norms_of_the_standard_domain(axis: int) -> None:
+    block = (3, 4)[axis == -1 :]
+    given = {"x": floats(2, 3, 4), "s": floats(*block), "b": floats(*block, seed=1)}
+    rms = {"x": given["x"], "s": given["s"]}
+    for eps in (1e-5, 0.1):
+        assert same("LayerNormalization", given, domain="", opset=13, axis=axis, epsilon=eps) == ["layer_norm"]
+        same("LayerNormalization", given, "y m i", domain="", opset=13, axis=axis, epsilon=eps)
+        assert same("SimplifiedLayerNormalization", rms, domain="", axis=axis, epsilon=eps) == ["rms_norm"]
+        same("SimplifiedLayerNormalization", rms, "y i", domain="", axis=axis, epsilon=eps)
+
+
+@pytest.mark.parametrize("skip", [(2, 3, 4), (1, 3, 4), (3, 4)])
+def test_residual_norms(skip: tuple[int, ...]) -> None:
+    x, more = floats(2, 3, 4), floats(*skip, seed=1)
+    scale, shift, bias = (floats(4, seed=i) for i in (2, 3, 4))
+    for extra in ({}, {"beta": shift}, {"beta": shift, "bias": bias}, {"beta": None, "bias": bias}):
+        for outputs in ("y", "y _ _ sum"):
+            same("SkipLayerNormalization", {"x": x, "k": more, "g": scale, **extra}, outputs, epsilon=0.01)
+    for extra in ({}, {"bias": bias}):
+        for outputs in ("y", "y _ _ sum"):
+            same("SkipSimplifiedLayerNormalization", {"x": x, "k": more, "g": scale, **extra}, outputs, epsilon=0.01)
+    assert "mean" in refusal("SkipLayerNormalization", {"x": x, "k": more, "g": scale}, outputs="y m")
+
+
+@pytest.mark.parametrize("parts", list(itertools.product((False, True), repeat=3)))
+def test_embeddings_of_words_and_places(parts: tuple[bool, ...]) -> None:
+    segments, masked, placed = parts
+    ids = np.array([[0, 3, 6], [2, 2, 1]], np.int32)
+    given: dict[str, Any] = {
+        "i": ids, "s": np.array([[0, 0, 1], [1, 0, 0]], np.int32) if segments else None, "_w": floats(7, 4), "_p": floats(5, 4, seed=1),
+        "_e": floats(2, 4, seed=2) if segments else None, "_g": floats(4, seed=3), "_b": floats(4, seed=4),
+        "m": np.array([[1, 1, 0], [1, 1, 1]], np.int32) if masked else None, "q": np.array([[4, 0, 2]], np.int32) if placed else None,
+    }  # fmt: skip
+    same("EmbedLayerNormalization", given, "y m_ t", "FLOAT INT32 FLOAT", epsilon=0.01)
+
+
+# -- attention ------------------------------------------------------------------------------------------------------
+def masks(batch: int, length: int, total: int, shown: bool) -> dict[str, np.ndarray | None]:
+    """Masks of every form; `shown`: every query sees the first key (where all is hidden by -10000, scores lose their digits)."""
+    keep = np.random.default_rng(5).integers(0, 2, (batch, length, total)).astype(np.int32)
+    keep[0, 1] = 0
+    keep[:, :, 0] |= shown
+    ends = np.array([total, total - 2], np.int32)
+    return {
+        "none": None, "keys": keep[:, 0], "pairs": keep, "ends": ends,
+        "ranges": np.concatenate([ends, np.array([0, 0 if shown else 1], np.int32)]),
+        "hidden": np.eye(1, total, dtype=np.int32).repeat(batch, 0) * shown,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("mask", ["none", "keys", "pairs", "ends", "ranges", "hidden"])
+@pytest.mark.parametrize("past", [0, 3])
+@pytest.mark.parametrize("causal", [0, 1])
+def test_attention(mask: str, past: int, causal: int) -> None:
+    batch, length, heads, size = 2, 4, 2, 3
+    given: dict[str, Any] = {
+        "x": floats(batch, length, 5), "w": floats(5, 18, seed=1), "b": floats(18, seed=2), "m": None,
+        "p": floats(2, batch, heads, past, size, seed=3) if past else None,
+    }  # fmt: skip
+    for bias in (None,) if past else (None, floats(1, heads, length, length, seed=4)):
+        for extra in ({}, {"scale": 0.3, "mask_filter_value": -3.0}):
+            made = {**given, "m": masks(batch, length, past + length, not extra)[mask], "a": bias}
+            same("Attention", made, "y p_" if past else "y", num_heads=heads, unidirectional=causal, **extra)
+
+
+def test_attention_of_wider_values() -> None:
+    given = {"x": floats(2, 4, 5), "w": floats(5, 20, seed=1), "b": floats(20, seed=2)}
+    assert "attention" in same("Attention", given, num_heads=2, qkv_hidden_sizes=[6, 6, 8])
+    assert "do_rotary" in refusal("Attention", given, num_heads=2, do_rotary=1)
+
+
+@pytest.mark.parametrize("mask", ["none", "keys", "pairs", "ends", "hidden"])
+@pytest.mark.parametrize("past", [0, 3])
+@pytest.mark.parametrize("causal", [0, 1])
+def test_multi_head_attention(mask: str, past: int, causal: int) -> None:
+    batch, length, heads, size = 2, 4, 2, 3
+    for keys, values in ((length, size), (5, 4)):
+        if keys != length and (past or causal):
+            continue
+        given: dict[str, Any] = {
+            "q": floats(batch, length, heads * size), "k": floats(batch, keys, heads * size, seed=1),
+            "v": floats(batch, keys, heads * values, seed=2), "b": floats(heads * (2 * size + values), seed=3),
+            "m": None, "a": floats(1, heads, length, past + keys, seed=4),
+            "pk": floats(batch, heads, past, size, seed=5) if past else None,
+            "pv": floats(batch, heads, past, size, seed=6) if past else None,
+        }  # fmt: skip
+        for extra in ({}, {"scale": 0.3, "mask_filter_value": -3.0}):
+            for left_out in ((), ("a",), ("b",)):
+                made = {k: None if k in left_out else v for k, v in given.items()}
+                made["m"] = masks(batch, length, past + keys, not extra)[mask]
+                outputs = "y k_ v_" if past else "y"
+                same("MultiHeadAttention", made, outputs, num_heads=heads, unidirectional=causal, **extra)
+
+
+def test_cross_attention_over_split_heads() -> None:
+    given = {"q": floats(2, 4, 6), "k": floats(2, 2, 5, 3, seed=1), "v": floats(2, 2, 5, 3, seed=2)}
+    assert "attention" in same("MultiHeadAttention", given, num_heads=2)
+
+
+def test_what_is_not_done_of_multi_head_attention() -> None:
+    given = {"q": floats(2, 4, 6), "k": floats(2, 4, 6), "v": floats(2, 4, 6)}
+    assert "qk" in refusal("MultiHeadAttention", given, outputs="y _ _ s", num_heads=2)
+    assert "one tensor" in refusal("MultiHeadAttention", {"q": floats(2, 4, 2, 3, 3)}, num_heads=2)
+    assert "mask" in refusal("MultiHeadAttention", {**given, "b": None, "m": np.zeros(8, np.int32)}, num_heads=2)
+
+
+@pytest.mark.parametrize("interleaved", [0, 1])
+@pytest.mark.parametrize("flat", [False, True])
+@pytest.mark.parametrize("part", [0, 4])
+def test_rotary_embedding(interleaved: int, flat: bool, part: int) -> None:
+    heads, size = 3, 8
+    x = floats(2, 4, heads * size) if flat else floats(2, heads, 4, size)
+    cos, sin = (floats(9, (part or size) // 2, seed=i) for i in (1, 2))
+    extra = {"rotary_embedding_dim": part, "num_heads": heads} if part else {}
+    for positions in (np.array([[0, 3, 8, 1], [2, 2, 5, 7]]), np.array([4])):
+        same("RotaryEmbedding", {"x": x, "p": positions, "c": cos, "s": sin}, interleaved=interleaved, **extra)
+
+
+def test_what_is_not_done_of_rotary_embedding() -> None:
+    given = {"x": floats(2, 3, 4, 8), "p": np.array([0]), "c": floats(9, 4), "s": floats(9, 4)}
+    assert "is_packed_batching=1" in refusal("RotaryEmbedding", given, is_packed_batching=1)
+    assert "scale=2.0" in refusal("RotaryEmbedding", given, scale=2.0)
+
+
+# -- quantised ------------------------------------------------------------------------------------------------------
+def q(*shape: int, kind: str = "uint8", seed: int = 0, half: bool = False) -> np.ndarray:
+    """Integers over the whole range of a type, or half of it: some processors' kernels saturate sums of two products."""
+    low, high = np.iinfo(kind).min >> half, np.iinfo(kind).max >> half
+    return np.random.default_rng(seed).integers(low, high + 1, shape).astype(kind)
+
+
+def s(value: float) -> np.ndarray:
+    return np.array(value, np.float32)
+
+
+@pytest.mark.parametrize("kind", ["uint8", "int8"])
+def test_quantised_elementwise(kind: str) -> None:
+    """Scales are powers of two, so that no sum is a rounding away from a tie."""
+    z = [np.array(v, kind) for v in (3, 100, 50)]
+    one_operand = {"a": q(40, 50, kind=kind), "_as": s(0.03), "_az": z[0]}
+    without = {"a": one_operand["a"], "_as": s(0.03), "_az": None, "_ys": s(0.05)}
+    same("QLinearLeakyRelu", {**without, "_yz": None}, kinds=kind.upper())
+    for shape in ((40, 50), (50,), (1, 1)):
+        two = {
+            "a": q(40, 50, kind=kind),
+            "_as": s(0.25),
+            "_az": z[0],
+            "b": q(*shape, kind=kind, seed=1),
+            "_bs": s(0.125),
+            "_bz": z[1],
+        }
+        same("QLinearAdd", {**two, "_cs": s(0.5), "_cz": z[2]}, kinds=kind.upper())
+        same("QLinearMul", {**two, "_cs": s(4.0), "_cz": z[2]}, kinds=kind.upper())
+    for out in (0.01, 1 / 256):
+        same("QLinearSigmoid", {**one_operand, "_ys": s(out), "_yz": z[2]}, kinds=kind.upper())
+    for alpha in (0.01, 0.3):
+        same("QLinearLeakyRelu", {**one_operand, "_ys": s(0.05), "_yz": z[2]}, kinds=kind.upper(), alpha=alpha)
+
+
+@pytest.mark.parametrize("kind", ["uint8", "int8"])
+def test_quantised_pools(kind: str) -> None:
+    given = {
+        "x": q(2, 3, 9, 8, kind=kind),
+        "_xs": s(0.25),
+        "_xz": np.array(7, kind),
+        "_ys": s(0.125),
+        "_yz": np.array(60, kind),
+    }
+    for include, ceil in itertools.product((0, 1), repeat=2):
+        same(
+            "QLinearAveragePool", given, kinds=kind.upper(), kernel_shape=[2, 4], strides=[2, 1], pads=[1, 0, 1, 2],
+            count_include_pad=include, ceil_mode=ceil,
+        )  # fmt: skip
+    wide = {**given, "x": q(2, 3, 8, 8, kind=kind)}
+    for last in (0, 1):
+        same("QLinearGlobalAveragePool", wide, kinds=kind.upper(), channels_last=last)
+    assert "channels_last=1" in refusal("QLinearAveragePool", given, kernel_shape=[2, 2], channels_last=1)
+
+
+@pytest.mark.parametrize("kind", ["uint8", "int8"])
+def test_quantised_parts(kind: str) -> None:
+    given: dict[str, Any] = {"_ys": s(0.5), "_yz": np.array(20, kind)}
+    for i, scale in enumerate((0.25, 0.5, 1.0)):
+        given |= {f"x{i}": q(2, i + 1, 5, kind=kind, seed=i), f"_s{i}": s(scale), f"_z{i}": np.array(20 * i, kind)}
+    same("QLinearConcat", given, kinds=kind.upper(), axis=1)
+    x, y = q(3, 4, kind=kind), q(4, kind=kind, seed=1)
+    number = [s(0.5), np.array(3, kind), s(0.25), np.array(9, kind), s(0.25), np.array(1, kind)]
+    where = {
+        "c": floats(3, 1) > 0, "a": x, "_xs": number[0], "_xz": number[1], "b": y, "_ys": number[2], "_yz": number[3], "_zs": number[4],
+        "_zz": number[5],
+    }  # fmt: skip
+    same("QLinearWhere", where, kinds=kind.upper())
+
+
+@pytest.mark.parametrize("columns", [False, True])
+@pytest.mark.parametrize("biased", [False, True])
+@pytest.mark.parametrize("kind", ["uint8", "int8"])
+def test_quantised_products(columns: bool, biased: bool, kind: str) -> None:
+    scale, zero = (np.abs(floats(6)) / 50, q(6, kind=kind, seed=3)) if columns else (s(0.02), np.array(5, kind))
+    bias = floats(6, seed=4) if biased else None
+    b = q(5, 6, kind=kind, seed=1, half=True)
+    dynamic = {"a": floats(2, 4, 5), "_b": b, "_s": scale, "_z": zero, "_c": bias}
+    same("DynamicQuantizeMatMul", dynamic)
+    same("DynamicQuantizeMatMul", {**dynamic, "a": np.abs(floats(4, 5)) + 1, "_z": None})
+    same("DynamicQuantizeMatMul", {**dynamic, "a": np.zeros((4, 5), np.float32)})
+    integers = {
+        "a": q(2, 4, 5),
+        "b": b,
+        "_s": s(0.03),
+        "_t": scale,
+        "_y": np.array(9, np.uint8),
+        "_z": zero,
+        "_c": bias,
+    }
+    same("MatMulIntegerToFloat", integers)
+    same("MatMulIntegerToFloat", {**integers, "_y": None, "_z": None})
+
+
+@pytest.mark.parametrize("trans", [(0, 0), (1, 0), (0, 1)])
+@pytest.mark.parametrize("columns", [False, True])
+def test_quantised_gemm(trans: tuple[int, int], columns: bool) -> None:
+    ta, tb = trans
+    scale, zero = (
+        (np.array([0.5, 0.25, 1, 2, 0.5, 1], np.float32), q(6, kind="int8", seed=3))
+        if columns
+        else (s(0.5), np.array(5, np.int8))
+    )
+    given: dict[str, Any] = {
+        "a": q(5, 4) if ta else q(4, 5), "_as": s(0.25), "_az": np.array(30, np.uint8),
+        "_b": q(*((6, 5) if tb else (5, 6)), kind="int8", half=True),
+        "_bs": scale, "_bz": zero, "_c": np.arange(6, dtype=np.int32) * 100,
+    }  # fmt: skip
+    same("QGemm", given, transA=ta, transB=tb, alpha=0.5)
+    same("QGemm", {**given, "_ys": s(64.0), "_yz": np.array(100, np.uint8)}, kinds="UINT8", transA=ta, transB=tb)
+
+
+@pytest.mark.parametrize("mask", ["none", "ends", "keys"])
+@pytest.mark.parametrize("past", [0, 3])
+def test_quantised_attention(mask: str, past: int) -> None:
+    for causal, columns in itertools.product((0, 1), (False, True)):
+        given: dict[str, Any] = {
+            "x": q(2, 4, 5), "_w": q(5, 18, kind="int8", half=True), "_b": floats(18), "_s": s(0.01),
+            "_t": np.abs(floats(18, seed=1)) / 50 if columns else s(0.02),
+            "m": masks(2, 4, 4 + past, True)[mask], "_y": np.array(9, np.uint8),
+            "_z": np.zeros(18, np.int8) if columns else np.array(3, np.int8), "p": floats(2, 2, 2, past, 3) if past else None,
+        }  # fmt: skip
+        same("QAttention", given, "y p_" if past else "y", num_heads=2, unidirectional=causal)
