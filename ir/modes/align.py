@@ -42,7 +42,7 @@ def _key(node: Node) -> Hashable:
     attrs = tuple((k, attr_key(v)) for k, v in sorted(node.attrs.items()) if k not in ignored)
     given = tuple(len(v) if isinstance(v, tuple) else v is not None for v in node.operands.values())
     bodies = tuple(tuple(type_key(v.type) for v in b.inputs) for b in node.bodies.values())
-    types = tuple(type_key(v.type) for v in node.outputs)
+    types = tuple(type_key(v.type) for v in (*node.inputs, *node.outputs))
     return node.op.name, node.origin.path, attrs, given, bodies, types
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrizations
+from torch.utils.checkpoint import checkpoint
 
 import converter
 
@@ -367,6 +368,78 @@ def test_a_stopped_gradient_is_told_by_onnx(tmp_path: Any) -> None:
     x = torch.randn(5, 8)
     conversion = converter.convert(Detached(), "onnx", tmp_path / "m.onnx", inputs=(x,))
     assert any("detached" in n for n in conversion.report.notes)
+
+
+class Inferring(Detached):
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.inference_mode():
+            y = self.a(x)
+        return self.b(x) + y
+
+
+def test_inference_mode_inside_a_model_stops_gradients() -> None:
+    trains_alike(Inferring(), torch.randn(5, 8))
+
+
+class Checkpointed(Detached):
+    def __init__(self, reentrant: bool) -> None:
+        super().__init__()
+        self.reentrant, self.drop = reentrant, nn.Dropout(0.3)
+
+    def part(self, x: Tensor) -> Tensor:
+        return self.drop(self.a(x)).relu()
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = checkpoint(self.part, x, use_reentrant=self.reentrant) if self.training else self.part(x)
+        return self.b(y)
+
+
+@pytest.mark.parametrize("reentrant", [True, False])
+def test_checkpoints_are_plain_calls(reentrant: bool) -> None:
+    trains_alike(Checkpointed(reentrant), torch.randn(5, 8))
+
+
+def test_hooks_on_gradients_are_noted() -> None:
+    class Hooked(Detached):
+        def forward(self, x: Tensor) -> Tensor:
+            y = self.a(x)
+            y.register_hook(lambda gradient: gradient * 2)
+            return self.b(y)
+
+    module = Hooked()
+    converted(module, torch.randn(5, 8), notes="hook of a tensor is not carried over")
+    module.b.register_full_backward_hook(lambda *gradients: None)
+    converted(module, torch.randn(5, 8), notes="b: its backward hooks are not carried over")
+
+
+def test_writing_into_a_detached_tensor_is_noted() -> None:
+    class Writes(Detached):
+        def forward(self, x: Tensor) -> Tensor:
+            y = self.a(x)
+            y.detach().add_(1)
+            return self.b(y)
+
+    converted(Writes(), torch.randn(5, 8), notes="writes into a detached tensor")
+
+
+class Permuting(Detached):
+    """Half of the rows, drawn anew each time; the mean has the same shape in both modes."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.a(x)
+        if self.training:
+            y = y[torch.randperm(4)[:2]]
+        return y.mean(0)
+
+
+def test_rows_dropped_at_random() -> None:
+    module, x = Permuting().train(), torch.randn(4, 8)
+    made = converted(module, x).train()
+    rows = made.a(x)
+    pairs = [(rows[i] + rows[j]) / 2 for i in range(4) for j in range(i)]
+    found = {min(range(6), key=lambda k: float((pairs[k] - out).abs().max())) for out in (made(x) for _ in range(60))}
+    assert found == set(range(6)) and all(any(torch.allclose(p, made(x), atol=1e-5) for p in pairs) for _ in range(5))
+    torch.testing.assert_close(made.eval()(x), module.eval()(x))
 
 
 def test_a_backward_pass_of_the_users_own_is_noted() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 _WRAPPED = "wrap_with_set_grad_enabled"
@@ -59,16 +59,13 @@ def _detached(graph: Any, result: Any, block: Any, detach: Any) -> Any:
     return new
 
 
-def notes(program: Any, backward: Iterable[str]) -> list[str]:
-    """What of the gradients of a raw export is lost: writes through detached tensors, backward passes of the user's own."""
+def notes(program: Any) -> list[str]:
+    """What of the gradients of a raw export is lost: those of what is written through a detached tensor."""
     from converter.importers.torch.modes import place
 
     found = [
         f"{place(n)}: the code writes into a detached tensor; what reads it afterwards has no gradient in the conversion"
         for n in written_through(program)
-    ]
-    found += [
-        f"the backward pass of {name} is not carried over: its gradient is that of its forward" for name in backward
     ]
     return list(dict.fromkeys(found))
 

@@ -183,25 +183,3 @@ def _cumulative(module: Any, x: Any) -> Any:
         module.running_mean.mul_(1 - share).add_(mean * share)
         module.running_var.mul_(1 - share).add_(variance * (count / (count - 1)) * share)
     return torch.batch_norm(x, module.weight, module.bias, None, None, True, 0.0, module.eps, False)
-
-
-@contextlib.contextmanager
-def own_backward() -> Iterator[list[str]]:
-    """Names of the `torch.autograd.Function`s called inside the block that do not belong to PyTorch: an export sees
-    their forward pass only."""
-    import torch
-
-    found: list[str] = []
-    original = torch.autograd.Function.__dict__["apply"]
-
-    def apply(cls: Any, *args: Any, **kwargs: Any) -> Any:
-        name = f"{cls.__module__}.{cls.__qualname__}"
-        if not cls.__module__.startswith("torch.") and name not in found:
-            found.append(name)
-        return original.__func__(cls, *args, **kwargs)
-
-    torch.autograd.Function.apply = classmethod(apply)
-    try:
-        yield found
-    finally:
-        torch.autograd.Function.apply = original

@@ -66,7 +66,8 @@ def _with_training(
     except Unmergeable as error:
         return model, str(error)
     except ConversionError as error:
-        return model, f"in training, {error.message}"
+        what = "; ".join(" ".join(str(u).split()) for u in error.unsupported[:3])
+        return model, f"in training, {error.message}" + (f" ({what})" if what else "")
     lines = {b.line for b in exports.taken}
     only = [d for d in decided if not any(line in d.why for line in lines)]
     merged.notes += [f"in training only for sizes where {d}: {d.why}" for d in only]

@@ -76,3 +76,12 @@ def bernoulli_of(c: TorchContext, a: Call) -> Value:
     p = a.value("p" if a.has("p") else "self")
     _target(a)
     return c.b.bernoulli(p, dtype=a.dtype)
+
+
+@rule("aten.randperm.default")
+def randperm(c: TorchContext, a: Call) -> Value:
+    """The order of uniform numbers."""
+    _target(a)
+    a.dim("n")
+    _, order = c.b.sort(c.b.random_uniform(shape=a.shape, dtype=dtypes.float64), axis=0)
+    return c.cast(order, a.dtype)
