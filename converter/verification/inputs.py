@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,9 @@ import numpy as np
 from converter.errors import UsageError
 from converter.runtimes.base import check_inputs
 from ir.core import Model, Value
-from ir.core.signature import tree_of
+from ir.core.signature import Branch, Constant, Signature, Tree, tree_of
 from ir.eval import EvaluationError, Evaluator, bind_shape
-from ir.types import Assumption, TensorType, evaluate_dim, symbols
+from ir.types import Assumption, Dim, DimExpr, TensorType, evaluate_dim, symbols
 from ir.types.shape import evaluate_shape
 
 Case = dict[str, np.ndarray]
@@ -82,7 +82,25 @@ def has_values(inputs: Any) -> bool:
 
 def example_case(inputs: Any, model: Model) -> Case | None:
     """The user's example inputs as a case; None when they gave specs (or nothing) instead of values."""
-    return input_arrays(inputs, model.input_types) if has_values(inputs) else None
+    return input_arrays(_tensors(inputs, model.signature), model.input_types) if has_values(inputs) else None
+
+
+def _tensors(inputs: Any, signature: Signature) -> Any:
+    """The user's inputs without the plain values (`use_cache=False`) that the conversion has fixed."""
+    fixed = {name for p in signature.parameters for name in _constants(p.tree, p.name)}
+    if not fixed or not isinstance(inputs, (Mapping, list, tuple)):
+        return inputs
+    given = inputs.items() if isinstance(inputs, Mapping) else zip((p.name for p in signature.parameters), inputs)
+    return {n: v for key, value in given for n, v in _leaves(value, str(key)) if n not in fixed}
+
+
+def _constants(tree: Tree, name: str) -> Iterator[str]:
+    """Flat names of the positions that hold plain values."""
+    if isinstance(tree, Constant):
+        yield name
+    elif isinstance(tree, Branch):
+        for key, child in zip(tree.keys or range(len(tree.children)), tree.children):
+            yield from _constants(child, f"{name}.{key}")
 
 
 def make_cases(model: Model, inputs: Any = None, seed: int = 0, count: int = 5) -> list[Case]:
@@ -124,7 +142,8 @@ def _example_sizes(model: Model, example: Case | None) -> dict[str, int]:
 
 
 def _size_choices(model: Model, env: Mapping[str, int], k: int) -> Iterable[dict[str, int]]:
-    """Sizes to try for case `k`: varied first, the example's last."""
+    """Sizes to try for case `k`: varied first, the example's last; what the model assumes of them is met where it says
+    what a size is."""
     names = list(dict.fromkeys(s.name for v in model.graph.inputs for d in v.type.shape for s in symbols(d)))
     if not names:
         return [{}]
@@ -133,7 +152,32 @@ def _size_choices(model: Model, env: Mapping[str, int], k: int) -> Iterable[dict
     large = [
         {n: (SIZES[(k + i) % len(SIZES)] if i == 0 else size) for i, n in enumerate(names)} for size in LARGE_SIZES
     ]
-    return [*near, *([dict(env)] if env else []), *small, *large]
+    choices = [*near, *([dict(env)] if env else []), *small, *large]
+    settled = (_settled(choice, model.assumptions) for choice in choices)
+    return [dict(items) for items in dict.fromkeys(tuple(choice.items()) for choice in settled)]
+
+
+def _settled(sizes: dict[str, int], assumptions: Sequence[Assumption]) -> dict[str, int]:
+    """The sizes with those replaced that an assumption states by numbers (`n == 4`) or by others (`n == 2 * m`)."""
+    pairs = [p for a in assumptions for p in ((a.left, a.right), (a.right, a.left))]
+    stated = [
+        (name, other) for size, other in pairs if isinstance(size, DimExpr) and size.is_symbol for name in _names(size)
+    ]
+    stated.sort(key=lambda p: bool(symbols(p[1])))  # numbers first: they decide
+    found = dict(sizes)
+    for _ in range(len(stated)):
+        fixed: set[str] = set()
+        for name, other in stated:
+            names = _names(other)
+            if name in fixed | names or not {name, *names} <= found.keys():
+                continue
+            found[name] = max(evaluate_dim(other, found), 0)
+            fixed |= {name, *names}
+    return found
+
+
+def _names(dim: Dim) -> set[str]:
+    return {s.name for s in symbols(dim)}
 
 
 def _first_that_runs(

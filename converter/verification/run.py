@@ -84,9 +84,13 @@ def verify_against(baseline: Baseline, converted: Runner, *, rtol: Any = None, a
     samples = []
     for expected in baseline.expected:
         try:
-            samples.append(Sample(expected, converted(expected.inputs)))
+            found = converted(expected.inputs)
         except (RuntimeFailure, UsageError) as error:
             return Verification(_failed(baseline, converted, error.message), samples)
+        if list(found) != list(model.output_types):
+            problem = f"outputs are {', '.join(found) or 'none'} instead of {', '.join(model.output_types) or 'none'}"
+            return Verification(_failed(baseline, converted, problem), samples)
+        samples.append(Sample(expected, found))
     report = _report(baseline, converted)
     random = random_outputs(model)
     for name, declared in model.output_types.items():

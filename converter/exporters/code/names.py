@@ -6,22 +6,29 @@ import builtins
 import heapq
 import keyword
 import re
+import unicodedata
 from collections.abc import Iterable
 
 from converter.exporters.code import stmt as s
-from converter.exporters.code.expr import Expr, Name, Var, variables
+from converter.exporters.code.expr import Expr, Name, Unary, Var, variables
 
 GENERIC = ("x", "y", "z", "h", "u", "v", "w")
 STREAM = {*GENERIC, "out", "hidden", "features", "hidden_states", "inputs", "image", "images", "input"}
 RESERVED = {"self", "_", *keyword.kwlist, *keyword.softkwlist, *(n for n in dir(builtins) if not n.startswith("_"))}
 
 
+def plain_word(text: str) -> str:
+    """`text` as Python reads names (NFKC), each run of what no name may have replaced by one `_`."""
+    normal = unicodedata.normalize("NFKC", text)
+    return re.sub(r"\0+", "_", "".join(c if f"a{c}".isidentifier() else "\0" for c in normal))
+
+
 def identifier(text: str, fallback: str = "value") -> str:
     """`text` made a Python identifier that is neither keyword nor builtin."""
-    clean = re.sub(r"\W+", "_", text).strip("_")
+    clean = plain_word(text).strip("_")
     if not clean or clean.isdigit():
         clean = f"{fallback}_{clean}" if clean else fallback
-    if clean[0].isdigit():
+    if not clean[0].isidentifier():
         clean = f"_{clean}"
     return f"{clean}_" if clean in RESERVED else clean
 
@@ -32,7 +39,7 @@ def class_name(text: str, fallback: str = "Module") -> str:
     camel = "".join(w[0].upper() + w[1:] for w in words)
     if not camel or not camel[0].isalpha():
         camel = fallback + camel
-    return camel
+    return f"{camel}{fallback}" if keyword.iskeyword(camel) else camel
 
 
 def snake_case(text: str) -> str:
@@ -217,7 +224,16 @@ def bind(body: list[s.Stmt], names: dict[Var, str]) -> None:
 
 
 def _drop_self_assignments(body: list[s.Stmt]) -> None:
-    body[:] = [t for t in body if not (isinstance(t, s.Assign) and t.target == t.value)]
+    """In place, innermost first, together with the branches and loops that nothing is left of."""
     for stmt in body:
         for block in s.blocks(stmt):
             _drop_self_assignments(block)
+        if isinstance(stmt, s.If) and stmt.orelse and not stmt.body:
+            stmt.test, stmt.body, stmt.orelse = Unary("not", stmt.test), stmt.orelse, []
+    body[:] = [t for t in body if not _does_nothing(t)]
+
+
+def _does_nothing(stmt: s.Stmt) -> bool:
+    if isinstance(stmt, s.Assign):
+        return stmt.target == stmt.value
+    return isinstance(stmt, (s.If, s.For)) and not any(s.blocks(stmt))

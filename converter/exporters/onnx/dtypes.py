@@ -27,7 +27,9 @@ def schema_dtype(text: str) -> DType | None:
     """The IR dtype of a schema's `tensor(float)`; None for what the IR has no dtype for."""
     name = text.removeprefix("tensor(").removesuffix(")")
     known = {d.name: d for d in dtypes.ALL if d.name not in ("float32", "float64")}
-    return _SCHEMA_NAMES.get(name) or known.get(name.replace("float8e4m3", "float8_e4m3").replace("float8e5m2", "float8_e5m2"))
+    return _SCHEMA_NAMES.get(name) or known.get(
+        name.replace("float8e4m3", "float8_e4m3").replace("float8e5m2", "float8_e5m2")
+    )
 
 
 def raw_bytes(array: np.ndarray, dtype: DType) -> Any:

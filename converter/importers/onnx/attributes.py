@@ -62,8 +62,12 @@ class AttributeReader:
 
 
 def short(value: float) -> float:
-    """The shortest decimal that is the same float32, which is what the file holds: 0.01, not 0.009999999776482582."""
-    return float(str(np.float32(value)))
+    """The shortest decimal that is the same float32, which is what the file holds: 0.01, not 0.009999999776482582.
+
+    The largest float32 stays as it is: its shortest decimal, 3.4028235e38, is no float32 for those who look closely.
+    """
+    near = float(str(np.float32(value)))
+    return near if abs(near) <= np.finfo(np.float32).max else value
 
 
 def _text(raw: bytes, name: str) -> str:

@@ -101,13 +101,12 @@ def thresholded_relu(c: OnnxContext) -> Value:
 
 @rule("Shrink", 9)
 def shrink(c: OnnxContext) -> Value:
+    """What lies within the limits is 0, a NaN as well: PyTorch's shrinking, which keeps NaN, is another op."""
     x, bias, lambd = c.x(), c.attr("bias"), c.attr("lambd")
-    if x.type.dtype.is_float and lambd >= 0 and bias in (0, lambd):
-        return c.b.hard_shrink(x, lambd=lambd) if bias == 0 else c.b.soft_shrink(x, lambd=lambd)
     if not x.type.dtype.is_float:
         c.refuse(f"shrinking {x.type.dtype} is not supported")
-    low = c.b.where(c.b.less(x, -lambd), c.b.add(x, bias), 0.0)
-    return c.b.where(c.b.greater(x, lambd), c.b.sub(x, bias), low)
+    low = c.b.where(c.b.less(x, -lambd), c.b.add(x, bias) if bias else x, 0.0)
+    return c.b.where(c.b.greater(x, lambd), c.b.sub(x, bias) if bias else x, low)
 
 
 @rule("Softmax", 13)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from converter.importers.onnx.context import OnnxContext
 from converter.importers.onnx.table import rule
 from converter.importers.onnx.values import Element
@@ -66,12 +68,16 @@ def nonzero(c: OnnxContext) -> Value:
 @rule("Compress", 9, 11, 28)
 def compress(c: OnnxContext) -> Value:
     """Without axis the operand is flattened; a condition shorter than the axis leaves the rest out."""
-    axis, x, mask = c.attr("axis"), c.x(), c.x(1)
-    if mask.type.rank != 1:
-        c.refuse(f"its condition must be a vector, got {mask.type}")
+    axis, x = c.attr("axis"), c.x()
+    if c.rank(1) != 1:
+        c.refuse(f"its condition must be a vector, got {c.type(1)}")
     if axis is None:
         x, axis = (x if x.type.rank == 1 else c.b.reshape(x, shape=(numel(x.type.shape),))), 0
     axis = normalize_axis(axis, x.type.rank)
+    known = c.const(1)
+    if known is not None:
+        return c.b.gather(x, c.b.constant(np.flatnonzero(known), dtypes.int64), axis=axis, bounds="error")
+    mask = c.x(1)
     size, length = x.type.shape[axis], mask.type.shape[0]
     if same(size, length) is False:
         if not (isinstance(size, int) and isinstance(length, int) and length < size):
