@@ -97,3 +97,29 @@ def test_names_of_variables_do_not_divide_a_class() -> None:
     conversion = converter.convert(Gates().eval(), "torch", inputs=given, verify=False)
     code = (conversion.path / "model.py").read_text()
     assert code.count("class Gate(nn.Module)") == 1 and "class Gate2" not in code, code
+
+
+class Cache:
+    """A type of the library's own."""
+
+    def __init__(self, x: Tensor) -> None:
+        self.x = x
+
+
+class Cached(nn.Module):
+    """Returns a cache unless told not to."""
+
+    def forward(self, x: Tensor, layers: tuple[bool, bool] = (True, True), use_cache: bool = True) -> dict:
+        y = {"y": x * 2 if layers[1] else x}
+        return {**y, "cache": Cache(x)} if use_cache else y
+
+
+@pytest.mark.parametrize("inputs", [{"x": torch.ones(3, 4), "use_cache": False}, (torch.ones(3, 4), (True, False), False)])
+def test_plain_values_among_the_inputs_are_fixed(inputs: dict | tuple) -> None:
+    conversion = converter.convert(Cached(), "onnx", inputs=inputs, dynamic={"x": {0: "rows"}})
+    assert conversion.report.verification is not None and conversion.report.verification.verdict == "equal"
+
+
+def test_a_result_of_a_type_of_its_own_is_refused_with_the_way_out() -> None:
+    with pytest.raises(converter.ConversionError, match="use_cache = False"):
+        converter.load(Cached(), {"x": torch.ones(3, 4)})

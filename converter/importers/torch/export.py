@@ -23,6 +23,8 @@ _ADVICE = (
     (re.compile(r"data-dependent|GuardOnDataDependent|unbacked", re.I),
      "a Python decision depends on the values of a tensor: use torch.where, torch.cond or a size known beforehand"),
     (re.compile(r"\.item\(\)|_local_scalar_dense"), "avoid .item(); keep the number a tensor"),
+    (re.compile(r"in output, which is not a known type"),
+     "leave it out of the result (models of transformers: config.use_cache = False)"),
     (re.compile(r"unsupported (input|output) type|pytree", re.I), "pass and return tensors, tuples, lists and dicts"),
 )  # fmt: skip
 
