@@ -114,7 +114,9 @@ class Cached(nn.Module):
         return {**y, "cache": Cache(x)} if use_cache else y
 
 
-@pytest.mark.parametrize("inputs", [{"x": torch.ones(3, 4), "use_cache": False}, (torch.ones(3, 4), (True, False), False)])
+@pytest.mark.parametrize(
+    "inputs", [{"x": torch.ones(3, 4), "use_cache": False}, (torch.ones(3, 4), (True, False), False)]
+)
 def test_plain_values_among_the_inputs_are_fixed(inputs: dict | tuple) -> None:
     conversion = converter.convert(Cached(), "onnx", inputs=inputs, dynamic={"x": {0: "rows"}})
     assert conversion.report.verification is not None and conversion.report.verification.verdict == "equal"

@@ -70,7 +70,7 @@ def page(found: Mapping[str, Any]) -> str:
         "library in float64, at sizes not seen before, in a process that never saw the source; and the emitted PyTorch",
         "module has the source's parameters, ties and flags and loads its `state_dict`. *unproven*: verification says itself",
         f"that rounding leaves it undecided. Measured with {versions}.", "",
-        *_counts(found), "", *_table(found), "", "## What did not pass", "", *_reasons(found),
+        *_counts(found), *_missing(found), "", *_table(found), "", "## What did not pass", "", *_reasons(found),
     ]  # fmt: skip
     return "\n".join(lines) + "\n"
 
@@ -80,6 +80,12 @@ def _counts(found: Mapping[str, Any]) -> list[str]:
     for to, counts in found["counts"].items():
         lines.append(f"| {_HEADS[to]} | {' | '.join(str(counts[k]) for k in ('counted', *VERDICTS))} |")
     return lines
+
+
+def _missing(found: Mapping[str, Any]) -> list[str]:
+    whole = len(TABLE) * len(DTYPES) * len(TARGETS)
+    done = len(found["conversions"])
+    return [] if done == whole else ["", f"Measured so far: {done} of {whole} conversions; *not run* are the others."]
 
 
 def _table(found: Mapping[str, Any]) -> list[str]:

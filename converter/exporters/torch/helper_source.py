@@ -48,6 +48,8 @@ def grouped_matmul(x, weight, ends):
     """Rows of x before ends[0] times weight[0], from there to ends[1] times weight[1], and so on; zeros behind the last."""
     start, parts = 0, []
     for end, w in zip(ends.tolist(), weight):
+        if not start <= end <= x.shape[0]:
+            raise ValueError(f"ends of groups must rise to at most {x.shape[0]}: {end} after {start}")
         parts.append(x[start:end] @ w)
         start = end
     return torch.cat([*parts, x.new_zeros(x.shape[0] - start, weight.shape[2])])

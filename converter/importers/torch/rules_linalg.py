@@ -134,7 +134,9 @@ def cdist(c: TorchContext, a: Call) -> Value:
 @rule("aten._grouped_mm.default", "transformers.grouped_mm_fallback.default")
 def grouped_mm(c: TorchContext, a: Call) -> Value:
     """Rows grouped by expert; what is behind the last group is undefined in the first and zero in the second."""
-    x, weight = (a.value(first if a.has(first) else second) for first, second in (("self", "input"), ("mat2", "weight")))
+    x, weight = (
+        a.value(first if a.has(first) else second) for first, second in (("self", "input"), ("mat2", "weight"))
+    )
     ends = a.optional("offs")
     if ends is None or x.type.rank != 2 or weight.type.rank != 3:
         c.refuse("grouped product other than of a matrix with a stack of weights")
