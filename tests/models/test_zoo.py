@@ -79,3 +79,14 @@ def test_no_parameter_became_a_constant(name):
     persistent = {w.name for w in model.weights.values() if w.kind == "buffer" and w.persistent}
     kept = {n for n, _ in module.named_buffers()} & set(module.state_dict())
     assert persistent <= kept
+
+
+@pytest.mark.parametrize("name", ["lstm_classifier", "llama", "bert", "gpt2", "llama_hf"])
+def test_a_batch_of_one_token(name):
+    """The smallest input, which `torch.export` would fix and model code likes to treat apart."""
+    model = zoo(name)
+    inputs = model.make_inputs(1, 1, 0)
+    wanted = list(fixtures.zoo.base.outputs_by_name(model(inputs)).values())[0]
+    for target in ("torch", "onnx"):
+        found = next(iter(converter.run(converted(name, target).path, inputs).values()))
+        torch.testing.assert_close(torch.from_numpy(found.copy()), wanted, msg=lambda m, t=target: f"{t}: {m}")
