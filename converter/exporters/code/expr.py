@@ -244,7 +244,7 @@ def children(expr: Expr) -> Iterator[Expr]:
     """The direct parts of an expression, in the order they are printed."""
     if isinstance(expr, (Var, Name, Lit)):
         return
-    for name in _fields(type(expr)):
+    for name in _fields(type(expr)):  # type: ignore[arg-type]
         yield from _expressions(getattr(expr, name))
 
 
@@ -276,7 +276,7 @@ def transform(expr: Expr, fn: Callable[[Expr], Expr | None]) -> Expr:
     if isinstance(expr, (Var, Name, Lit)):
         return expr
     changes = {}
-    for name in _fields(type(expr)):
+    for name in _fields(type(expr)):  # type: ignore[arg-type]
         old = getattr(expr, name)
         new = _rebuild(old, fn)
         if new is not old:

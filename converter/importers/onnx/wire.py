@@ -33,7 +33,7 @@ class Payload:
         return np.frombuffer(self.place, np.uint8, self.length, self.offset)
 
 
-Buffer = bytes | memoryview | mmap.mmap
+Buffer = bytes | mmap.mmap
 
 
 def without_weights(data: Buffer, place: Path | memoryview) -> tuple[bytes, dict[int, Payload]]:
