@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from converter.importers.torch.context import Call, TorchContext, rule
 from ir.core import Value
 from ir.types import dtypes
@@ -145,3 +147,15 @@ def grouped_mm(c: TorchContext, a: Call) -> Value:
     if a.has("bias") and a.optional("bias") is not None:
         c.refuse("grouped product with a bias")
     return c.b.grouped_matmul(x, weight, ends)
+
+
+@rule("aten._pdist_forward.default")
+def pdist(c: TorchContext, a: Call) -> Value:
+    """Distances of each row to those after it."""
+    x, order = a.value("self"), a.lit("p")
+    count = x.type.shape[0]
+    if not isinstance(count, int):
+        c.refuse("the number of rows must be known")
+    first, second = (c.b.constant(i.astype("int64")) for i in np.triu_indices(count, 1))
+    apart = c.b.sub(c.b.gather(x, first, axis=0), c.b.gather(x, second, axis=0))
+    return _norm(c, apart, order, {"axes": (1,)})
