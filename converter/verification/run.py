@@ -81,7 +81,7 @@ def verify_against(baseline: Baseline, converted: Runner, *, rtol: Any = None, a
     problem = _signature_problem(converted, model)
     if problem:
         return Verification(_failed(baseline, converted, problem))
-    samples = []
+    samples: list[Sample] = []
     for expected in baseline.expected:
         try:
             found = converted(expected.inputs)

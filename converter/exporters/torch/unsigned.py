@@ -1,10 +1,13 @@
-"""Arithmetic of uint16, uint32 and uint64, which torch stores but has no kernels for: done in int64, bits kept.
+"""What torch has no kernels for with uint16, uint32 and uint64, which it stores: done in int64, bits kept.
 
-uint16 and uint32 are computed in int64 and wrap when they are cast back. uint64 is read as int64: sums, products and
-bit operations are the same bits; comparisons flip the sign bit first. What int64 cannot do exactly is refused.
+uint16 and uint32 are computed in int64 and wrap when they are cast back. uint64 is read as int64: sums, products,
+bit operations and moves are the same bits; what orders numbers flips the sign bit first. What int64 cannot do exactly
+is refused.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from converter.errors import ConversionError, Unsupported, merge
 from converter.exporters.base import refusal
@@ -14,11 +17,15 @@ from ir.types import DType, dtypes
 
 _SAME_BITS = {
     "add", "sub", "mul", "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not", "shift_left", "equal", "not_equal",
-    "square", "neg",
+    "square", "neg", "matmul", "einsum", "reduce_sum", "reduce_prod", "reduce_sum_square", "cumsum", "cumprod", "flip", "tril", "triu",
+    "gather_elements", "scatter_elements", "scatter_nd", "mask_fill", "mask_scatter", "nonzero", "roll", "diagonal",
 }  # fmt: skip
-_ORDERED = {"less", "less_equal", "greater", "greater_equal", "maximum", "minimum"}
+_ORDERED = {
+    "less", "less_equal", "greater", "greater_equal", "maximum", "minimum", "fmax", "fmin", "reduce_max", "reduce_min", "argmax", "argmin",
+    "max_pool", "adaptive_max_pool",
+}  # fmt: skip
 _WIDE = _SAME_BITS | _ORDERED | {
-    "trunc_div", "floor_div", "mod", "fmod", "shift_right", "clip", "abs", "sign",
+    "trunc_div", "floor_div", "mod", "fmod", "shift_right", "clip", "abs", "sign", "pow", "relu", "range", "segment_reduce", "index_put",
 }  # fmt: skip
 _SIGN = -(2**63)
 
@@ -35,13 +42,14 @@ def _graph(graph: Graph, refused: list[Unsupported]) -> None:
     for node in graph:
         for body in node.bodies.values():
             _graph(body, refused)
-        kind = next((v.type.dtype for v in node.inputs if v.type.dtype in _KINDS), None)
+        kind = next((v.type.dtype for v in (*node.inputs, *node.outputs) if v.type.dtype in _KINDS), None)
         if kind is None or node.op.name not in _WIDE:
             continue
         if kind != dtypes.uint64:
             _replace(node, kind, wrap=False, flip=False)
         elif node.op.name in _SAME_BITS | _ORDERED:
-            _replace(node, kind, wrap=True, flip=node.op.name in _ORDERED)
+            ordered = node.op.name in _ORDERED or node.attrs.get("reduction") in ("max", "min")
+            _replace(node, kind, wrap=True, flip=ordered)
         else:
             refused.append(refusal(node, "torch has no kernel of it for uint64", TABLE.file_of(node)))
 
@@ -58,12 +66,18 @@ def _replace(node: Node, kind: DType, wrap: bool, flip: bool) -> None:
         moved = b.bitcast(value, to=dtypes.int64) if wrap else b.cast(value, to=dtypes.int64)
         return b.bitwise_xor(moved, _SIGN) if flip else moved
 
-    operands = {k: v if not isinstance(v, Value) or v.type.dtype != kind else into(v) for k, v in node.operands.items()}
-    result: Value = b.op(node.op, **operands, **node.attrs)
-    old = node.outputs[0]
-    if old.type.dtype == kind:
-        result = b.bitwise_xor(result, _SIGN) if flip else result
-        result = b.bitcast(result, to=kind) if wrap else b.cast(result, to=kind)
-    result.name = old.name
-    old.replace_all_uses(result)
+    def all_into(operand: Any) -> Any:
+        if isinstance(operand, tuple):
+            return tuple(map(all_into, operand))
+        return into(operand) if isinstance(operand, Value) and operand.type.dtype == kind else operand
+
+    def back(value: Value) -> Value:
+        value = b.bitwise_xor(value, _SIGN) if flip else value
+        return b.bitcast(value, to=kind) if wrap else b.cast(value, to=kind)
+
+    results = b.node(node.op, **{k: all_into(v) for k, v in node.operands.items()}, **node.attrs).outputs
+    for old, result in zip(node.outputs, results, strict=True):
+        new = back(result) if old.type.dtype == kind else result
+        new.name = old.name
+        old.replace_all_uses(new)
     node.graph.remove(node)
