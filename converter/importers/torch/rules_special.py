@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from converter.importers.torch.context import Call, RuleFn, TorchContext, rule
 from ir.core import Value
 
@@ -75,8 +77,6 @@ def gamma_incc(c: TorchContext, a: Call) -> Value:
 @rule("aten.polygamma.default")
 def polygamma(c: TorchContext, a: Call) -> Value:
     """Derivatives of digamma: (-1)**(n + 1) n! zeta(n + 1, x) from the first on."""
-    import math
-
     n, x = a.lit("n"), a.operand("self", a.dtype)
     if n == 0:
         return c.b.digamma(x)
@@ -87,3 +87,16 @@ def polygamma(c: TorchContext, a: Call) -> Value:
 @rule("aten.exp2.default", "aten.special_exp2.default")
 def exp2(c: TorchContext, a: Call) -> Value:
     return c.b.pow(c.constant(2, a.dtype), a.operand("self", a.dtype))
+
+
+@rule("aten.special_spherical_bessel_j0.default")
+def spherical_bessel(c: TorchContext, a: Call) -> Value:
+    """sin(x) / x: near 0 by its series, 0 at infinity."""
+    x = a.operand("x", a.dtype)
+    square = c.b.square(x)
+    series = c.constant(0.0, a.dtype)
+    for k in range(7, -1, -1):
+        series = c.b.add(c.b.mul(series, square), c.constant((-1) ** k / math.factorial(2 * k + 1), a.dtype))
+    plain = c.b.div(c.b.sin(x), x)
+    out = c.b.where(c.b.less(c.b.abs(x), c.constant(0.5, a.dtype)), series, plain)
+    return c.b.where(c.b.isinf(x), c.constant(0.0, a.dtype), out)
