@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from converter.importers.torch.context import Call, TorchContext, is_static, rule
+from converter.importers.torch.context import Call, TorchContext, rule
 from converter.importers.torch.dtypes import to_numpy, torch_dtype
 from ir.core import Value
+from ir.types import DimExpr
 
 _FILL = {"zeros": 0, "ones": 1, "empty": 0, "empty_permuted": 0, "empty_strided": 0}
 
@@ -75,7 +76,7 @@ def zero(c: TorchContext, a: Call) -> Value:
 def arange(c: TorchContext, a: Call) -> Value:
     _ignore(a, "dtype", "layout")
     start, stop, step = ((_end(a, n) if a.has(n) else d) for n, d in (("start", 0), ("end", None), ("step", 1)))
-    if not is_static((start, stop)):  # bounds are sizes: 1.0 is as good as 1
+    if isinstance(start, DimExpr) or isinstance(stop, DimExpr):  # bounds are sizes: 1.0 is as good as 1
         start, stop, step = (int(v) if isinstance(v, float) and v.is_integer() else v for v in (start, stop, step))
     return c.b.arange(start=start, stop=stop, step=step, dtype=a.dtype)
 
