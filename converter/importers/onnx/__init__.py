@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from converter.errors import UsageError
+from converter.errors import Unsupported, UsageError
 from converter.importers.base import ImportOptions, Planner, apply_trainable
 from converter.importers.onnx.inputs import InputTypes, given_specs
 from converter.importers.onnx.reader import open_source
@@ -48,6 +48,7 @@ def load(source: Any, inputs: Any = None, *, options: ImportOptions | None = Non
         importer.bind_stored(graph, frame, opened.label, opened.payloads)
         _bind_inputs(importer, frame, inputs)
         importer.run_nodes(graph.node, [o.name for o in graph.output], frame, opened.label)
+        _refuse_sequences(importer, frame)
         plan.check()
         nexts = set(importer.recorded_file.state.values())
         model.graph.set_outputs(_output(importer, frame, o.name) for o in graph.output if o.name not in nexts)
@@ -76,6 +77,14 @@ def _bind_inputs(importer: GraphImporter, frame: Frame, inputs: Any) -> None:
             value = importer.model.graph.add_input(types.type(info, specs.get(name)), name)
             frame.names[info.name] = Ref(value.type, value)
             frame.poisoned.discard(info.name)
+
+
+def _refuse_sequences(importer: GraphImporter, frame: Frame) -> None:
+    from converter.importers.onnx.values import Sequence
+
+    for info in importer.source.model.graph.output:
+        if isinstance(frame.names.get(info.name), Sequence):
+            importer.plan.add(Unsupported(f"output {info.name!r}", "it is no tensor but a sequence"))
 
 
 def _output(importer: GraphImporter, frame: Frame, name: str) -> Value:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from converter.importers.base import Refusal
 from converter.importers.onnx.order import free_names
 from converter.importers.onnx.values import Element, Ref
+from converter.importers.onnx.values import Sequence as SequenceRef
 from ir.core import Builder, Graph, Value
 from ir.types import DimExpr, TensorType, same, symbol
 from ir.types.dim import recording_assumptions
@@ -41,6 +42,8 @@ def capture(c: OnnxContext, graphs: Iterable[onnx.GraphProto]) -> Captures:
     found = Captures()
     for name in dict.fromkeys(n for g in graphs for n in free_names(g)):
         ref = c.frame.find(name)
+        if isinstance(ref, SequenceRef):
+            c.refuse(f"its graph reads the sequence {name!r}")
         if ref is None or _everywhere(ref):
             found.shared[name] = ref
         else:
@@ -86,6 +89,8 @@ def import_body(c: OnnxContext, proto: onnx.GraphProto, types: Sequence[TensorTy
     outputs = [r for r in c.importer.branch(proto, frame) if r is not None]
     if len(outputs) != len(proto.output):
         raise Refusal(f"its graph {proto.name!r} returns an absent value")
+    if any(isinstance(r, SequenceRef) for r in outputs):
+        raise Refusal(f"its graph {proto.name!r} returns a sequence")
     return Body(graph, frame, inputs, outputs)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from converter.importers.base import Context
-from converter.importers.onnx.values import Element, Ref, is_dim
+from converter.importers.onnx.values import Element, Ref, Sequence, is_dim
 from ir.core import Builder, Value
 from ir.types import Dim, DType, TensorType, dtypes, symbol
 
@@ -36,7 +36,7 @@ class OnnxContext(Context):
         self.importer, self.frame, self.node, self.schema = importer, frame, node, schema
         self.b: Builder = frame.builder
         self.version: int = schema.since_version
-        self.inputs: list[Ref | None] = [frame.find(n) if n else None for n in node.input]
+        self.inputs: list[Any] = [frame.find(n) if n else None for n in node.input]  # Ref, Sequence or None
         self._attrs = attrs
         self._read: set[str] = set()
 
@@ -82,6 +82,15 @@ class OnnxContext(Context):
         found = self.inputs[index] if index < len(self.inputs) else None
         if found is None:
             self.refuse(f"input {index} is missing")
+        if isinstance(found, Sequence):
+            self.refuse(f"input {index} is a sequence")
+        return found  # type: ignore[no-any-return]
+
+    def sequence(self, index: int) -> Sequence:
+        """An input that is a sequence; refuses one that is not known element by element."""
+        found = self.inputs[index] if index < len(self.inputs) else None
+        if not isinstance(found, Sequence):
+            self.refuse(f"input {index} is no sequence whose elements are known at conversion")
         return found
 
     def x(self, index: int = 0) -> Value:

@@ -26,6 +26,12 @@ def definition(op: str, version: int, domain: str) -> onnx.defs.OpSchema | None:
         return _contrib(domain, op) if version >= 1 else None
 
 
+def takes_sequence(schema: onnx.defs.OpSchema, index: int) -> bool:
+    """Whether a definition lets the operand at a position be a sequence."""
+    formal = schema.inputs[min(index, len(schema.inputs) - 1)]
+    return any("seq(" in kind for kind in formal.types)
+
+
 def contrib() -> dict[str, dict[str, Any]]:
     """The table of `contrib.json`."""
     return _table()

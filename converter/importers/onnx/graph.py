@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from converter.errors import Unsupported, UsageError
-from converter.importers.base import ImportOptions, Planner, Rule, place_of
+from converter.importers.base import ImportOptions, Planner, Refusal, Rule, place_of
 from converter.importers.onnx import functions, recorded, shapes
 from converter.importers.onnx.attributes import AttributeReader
 from converter.importers.onnx.context import OnnxContext
-from converter.importers.onnx.definitions import MICROSOFT, definition
+from converter.importers.onnx.definitions import MICROSOFT, definition, takes_sequence
 from converter.importers.onnx.order import live_nodes, node_label
 from converter.importers.onnx.reader import Source, standard_domain
 from converter.importers.onnx.scopes import metadata, node_line, node_path
 from converter.importers.onnx.table import RULES
 from converter.importers.onnx.tensors import read_sparse, read_tensor
-from converter.importers.onnx.values import Element, Ref, Stored
+from converter.importers.onnx.values import Element, Ref, Sequence, Stored
 from converter.importers.onnx.weights import WEIGHT_KEY, is_literal, parse_record, weight_of
 from converter.importers.onnx.wire import Payload
 from ir.core import Builder, Model, Origin, Path, Value
@@ -55,10 +55,10 @@ class Frame:
         self.parent = parent
         self.path = path
         self.attrs: Mapping[str, Any] = attrs if attrs is not None else {}
-        self.names: dict[str, Ref | None] = {}
+        self.names: dict[str, Any] = {}  # Ref, Sequence or None
         self.poisoned: set[str] = set()
 
-    def find(self, name: str) -> Ref | None:
+    def find(self, name: str) -> Any:
         """What a name stands for, looked up outwards; raises Poisoned or UsageError."""
         frame: Frame | None = self
         while frame is not None:
@@ -208,7 +208,10 @@ class GraphImporter:
 
     def _apply(self, context: OnnxContext, rule: Rule[Any]) -> list[Any]:
         _check_node(context)
-        folded = shapes.evaluate(context)
+        sequences = [i for i, ref in enumerate(context.inputs) if isinstance(ref, Sequence)]
+        if any(not takes_sequence(context.schema, i) for i in sequences):
+            context.refuse("it reads a sequence")
+        folded = None if sequences else shapes.evaluate(context)
         if folded is not None:
             return [folded]
         try:
@@ -232,7 +235,7 @@ class GraphImporter:
             self.bind(context.frame, name, results[i])
 
     @staticmethod
-    def bind(frame: Frame, name: str, result: Ref | Value) -> None:
+    def bind(frame: Frame, name: str, result: Ref | Value | Sequence) -> None:
         """Bind a name to a rule's result."""
         if isinstance(result, Value):
             if result.kind == "node" and not result.name:
@@ -268,6 +271,8 @@ class GraphImporter:
     # -- values -----------------------------------------------------------------------------------------------
     def value(self, ref: Ref, frame: Frame) -> Value:
         """A reference as a value readable in the frame's graph: a weight, a constant, or sizes made a tensor."""
+        if isinstance(ref, Sequence):
+            raise Refusal("a sequence cannot leave the graph that makes it")
         if ref.value is not None:
             return ref.value
         graph = frame.builder.graph

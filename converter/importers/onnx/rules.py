@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib
 
 FAMILIES = (
-    "activation", "attention", "cast", "comparison", "control", "conv", "creation", "defined", "dropout", "elementwise", "indexing",
-    "legacy", "linalg", "logic", "microsoft_activation", "microsoft_attention", "microsoft_conv", "microsoft_linalg", "microsoft_norm",
-    "microsoft_quantize", "norm", "pool", "quantize", "recurrent", "reduction", "resize", "sampling", "scatter", "shape", "signal",
-    "slicing",
+    "activation", "attention", "cast", "comparison", "control", "conv", "creation", "defined", "detection", "dropout", "elementwise",
+    "indexing", "legacy", "linalg", "logic", "microsoft_activation", "microsoft_attention", "microsoft_conv", "microsoft_linalg",
+    "microsoft_norm", "microsoft_quantize", "norm", "ordering", "pool", "quantize", "recurrent", "reduction", "resize", "sampling",
+    "scatter", "sequence", "shape", "signal", "slicing",
 )  # fmt: skip
 
 

@@ -100,6 +100,13 @@ class Ref:
         return f"<Ref {self.type} {'known' if self.known is not None else 'stored' if self.stored else 'value'}>"
 
 
+@dataclass(frozen=True, eq=False)
+class Sequence:
+    """A sequence whose elements are known one by one: it resolves at import, no graph holds one."""
+
+    items: tuple[Ref, ...]
+
+
 def known(dtype: DType, content: np.ndarray) -> Ref:
     """A reference to known content."""
     return Ref(TensorType(dtype, tuple(content.shape)), known=content)

@@ -84,7 +84,15 @@ def test_quantised_networks(tmp_path: Path) -> None:
     form = quantization.QuantFormat.QOperator
     quantization.quantize_static(source, target, _Samples((1, 3, 8, 8)), quant_format=form, reduce_range=True)
     fused = onnx.load(target)
-    wanted = {"QLinearConv", "QLinearLeakyRelu", "QLinearAdd", "QLinearAveragePool", "QLinearSigmoid", "QLinearMul", "QLinearConcat"}
+    wanted = {
+        "QLinearConv",
+        "QLinearLeakyRelu",
+        "QLinearAdd",
+        "QLinearAveragePool",
+        "QLinearSigmoid",
+        "QLinearMul",
+        "QLinearConcat",
+    }
     assert wanted | {"QLinearGlobalAveragePool"} <= ops(fused), ops(fused)
     taken = load(fused)
     check(taken)

@@ -1,0 +1,214 @@
+"""Ops of object detectors, spelled out: selection of boxes, windows of features, convolutions at shifted places."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from converter.importers.onnx.context import OnnxContext
+from converter.importers.onnx.rules_conv import check_kernel, per_axis
+from converter.importers.onnx.table import rule
+from ir.core import Builder, Graph, Value
+from ir.types import Dim, dtypes
+
+
+@rule("NonMaxSuppression", 10, 11)
+def non_max_suppression(c: OnnxContext) -> Value:
+    """Boxes in the order of their scores, each kept unless it overlaps one kept before: rows of (sample, class, box).
+
+    One trip a place in that order; what a kept box overlaps too much is struck out for the trips to come.
+    """
+    b, scores = c.b, c.x(1)
+    batch, classes, count = scores.type.shape
+    corners = _corners(c, c.x(0))
+    _, order = b.sort(scores, axis=2, descending=True)
+    able = b.full(shape=(batch, classes, count), value=True, dtype="bool")
+    if c.has(4):
+        able = b.greater(scores, _one(c, 4))
+    limit = _one(c, 2) if c.has(2) else b.constant(0, dtypes.int64)
+    threshold = _one(c, 3) if c.has(3) else b.constant(0.0, scores.type.dtype)
+    found = b.full(shape=(batch, classes), value=0, dtype="int64")
+    carried, fixed = (able, found), (corners, limit, threshold)
+    body = _keep_one(c, [*(v.type for v in carried), found.type, *(v.type for v in fixed)])
+    _, _, kept = b.scan(carried, (order,), fixed, axes=(2,), output_axes=(2,), body=body)
+    places = b.nonzero(kept, symbol=c.importer.fresh_symbol("count"))
+    boxes = b.gather_nd(order, places)
+    return b.concat(
+        [b.slice(places, axes=(1,), starts=(0,), stops=(2,), steps=(1,)), b.unsqueeze(boxes, axes=(1,))], axis=1
+    )
+
+
+def _one(c: OnnxContext, index: int) -> Value:
+    value = c.x(index)
+    return c.b.reshape(value, shape=()) if value.type.rank else value
+
+
+def _corners(c: OnnxContext, boxes: Value) -> Value:
+    """[batch, boxes, 4] as the lower corner, then the upper one."""
+    b = c.b
+    first, second = (b.slice(boxes, axes=(2,), starts=(i,), stops=(i + 2,), steps=(1,)) for i in (0, 2))
+    if c.only("center_point_box", 0, 1):
+        half = b.div(second, 2.0)
+        return b.concat([b.sub(first, half), b.add(first, half)], axis=2)
+    return b.concat([b.minimum(first, second), b.maximum(first, second)], axis=2)
+
+
+def _keep_one(c: OnnxContext, types: list[Any]) -> Graph:
+    """A trip: able [b, c, n], found [b, c], place [b, c], corners [b, n, 4], limit, threshold -> able, found, kept [b, c]."""
+    graph = Graph("keep")
+    names = ("able", "found", "place", "corners", "limit", "threshold")
+    able, found, place, corners, limit, threshold = (graph.add_input(t, n) for t, n in zip(types, names, strict=True))
+    b = Builder(graph, origin=c.b.origin)
+    at = b.unsqueeze(place, axes=(2,))
+    kept = b.and_(b.squeeze(b.gather_elements(able, at, axis=2), axes=(2,)), b.less(found, limit))
+    own = b.unsqueeze(b.gather_nd(corners, at, batch_dims=1), axes=(2,))  # [b, c, 1, 4]
+    overlap = b.greater(_shared(b, own, b.unsqueeze(corners, axes=(1,))), threshold)
+    able = b.and_(able, b.not_(b.and_(b.unsqueeze(kept, axes=(2,)), overlap)))
+    graph.set_outputs([able, b.add(found, b.cast(kept, to="int64")), kept])
+    return graph
+
+
+def _shared(b: Builder, one: Value, other: Value) -> Value:
+    """Intersection over union of boxes given by corners in the last axis; -1 where they do not meet."""
+
+    def side(x: Value, start: int) -> Value:
+        return b.slice(x, axes=(3,), starts=(start,), stops=(start + 2,), steps=(1,))
+
+    def area(size: Value) -> Value:
+        return b.mul(b.select(size, axis=3, index=0), b.select(size, axis=3, index=1))
+
+    low, high = b.maximum(side(one, 0), side(other, 0)), b.minimum(side(one, 2), side(other, 2))
+    inner = area(b.maximum(b.sub(high, low), 0.0))
+    whole = b.sub(b.add(*(area(b.sub(side(x, 2), side(x, 0))) for x in (one, other))), inner)
+    meets = b.and_(b.greater(inner, 0.0), b.greater(whole, 0.0))
+    return b.where(meets, b.div(inner, b.where(meets, whole, 1.0)), -1.0)
+
+
+@rule("RoiAlign", 10, 16, 22)
+def roi_align(c: OnnxContext) -> Value:
+    """The mean over sampled places of each bin of each region, read between pixels."""
+    b, x, rois = c.b, c.x(0), c.x(1)
+    c.only("mode", "avg")
+    half = (
+        c.version >= 16 and c.only("coordinate_transformation_mode", "half_pixel", "output_half_pixel") == "half_pixel"
+    )
+    grid = c.attr("sampling_ratio")
+    if grid <= 0:
+        c.refuse("sampling_ratio=0 (as many samples as a region is large) is not supported")
+    sizes = (c.attr("output_height"), c.attr("output_width"))
+    scaled = b.mul(rois, c.attr("spatial_scale"))
+    scaled = b.sub(scaled, 0.5) if half else scaled
+    edges = [b.unsqueeze(b.select(scaled, axis=1, index=i), axes=(1,)) for i in range(4)]
+    places = []
+    for start, stop, bins in ((edges[1], edges[3], sizes[0]), (edges[0], edges[2], sizes[1])):
+        length = b.sub(stop, start) if half else b.maximum(b.sub(stop, start), 1.0)
+        steps = b.constant((np.arange(bins * grid) + 0.5) / grid, x.type.dtype)
+        places.append(b.add(start, b.mul(b.div(length, float(bins)), steps)))  # [regions, bins * grid]
+    count = rois.type.shape[0]
+    read = _between(c, b.transpose(x, perm=(0, 2, 3, 1)), c.x(2), places)
+    channels = x.type.shape[1]
+    bins = b.reshape(read, shape=(count, sizes[0], grid, sizes[1], grid, channels))
+    return b.transpose(b.reduce_mean(bins, axes=(2, 4)), perm=(0, 3, 1, 2))
+
+
+def _between(c: OnnxContext, image: Value, samples: Value, places: list[Value]) -> Value:
+    """image[sample, y, x] between four pixels, at every y of `places[0]` and x of `places[1]`: [regions, ys, xs, channels].
+
+    Beyond a pixel outside it is zero, and within that pixel the border's.
+    """
+    b, kind = c.b, image.type.dtype
+    lows, highs, parts, inside = [], [], [], []
+    for place, size in zip(places, image.type.shape[1:3], strict=True):
+        bound = b.cast(b.dim(size=size), to=kind)
+        inside.append(b.and_(b.greater_equal(place, -1.0), b.less_equal(place, bound)))
+        near = b.clip(place, b.constant(0.0, kind), b.sub(bound, 1.0))
+        low = b.floor(near)
+        lows.append(b.cast(low, to="int64"))
+        highs.append(b.cast(b.minimum(b.add(low, 1.0), b.sub(bound, 1.0)), to="int64"))
+        parts.append(b.sub(near, low))
+    shape = (places[0].type.shape[0], places[0].type.shape[1], places[1].type.shape[1])
+    sample = b.expand(b.unsqueeze(b.cast(samples, to="int64"), axes=(1, 2)), shape=shape)
+
+    def pixels(ys: Value, xs: Value) -> Value:
+        wide = (b.expand(b.unsqueeze(ys, axes=(2,)), shape=shape), b.expand(b.unsqueeze(xs, axes=(1,)), shape=shape))
+        return b.gather_nd(image, b.stack([sample, *wide], axis=3), bounds="error", neg="invalid")
+
+    def mixed(first: Value, second: Value, part: Value) -> Value:
+        return b.add(b.mul(first, b.sub(1.0, part)), b.mul(second, part))
+
+    down, across = b.unsqueeze(parts[0], axes=(2, 3)), b.unsqueeze(parts[1], axes=(1, 3))
+    upper = mixed(pixels(lows[0], lows[1]), pixels(lows[0], highs[1]), across)
+    lower = mixed(pixels(highs[0], lows[1]), pixels(highs[0], highs[1]), across)
+    within = b.and_(b.unsqueeze(inside[0], axes=(2, 3)), b.unsqueeze(inside[1], axes=(1, 3)))
+    return b.where(within, mixed(upper, lower, down), 0.0)
+
+
+@rule("DeformConv", 19, 22)
+def deform_conv(c: OnnxContext) -> Value:
+    """A convolution whose every tap reads at a place shifted by an offset, between pixels, zero outside."""
+    if c.rank() != 4:
+        c.refuse(f"a deformable convolution of {c.type()} is not supported")
+    check_kernel(c, 2)
+    b, weight, groups = c.b, c.x(1), c.attr("group")
+    taps = _taps(c)  # [batch, channels, kernel, positions]
+    batch, channels, kernel, positions = taps.type.shape
+    outputs = weight.type.shape[0]
+    rows = b.reshape(weight, shape=(groups, outputs // groups, channels // groups * kernel))
+    columns = b.reshape(taps, shape=(batch, groups, channels // groups * kernel, positions))
+    out = b.reshape(b.matmul(rows, columns), shape=(batch, outputs, *c.type(2).shape[2:]))
+    return b.add(out, b.reshape(c.x(3), shape=(outputs, 1, 1))) if c.has(3) else out
+
+
+def _taps(c: OnnxContext) -> Value:
+    b, x, offset, share = c.b, c.x(0), c.x(2), c.attr("offset_group")
+    batch, channels, height, width = x.type.shape
+    window: tuple[Any, ...] = c.type(1).shape[2:]
+    sizes: tuple[Dim, ...] = offset.type.shape[2:]
+    if not all(isinstance(d, int) for d in (channels, *window)):
+        c.refuse(f"channels and windows of {x.type} and {c.type(1)} must be known")
+    kernel, positions = window[0] * window[1], sizes[0] * sizes[1]
+    strides, dilations = per_axis(c, "strides", 2, 1), per_axis(c, "dilations", 2, 1)
+    pads = c.attr("pads") or [0, 0, 0, 0]
+    shifts = b.reshape(offset, shape=(batch, share, kernel, 2, *sizes))
+    places = []
+    for k, shape in ((0, (window[0], 1)), (1, (1, window[1]))):
+        tap = np.broadcast_to(np.arange(window[k]).reshape(shape) * dilations[k] - pads[k], window).reshape(
+            kernel, 1, 1
+        )
+        at = b.mul(b.arange(start=0, stop=sizes[k], step=1, dtype=x.type.dtype), float(strides[k]))
+        base = b.add(b.unsqueeze(at, axes=(1,)) if k == 0 else at, b.constant(tap, x.type.dtype))
+        places.append(
+            b.reshape(b.add(b.select(shifts, axis=3, index=k), base), shape=(batch * share, kernel * positions))
+        )
+    each = channels // share  # type: ignore[operator]
+    image = b.transpose(b.reshape(x, shape=(batch * share, each, height * width)), perm=(0, 2, 1))
+    read = _bilinear(c, image, places, (height, width))  # [batch * share, kernel * positions, each]
+    if c.has(4):
+        read = b.mul(read, b.reshape(c.x(4), shape=(batch * share, kernel * positions, 1)))
+    taps = b.transpose(b.reshape(read, shape=(batch, share, kernel, positions, each)), perm=(0, 1, 4, 2, 3))
+    return b.reshape(taps, shape=(batch, channels, kernel, positions))
+
+
+def _bilinear(c: OnnxContext, image: Value, places: list[Value], sizes: tuple[Dim, Dim]) -> Value:
+    """Pixels of [n, height * width, channels] at [n, points] ys and xs, each of the four neighbours zero outside."""
+    b, kind, total = c.b, image.type.dtype, None
+    lows = [b.floor(p) for p in places]
+    for down in (0, 1):
+        for right in (0, 1):
+            flat, seen, share = None, None, None
+            for low, place, size, step in zip(lows, places, sizes, (down, right), strict=True):
+                corner = b.add(low, float(step))
+                bound = b.cast(b.dim(size=size), to=kind)
+                valid = b.and_(b.greater_equal(corner, 0.0), b.less(corner, bound))
+                part = b.sub(place, low)
+                part = part if step else b.sub(1.0, part)
+                index = b.cast(b.clip(corner, b.constant(0.0, kind), b.sub(bound, 1.0)), to="int64")
+                flat = index if flat is None else b.add(b.mul(flat, b.dim(size=sizes[1])), index)
+                seen = valid if seen is None else b.and_(seen, valid)
+                share = part if share is None else b.mul(share, part)
+            read = b.gather_nd(image, b.unsqueeze(flat, axes=(2,)), batch_dims=1, bounds="error", neg="invalid")
+            piece = b.where(b.unsqueeze(seen, axes=(2,)), b.mul(read, b.unsqueeze(share, axes=(2,))), 0.0)
+            total = piece if total is None else b.add(total, piece)
+    assert total is not None
+    return total
