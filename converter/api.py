@@ -109,7 +109,7 @@ def convert(
     imported = copy_model(model)  # the reference is the model as read, so that a wrong pass shows
     report = Report(opened.framework, to, ops=op_counts(model), notes=list(model.notes))
     with steps("optimise"):
-        report.passes = prepare(model).counts()
+        report.passes = prepare(model, target=to).counts()
     exporter = importlib.import_module(f"converter.exporters.{to}")
     with staging(path) as folder:
         written = folder / path.name

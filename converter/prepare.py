@@ -5,13 +5,24 @@ from __future__ import annotations
 from collections import Counter
 
 from ir.core import Model
-from ir.passes import standard
+from ir.passes import recognition, standard
 from ir.passes.log import Log
 
 
-def prepare(model: Model, diff: bool = False) -> Log:
-    """Run the standard passes on `model` in place; the log tells each edit and its reason."""
-    return standard(diff=diff).run(model)
+def prepare(model: Model, diff: bool = False, target: str | None = None) -> Log:
+    """Run the passes on `model` in place, for a target or any; the log tells each edit and its reason."""
+    log = standard(diff=diff).run(model)
+    return recognition(keeps_weights(model, target), diff=diff).run(model, log)
+
+
+def keeps_weights(model: Model, target: str | None = None) -> bool:
+    """Whether every weight keeps its name and shape: those of a module are its interface, and a file's are its own.
+
+    They may change where another exporter wrote the file that code is made of: it stores a dense layer's weight as
+    the product takes it, under a name that it counted.
+    """
+    ours = str(model.metadata.get("versions", {}).get("producer", "")).startswith("isomorph")
+    return model.metadata.get("framework") != "onnx" or ours or target == "onnx"
 
 
 def op_counts(model: Model) -> dict[str, int]:

@@ -115,7 +115,8 @@ class Weight:
     `parameter`: learned. `buffer`: part of the model's state but not learned (running statistics, position ids).
     `constant`: no name in the source's own state. `trainable` is None where the source does not say.
     `aliases` are further names of the same tensor in the source (tied weights); `persistent` is False for buffers that
-    the source keeps out of its checkpoints.
+    the source keeps out of its checkpoints. `source_name` and `source_axes` say under which other name the source keeps
+    the tensor, and which of its axes became each of ours: ours is the source's, transposed by `source_axes`.
     """
 
     name: str
@@ -124,6 +125,8 @@ class Weight:
     trainable: bool | None = None
     aliases: tuple[str, ...] = ()
     persistent: bool = True
+    source_name: str | None = None
+    source_axes: tuple[int, ...] | None = None
 
     @property
     def type(self) -> TensorType:
@@ -132,6 +135,12 @@ class Weight:
     def with_data(self, data: Data) -> Weight:
         """The same record with other bytes."""
         return replace(self, data=data)
+
+    def permuted(self, perm: tuple[int, ...]) -> Weight:
+        """The same weight with its axes permuted, when read; the record tells how it lies in the source."""
+        axes = perm if self.source_axes is None else tuple(self.source_axes[p] for p in perm)
+        kept = None if axes == tuple(range(len(axes))) else axes
+        return replace(self, data=self.data.permuted(perm), source_axes=kept)
 
 
 def role_permutation(source: str, target: str, rank: int) -> tuple[int, ...]:

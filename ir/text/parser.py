@@ -160,10 +160,23 @@ class _Parser(Expressions):
             aliases = [self.alias()]
             while self.take(","):
                 aliases.append(self.alias())
+        source = self.alias() if self.take("from") else None
+        axes = self.permutation(type.rank) if self.take("axes") else None
         if name in self.result.weights:
             self.fail(f"weight {name!r} is declared twice", start)
-        self.result.add_weight(Weight(name, self.data(name, type, start), kind, trainable, tuple(aliases), persistent))
+        data = self.data(name, type, start)
+        self.result.add_weight(Weight(name, data, kind, trainable, tuple(aliases), persistent, source, axes))
         self.end_line()
+
+    def permutation(self, rank: int) -> tuple[int, ...]:
+        start = self.expect("(")
+        found = [self.kind("number", "an axis").text]
+        while self.take(","):
+            found.append(self.kind("number", "an axis").text)
+        self.expect(")")
+        if sorted(found) != [str(i) for i in range(rank)]:
+            self.fail(f"({', '.join(found)}) is no order of {rank} axes", start)
+        return tuple(int(axis) for axis in found)
 
     def alias(self) -> str:
         self.expect("@")
@@ -220,8 +233,8 @@ class _Parser(Expressions):
         fields = self.items(close, self.field)
         return Branch(kind, tuple(t for _, t in fields), tuple(k for k, _ in fields), cls)
 
-    def field(self) -> tuple[str, Tree]:
-        key = self.name("a key")
+    def field(self) -> tuple[str | int, Tree]:
+        key = self.unary() if self.token.kind == "number" or self.token.text == "-" else self.name("a key")
         self.expect(":")
         return key, self.tree()
 

@@ -94,6 +94,10 @@ def _weight_line(weight: Weight) -> str:
         words.append("transient")
     if weight.aliases:
         words.append("also " + ", ".join("@" + name_text(a) for a in weight.aliases))
+    if weight.source_name is not None:
+        words.append("from @" + name_text(weight.source_name))
+    if weight.source_axes is not None:
+        words.append(f"axes ({', '.join(map(str, weight.source_axes))})")
     return " ".join(words)
 
 
@@ -121,7 +125,7 @@ def _tree(tree: Tree) -> str:
 def _branch(tree: Branch) -> str:
     children = [_tree(c) for c in tree.children]
     if tree.kind in ("dict", "namedtuple"):
-        children = [f"{name_text(k)}: {c}" for k, c in zip(tree.keys, children, strict=True)]
+        children = [f"{k if isinstance(k, int) else name_text(k)}: {c}" for k, c in zip(tree.keys, children, strict=True)]
     inner = ", ".join(children)
     if tree.kind == "tuple":
         inner = f"({inner}{',' if len(children) == 1 else ''})"

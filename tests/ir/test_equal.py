@@ -77,6 +77,8 @@ EDITS: dict[str, Callable[[Model], object]] = {
     "a weight's kind": lambda m: m.update_weight("w", kind="parameter"),
     "a weight's bytes": lambda m: m.update_weight("w", data=Array(np.zeros(2, "f4"))),
     "a weight's alias": lambda m: m.update_weight("w", aliases=("v",)),
+    "a weight's name in the source": lambda m: m.update_weight("w", source_name="v"),
+    "a weight's axes in the source": lambda m: m.update_weight("w", source_axes=(1, 0)),
     "the signature": lambda m: setattr(m, "signature", replace(m.signature, result=Leaf("other"))),
     "an assumption": lambda m: m.assumptions.append(Assumption(symbol("n"), 2, "test")),
 }

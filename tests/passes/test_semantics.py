@@ -9,11 +9,26 @@ from hypothesis import strategies as st
 from ir.core import copy_model
 from ir.core.equal import models_equal
 from ir.eval import EvaluationError
-from ir.passes import CommonSubexpressions, DeadCode, Fold, InferTypes, Pass, Pipeline, Simplify, standard
+from ir.passes import (
+    Activations,
+    CommonSubexpressions,
+    DeadCode,
+    Fold,
+    InferTypes,
+    Linear,
+    NameWeights,
+    Norms,
+    Pass,
+    Pipeline,
+    Simplify,
+    standard,
+)
 from ir.verify import check
 from tests.ir.random_graphs import assert_same, random_case
 
-PASSES: list[Pass] = [Fold(), Simplify(), CommonSubexpressions(), DeadCode(), InferTypes()]
+PASSES: list[Pass] = [
+    Fold(), Simplify(), CommonSubexpressions(), DeadCode(), InferTypes(), Linear(), Activations(), Norms(), NameWeights(),
+]  # fmt: skip
 SEEDS = st.integers(0, 2**32 - 1)
 SLOW = settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 

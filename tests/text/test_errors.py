@@ -30,6 +30,11 @@ state
 
 def test_the_good_text_is_good() -> None:
     assert format_model(parse(GOOD)) == GOOD
+    moved = GOOD.replace("[2] parameter", "[2, 2] parameter").replace("also @v", "also @v from @'onnx::w_1' axes (1, 0)")
+    moved = moved.replace("y: float32[2]", "y: float32[2, 2]").replace("z: float32[2]", "z: float32[2, 2]")
+    weight = parse(moved).weights["w"]
+    assert (weight.source_name, weight.source_axes) == ("onnx::w_1", (1, 0))
+    assert format_model(parse(moved)) == moved
 
 
 @pytest.mark.parametrize(
@@ -41,6 +46,9 @@ def test_the_good_text_is_good() -> None:
         ("float32[2] parameter", "float31[2] parameter", 5, 7, "unknown dtype 'float31'"),
         ("[2] parameter", "[2] thing", 5, 18, "a weight is one of parameter, buffer, constant"),
         ("parameter", "parameter\n  @w: float32[2] buffer", 6, 3, "declared twice"),
+        ("also @v", "from @v axes (1, 0)", 5, 51, "(1, 0) is no order of 1 axes"),
+        ("also @v", "from v", 5, 43, "expected '@'"),
+        ("also @v", "axes 0", 5, 43, "expected '('"),
         ("(x) ->", "(x ->", 7, 14, "expected ')'"),
         ("= add", "= ad", 10, 19, "no op 'ad'; close: "),
         ("add(x, @w)", "add(x)", 10, 23, "add needs the operand y"),

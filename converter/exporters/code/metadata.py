@@ -11,7 +11,10 @@ FORMAT = 1
 
 
 def metadata(model: Model, framework: str, names: dict[str, str], versions: dict[str, str]) -> dict[str, Any]:
-    """What metadata.json holds; `names` maps a weight's name in the package to its name in the source."""
+    """What metadata.json holds; `names` maps a weight's name in the package to its name in the model.
+
+    A weight that lies transposed says by `axes` which of the source's axes became each of its own.
+    """
     return {
         "format": FORMAT,
         "framework": framework,
@@ -20,7 +23,8 @@ def metadata(model: Model, framework: str, names: dict[str, str], versions: dict
         "outputs": {name: str(t).replace(" ", "") for name, t in model.output_types.items()},
         "weights": {
             w.name: {
-                "source": names[w.name],
+                "source": w.source_name or names[w.name],
+                **({} if w.source_axes is None else {"axes": list(w.source_axes)}),
                 "aliases": list(w.aliases),
                 "kind": w.kind,
                 "trainable": w.trainable,

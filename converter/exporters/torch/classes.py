@@ -20,6 +20,8 @@ from ir.types import TensorType, dtypes, type_of
 NN = Name("nn")
 IDENTITY = Call(Name("nn.Identity"))
 _INLINE_ELEMENTS = 64
+LONGEST_LIST = 1000
+"""Modules named by numbers up to here are a list, whose gaps are filled with identities."""
 
 
 class CallsDiffer(Exception):
@@ -83,7 +85,7 @@ class ClassWriter:
         names, weights = list(instance.children), list(instance.weights)
         if names and not weights:
             if all(n.isdigit() for n in names):
-                return "ModuleList" if sorted(map(int, names)) == list(range(len(names))) else "ModuleDict"
+                return "ModuleList" if max(map(int, names)) < LONGEST_LIST else "ModuleDict"
             return "ModuleDict" if instance.cls == "ModuleDict" else None
         if weights and not names and all(w.isdigit() for w in weights):
             return "ParameterList"
@@ -160,7 +162,7 @@ class ClassWriter:
     def _holder(self, instance: Instance, kind: str) -> Expr:
         children = _in_order(instance)
         if kind == "ModuleList":
-            return Call(Name("nn.ModuleList"), (Lst(tuple(self.ctor(c) for c in children)),))
+            return Call(Name("nn.ModuleList"), (Lst(tuple(self._numbered(children))),))
         if kind == "ModuleDict":
             return Call(Name("nn.ModuleDict"), (Dct(tuple((Lit(c.path[-1]), self.ctor(c)) for c in children)),))
         ordered = sorted(instance.weights, key=int)

@@ -27,7 +27,7 @@ def load_source_weights(model: {root}, path: str | Path) -> None:
         found = next((saved[n] for n in (record["source"], *record["aliases"]) if n in saved), None)
         if found is None and record["persistent"]:
             raise KeyError(f"{{path}} has no {{record['source']}}")
-        if found is not None and found.shape != own[name].shape:
+{axes}        if found is not None and found.shape != own[name].shape:
             raise ValueError(f"{{record['source']}} is {{tuple(found.shape)}}, expected {{tuple(own[name].shape)}}")
         if found is not None:
             own[name].copy_(found)
@@ -40,6 +40,9 @@ if __name__ == "__main__":
     print(f"{{type(net).__name__}}: {{sum(p.numel() for p in net.parameters()):,}} parameters")
     print("\\n".join(compare(net)))'''
 
+_AXES = """        if found is not None and "axes" in record:
+            found = found.permute(record["axes"])
+"""
 _TIES = """    for alias, name in TIED.items():
         tensors[alias] = tensors[name]
 """
@@ -53,4 +56,5 @@ def loader_source(model: Model, root: str, hidden: bool) -> str:
     tied = {alias: w.name for w in model.weights.values() for alias in w.aliases}
     lines = [f"    {literal(a)}: {literal(n)}," for a, n in tied.items()]
     table = "\n".join(["TIED = {", *lines, "}", ""]) if tied else ""
-    return _LOAD.format(root=root, tied=table, ties=_TIES if tied else "", hidden=_HIDDEN if hidden else "")
+    axes = _AXES if any(w.source_axes is not None for w in model.weights.values()) else ""
+    return _LOAD.format(root=root, tied=table, ties=_TIES if tied else "", hidden=_HIDDEN if hidden else "", axes=axes)
