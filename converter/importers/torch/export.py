@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
+import keyword
 import logging
 import re
 import threading
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from converter.errors import ConversionError, UsageError
-from converter.importers.torch import branches, gradients, leaves
+from converter.importers.torch import branches, fused, gradients, leaves
 from converter.importers.torch.inputs import Example
 
 _LOCK = threading.Lock()  # exporting patches classes and global settings of torch
@@ -40,6 +41,7 @@ def exporting(*modules: Any) -> Iterator[None]:
         stack.enter_context(_quiet())
         stack.enter_context(torch.no_grad())
         stack.enter_context(leaves.layer_leaves())
+        stack.enter_context(fused.masks_as_given())
         fast = torch.backends.mha.get_fastpath_enabled()
         torch.backends.mha.set_fastpath_enabled(False)
         stack.callback(torch.backends.mha.set_fastpath_enabled, fast)
@@ -70,38 +72,62 @@ def export_raw(module: Any, example: Example) -> Any:
 
     Exported with gradients on, so that `no_grad` blocks show; control flow that writes into buffers wants them off.
     """
-    import torch
-
     try:
-        with torch.enable_grad():
-            program = _export(module, example)
-    except ConversionError:
-        raise
-    except Exception as error:
-        if "input mutation" not in str(error):
-            raise export_error(module, error) from error
-        try:
-            program = _export(module, example)
-        except Exception as second:
-            raise export_error(module, second) from second
+        program = _export(module, example, gradients_on=True)
+    except ConversionError as error:
+        if "input mutation" not in str(error.__cause__):
+            raise
+        with gradients.no_grad_blocks() as blocks:
+            program = _export(module, example, gradients_on=False)
+        if blocks:
+            raise ConversionError(
+                f"{type(module).__name__}: control flow that writes into buffers, beside blocks of torch.no_grad(), whose "
+                "gradients an export cannot show then"
+            ) from error
     gradients.unwrap(program)
     return program
 
 
-def _export(module: Any, example: Example) -> Any:
+def _export(module: Any, example: Example, gradients_on: bool) -> Any:
     import torch
 
-    return torch.export.export(
-        module, example.args, example.kwargs, dynamic_shapes=example.dynamic_shapes(), strict=False
-    )
+    try:
+        with torch.set_grad_enabled(gradients_on):
+            return torch.export.export(
+                module, example.args, example.kwargs, dynamic_shapes=example.dynamic_shapes(), strict=False
+            )
+    except ConversionError:
+        raise
+    except Exception as error:
+        raise export_error(module, error) from error
 
 
 def functionalise(program: Any, table: dict[Any, Callable[..., Any]] | None = None) -> Any:
     """In-place writes and views made explicit; composites stay, except those in `table`."""
     try:
-        return program.run_decompositions(table or {})
+        with _any_attribute_name():
+            return program.run_decompositions(table or {})
     except Exception as error:
         raise ConversionError(f"torch.export could not remove in-place writes: {first_line(error)}") from error
+
+
+@contextlib.contextmanager
+def _any_attribute_name() -> Iterator[None]:
+    """Inside the block the code that torch.fx writes reads attributes called as keywords (`layers.for`) by getattr."""
+    import torch
+
+    def read(base: str, target: str) -> str:
+        for part in target.split("."):
+            plain = part.isidentifier() and not keyword.iskeyword(part)
+            base = f"{base}.{part}" if plain else f"getattr({base}, {part!r})"
+        return base
+
+    original = torch.fx.graph._format_target
+    torch.fx.graph._format_target = read
+    try:
+        yield
+    finally:
+        torch.fx.graph._format_target = original
 
 
 def decompose_unknown(program: Any, known: Callable[[str], bool]) -> Any:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Iterator
 from typing import Any
+
+from converter.importers.torch.scopes import is_internal
 
 _WRAPPED = "wrap_with_set_grad_enabled"
 
@@ -57,6 +61,27 @@ def _detached(graph: Any, result: Any, block: Any, detach: Any) -> Any:
     own = {k: v for k, v in block.meta.items() if k in ("nn_module_stack", "stack_trace")}
     new.meta = {"nn_module_stack": {}, **own, "val": value}
     return new
+
+
+@contextlib.contextmanager
+def no_grad_blocks() -> Iterator[list[str]]:
+    """The files whose code enters `no_grad` inside the block, where an export without gradients cannot show it."""
+    import torch
+
+    found: list[str] = []
+    original = torch.no_grad.__enter__
+
+    def enter(self: Any) -> None:
+        file = sys._getframe(1).f_code.co_filename.replace("\\", "/")
+        if not is_internal(file) or file.endswith("_contextlib.py"):
+            found.append(file.rsplit("/", 1)[-1])
+        original(self)
+
+    torch.no_grad.__enter__ = enter  # type: ignore[method-assign]
+    try:
+        yield found
+    finally:
+        torch.no_grad.__enter__ = original  # type: ignore[method-assign]
 
 
 def notes(program: Any) -> list[str]:
