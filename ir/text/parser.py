@@ -174,7 +174,7 @@ class _Parser(Expressions):
         while self.take(","):
             found.append(self.kind("number", "an axis").text)
         self.expect(")")
-        if sorted(found) != [str(i) for i in range(rank)]:
+        if sorted(found) != sorted(str(i) for i in range(rank)):
             self.fail(f"({', '.join(found)}) is no order of {rank} axes", start)
         return tuple(int(axis) for axis in found)
 
