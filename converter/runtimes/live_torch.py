@@ -31,7 +31,10 @@ class LiveTorchRunner:
         args, kwargs = call_arguments(self._signature, leaves)
         modes = {m: m.training for m in self._module.modules()} if self._live else {}
         buffers = {k: v.detach().clone() for k, v in self._module.named_buffers()} if self._live else {}
+        mha = self._torch.backends.mha
+        fast = mha.get_fastpath_enabled()
         try:
+            mha.set_fastpath_enabled(False)  # it writes zeros at padded positions, only while gradients are off
             if self._live:
                 self._module.eval()
             with self._torch.no_grad():
@@ -39,6 +42,7 @@ class LiveTorchRunner:
         except (RuntimeError, ValueError, IndexError, TypeError) as error:
             raise RuntimeFailure(f"the PyTorch module failed: {str(error).splitlines()[0]}") from error
         finally:
+            mha.set_fastpath_enabled(fast)
             for module, training in modes.items():
                 module.training = training
             for name, value in self._module.named_buffers():
