@@ -20,9 +20,9 @@ Mode = Literal["nearest", "linear", "cubic", "area"]
 Coordinates = Literal[
     "half_pixel", "align_corners", "asymmetric", "pytorch_half_pixel", "tf_half_pixel_for_nn", "half_pixel_symmetric"
 ]
-Nearest = Literal["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"]
+Nearest = Literal["round_prefer_floor", "round_prefer_ceil", "floor", "ceil", "quotient"]
 
-_ROUND: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+ROUND: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "round_prefer_floor": lambda x: np.ceil(x - 0.5),
     "round_prefer_ceil": lambda x: np.floor(x + 0.5),
     "floor": np.floor,
@@ -37,6 +37,8 @@ class Resize:
     Output element i lies at the input coordinate that `coordinates` gives (ONNX's formulas; the factor is the entry of
     `scales` when given, else output size / input size). `nearest` takes one element, `linear` two, `cubic` four with
     Keys' kernel of parameter `cubic_a`; elements beyond the edge repeat it, or with `exclude_outside` count nothing.
+    `nearest="quotient"` is PyTorch's: floor((i + c) * q) with q = size / out or 1 / scale in float32, c 0 (asymmetric,
+    where an output as large or twice as large is copied) or a half (half_pixel).
     `area` averages adaptive windows and uses no coordinates. `antialias` widens the linear or cubic kernel by the
     factor when shrinking (with `exclude_outside` it is Pillow's and PyTorch's). Without `sizes` the output has
     floor(size * scale) elements. Linear on 2 or 3 axes is bilinear or trilinear.
@@ -78,6 +80,8 @@ class Resize:
             raise ValueError("resize: antialias is defined for linear and cubic modes with half_pixel coordinates")
         if exclude_outside and mode != "cubic" and not antialias:
             raise ValueError("resize: exclude_outside is defined for the cubic mode and with antialias")
+        if nearest == "quotient" and coordinates not in ("asymmetric", "half_pixel"):
+            raise ValueError("resize: quotient is defined for asymmetric and half_pixel coordinates")
         shape = list(x.shape)
         for axis, size in zip(
             spatial_axes(layout, x.rank), output_sizes(spatial_sizes(x.shape, layout), sizes, scales)
@@ -109,9 +113,11 @@ class Resize:
             moved = np.moveaxis(x, axis, 0)
             if antialias:
                 result = antialiased(moved, n, scale, mode, cubic_a, exclude_outside)
+            elif mode == "nearest":
+                result = moved[nearest_picks(size, n, scale, coordinates, nearest)]
             else:
                 at = source_coordinates(size, n, scale, coordinates)
-                result = interpolated(moved, at, mode, nearest, cubic_a, exclude_outside)
+                result = interpolated(moved, at, mode, cubic_a, exclude_outside)
             x = np.moveaxis(result, 0, axis)
         return np.ascontiguousarray(x)
 
@@ -173,6 +179,13 @@ class Resize:
         yield s.case(s.ints(1, 2, 4, 5), sizes=(7, 3))
         yield s.case(s.ints(1, 4, 5, 3, low=0, high=200, dtype=dtypes.uint8), scales=(2.0, 2.0), layout="channels_last")
         yield s.case(s.floats(0, 2, 4, 5), sizes=(3, 3), mode="cubic")
+        for coordinates, sizes in itertools.product(("asymmetric", "half_pixel"), ((7, 82), (4, 46), (2, 28), (3, 3))):
+            yield s.case(s.floats(1, 2, 2, 14), sizes=sizes, coordinates=coordinates, nearest="quotient")
+        for scales in ((2.0, 1.0625), (0.75, 3.0), (1.0, 2.0625)):
+            for coordinates in ("asymmetric", "half_pixel"):
+                yield s.case(
+                    s.floats(1, 2, 5, 4), scales=scales, coordinates=coordinates, nearest="quotient", dynamic=everywhere
+                )
         yield from _edge_samples(s)
 
 
@@ -182,6 +195,14 @@ def _edge_samples(s: Sampler) -> Iterator[Sample]:
     yield s.case(s.floats(1, 2, 0, 5), sizes=(0, 3), name="empty axis")
     yield s.case(s.floats(1, 2, 0, 5), sizes=(1, 3), error=ValueError, name="nothing to interpolate")
     yield s.case(s.floats(1, 2, 4, 5), error=ValueError, name="no size")
+    yield s.case(
+        s.floats(1, 2, 4, 5),
+        sizes=(3, 3),
+        coordinates="align_corners",
+        nearest="quotient",
+        error=ValueError,
+        name="quotient from corners",
+    )
     yield s.case(s.floats(1, 2, 4, 5), sizes=(3,), error=ValueError, name="one size for two axes")
     yield s.case(s.floats(1, 2, 4, 5), sizes=(3, 3), antialias=True, error=ValueError, name="antialiased nearest")
     yield s.case(
@@ -232,6 +253,17 @@ def source_coordinates(size: int, out: int, scale: float | None, system: Coordin
     return at
 
 
+def quotient_picks(size: int, out: int, scale: float | None, coordinates: Coordinates) -> np.ndarray:
+    """What `nearest="quotient"` picks: at some sizes the neighbour of what exact coordinates pick."""
+    i = np.arange(out)
+    if coordinates == "asymmetric" and out in (size, 2 * size):
+        return i // (out // size) if size else i
+    one = np.float32
+    step = one(size) / one(out) if scale is None else one(1.0 / scale)
+    at = i.astype(one) + one(0.0 if coordinates == "asymmetric" else 0.5)
+    return np.minimum(np.floor(at * step), size - 1).astype(np.int64)
+
+
 def cubic_kernel(distance: np.ndarray, a: float) -> np.ndarray:
     """Keys' cubic convolution kernel (1981)."""
     d = np.abs(distance)
@@ -240,13 +272,17 @@ def cubic_kernel(distance: np.ndarray, a: float) -> np.ndarray:
     return np.where(d <= 1, near, np.where(d < 2, far, 0.0))
 
 
-def interpolated(
-    x: np.ndarray, at: np.ndarray, mode: Mode, nearest: Nearest, cubic_a: float, exclude_outside: bool
-) -> np.ndarray:
-    """`x` at coordinates along axis 0."""
+def nearest_picks(size: int, out: int, scale: float | None, coordinates: Coordinates, nearest: Nearest) -> np.ndarray:
+    """The positions of the nearest elements, int64."""
+    if nearest == "quotient":
+        return quotient_picks(size, out, scale, coordinates)
+    at = source_coordinates(size, out, scale, coordinates)
+    return np.clip(ROUND[nearest](at), 0, size - 1).astype(np.int64)
+
+
+def interpolated(x: np.ndarray, at: np.ndarray, mode: Mode, cubic_a: float, exclude_outside: bool) -> np.ndarray:
+    """`x` at coordinates along axis 0, linear or cubic."""
     last = x.shape[0] - 1
-    if mode == "nearest":
-        return x[np.clip(_ROUND[nearest](at), 0, last).astype(np.int64)]
     if mode == "linear":
         at = np.clip(at, 0, last)
     low = np.floor(at)

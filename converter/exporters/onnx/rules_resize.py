@@ -6,6 +6,8 @@ rounding, Resize is written; elsewhere, and for what Resize cannot say, each axi
 
 from __future__ import annotations
 
+import math
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -15,9 +17,10 @@ from converter.exporters.onnx.layout import channels_first
 from converter.exporters.onnx.rules_pool import along
 from converter.exporters.onnx.table import expand, rule
 from ir.core import Builder, Node, Value
-from ir.ops.resize import antialiased, interpolated, output_sizes, source_coordinates
-from ir.types import DimExpr, dtypes
+from ir.ops.resize import ROUND, antialiased, interpolated, nearest_picks, output_sizes, source_coordinates
+from ir.types import DimExpr, dtypes, same
 
+_ROUNDING = {"asymmetric": "floor", "half_pixel": "round_prefer_ceil"}
 NATIVE = {"half_pixel", "align_corners", "asymmetric", "pytorch_half_pixel"}
 
 
@@ -38,7 +41,11 @@ def per_axis(b: Builder, node: Node, opset: int) -> Any:
         return None
     outs = _sizes(node)
     if any(isinstance(d, DimExpr) for d in (*x.type.shape[2:], *outs)):
-        raise NotImplementedError(f"resizing by {a['mode']} with {a['coordinates']} coordinates from or to symbolic sizes")
+        if a["nearest"] in ("quotient", _ROUNDING.get(a["coordinates"])) and a["mode"] == "nearest":
+            return _nearest_at_run_time(b, node, outs)
+        raise NotImplementedError(
+            f"resizing by {a['mode']} with {a['coordinates']} coordinates from or to symbolic sizes"
+        )
     for axis, n, scale in zip(range(2, x.type.rank), outs, a["scales"] or (None,) * len(outs)):
         x = _one_axis(b, x, axis, int(n), scale, a)
     return x if x is not node.operand("x") else b.identity(x)
@@ -52,9 +59,8 @@ def _static(sizes: tuple[Any, ...], what: str) -> tuple[int, ...]:
 
 def _one_axis(b: Builder, x: Value, axis: int, n: int, scale: float | None, a: Any) -> Value:
     size = int(x.type.shape[axis])  # type: ignore[arg-type]
-    at = source_coordinates(size, n, scale, a["coordinates"])
     if a["mode"] == "nearest":
-        index = interpolated(np.arange(size), at, "nearest", a["nearest"], a["cubic_a"], False)
+        index = nearest_picks(size, n, scale, a["coordinates"], a["nearest"])
         if np.array_equal(index, np.arange(size)):
             return x
         return b.gather(x, b.constant(index, dtypes.int64), axis=axis, bounds="unchecked")  # type: ignore[no-any-return]
@@ -62,18 +68,67 @@ def _one_axis(b: Builder, x: Value, axis: int, n: int, scale: float | None, a: A
     if a["antialias"]:
         matrix = antialiased(unit, n, scale, a["mode"], a["cubic_a"], a["exclude_outside"])
     else:
-        matrix = interpolated(unit, at, a["mode"], a["nearest"], a["cubic_a"], a["exclude_outside"])
+        at = source_coordinates(size, n, scale, a["coordinates"])
+        matrix = interpolated(unit, at, a["mode"], a["cubic_a"], a["exclude_outside"])
     return x if np.array_equal(matrix, unit) else along(b, x, axis, matrix)
+
+
+def _nearest_at_run_time(b: Builder, node: Node, outs: tuple[Any, ...]) -> Value:
+    """A gather along each axis; the positions are computed from the sizes, as the kernels meant do."""
+    a, x = node.attrs, node.operand("x")
+    for axis, out, scale in zip(range(2, x.type.rank), outs, a["scales"] or (None,) * len(outs)):
+        size = x.type.shape[axis]
+        if isinstance(size, int) and isinstance(out, int):
+            x = _one_axis(b, x, axis, out, scale, a)
+            continue
+        if same(size, out) is True and scale in (None, 1.0):
+            continue
+        find = _by_quotient if a["nearest"] == "quotient" else _by_integers
+        index = find(b, size, out, scale, a["coordinates"])
+        x = b.gather(x, index, axis=axis, bounds="unchecked")
+    return x
+
+
+def _by_integers(b: Builder, size: Any, out: Any, scale: float | None, coordinates: str) -> Value:
+    """floor(i * size / out), or with centres floor((2i + 1) * size / (2 out)), exactly."""
+    up, down = (size, out) if scale is None else reversed(Fraction(scale).as_integer_ratio())
+    i = b.arange(start=0, stop=out, step=1, dtype=dtypes.int64)
+    if coordinates == "half_pixel":
+        i, down = b.add(b.mul(i, 2), 1), down * 2
+    index = b.trunc_div(b.mul(i, b.dim(size=up)), b.dim(size=down))
+    return b.minimum(index, b.dim(size=size - 1))  # type: ignore[no-any-return]
+
+
+def _by_quotient(b: Builder, size: Any, out: Any, scale: float | None, coordinates: str) -> Value:
+    i = b.arange(start=0, stop=out, step=1, dtype=dtypes.int64)
+    have, want = b.dim(size=size), b.dim(size=out)
+    if scale is None:
+        step = b.div(b.cast(have, to=dtypes.float32), b.cast(want, to=dtypes.float32))
+    else:
+        step = b.constant(np.float32(1.0 / scale), dtypes.float32)
+    at = b.cast(i, to=dtypes.float32)
+    at = at if coordinates == "asymmetric" else b.add(at, 0.5)
+    index = b.minimum(b.cast(b.floor(b.mul(at, step)), to=dtypes.int64), b.dim(size=size - 1))
+    if coordinates == "asymmetric" and scale is not None and not scale.is_integer():  # as large, or twice: copied
+        index = b.where(b.equal(want, b.mul(have, 2)), b.trunc_div(i, 2), index)
+        index = b.where(b.equal(want, have), i, index)
+    return index  # type: ignore[no-any-return]
 
 
 def native(node: Node) -> bool:
     """Whether ONNX's Resize in ONNX Runtime computes the same."""
     a, x = node.attrs, node.operand("x").type
-    if a["coordinates"] not in NATIVE or a["antialias"] or a["exclude_outside"] or x.dtype.name == "float64" or 0 in x.shape:
+    if (
+        a["coordinates"] not in NATIVE
+        or a["antialias"]
+        or a["exclude_outside"]
+        or x.dtype.name == "float64"
+        or 0 in x.shape
+    ):
         return False
     if x.dtype.is_integer and x.dtype not in (dtypes.int32, dtypes.int8, dtypes.uint8):
         return False
-    if a["sizes"] is not None and a["scales"] is not None:
+    if a["sizes"] is not None and a["scales"] is not None or _may_be_copied(a["scales"], x.shape[2:], _sizes(node)):
         return False
     if a["mode"] == "cubic":
         return x.rank == 4 and not a["exclude_outside"]
@@ -82,20 +137,47 @@ def native(node: Node) -> bool:
     return _same_elements(node)
 
 
+def _is_power_of_two(scale: float) -> bool:
+    """Whether it is 1 or more: every quotient by it is exact."""
+    return scale >= 1 and math.frexp(scale)[0] == 0.5
+
+
+def _may_be_copied(scales: tuple[float, ...] | None, sizes: tuple[Any, ...], outs: tuple[Any, ...]) -> bool:
+    """Whether the output may be as large as the input although a factor is not 1: ONNX Runtime then copies."""
+    if scales is None or all(s == 1 for s in scales):
+        return False
+    if not any(isinstance(d, DimExpr) for d in (*sizes, *outs)):
+        return tuple(sizes) == tuple(outs)
+    return all(1 <= s < 1.5 for s in scales)
+
+
 def _same_elements(node: Node) -> bool:
     """Whether float32 coordinates pick the same elements as exact ones; with symbolic sizes, whether they must."""
     a, x = node.attrs, node.operand("x").type
     outs = _sizes(node)
     if any(isinstance(d, DimExpr) for d in (*x.shape[2:], *outs)):
-        plain = a["coordinates"] == "asymmetric" and a["nearest"] == "floor"
-        return plain and a["scales"] is not None and all(float(s).is_integer() for s in a["scales"])
+        plain = a["coordinates"] == "asymmetric" and _rounding(a) == "floor" and a["scales"] is not None
+        whole = float.is_integer if a["nearest"] == "floor" else _is_power_of_two
+        return plain and all(whole(float(s)) for s in a["scales"])
+    if a["nearest"] == "quotient" and a["coordinates"] not in _ROUNDING:
+        return False
     for size, n, scale in zip(x.shape[2:], outs, a["scales"] or (None,) * len(outs)):
-        exact = source_coordinates(int(size), int(n), scale, a["coordinates"])  # type: ignore[arg-type]
-        near = _float32_coordinates(int(size), int(n), scale, a["coordinates"])  # type: ignore[arg-type]
-        picks = [interpolated(np.arange(int(size)), v, "nearest", a["nearest"], 0.0, False) for v in (exact, near)]  # type: ignore[arg-type]
-        if not np.array_equal(picks[0], picks[1]):
+        exact = nearest_picks(int(size), int(n), scale, a["coordinates"], a["nearest"])  # type: ignore[arg-type]
+        near = _float32_picks(int(size), int(n), scale, a)  # type: ignore[arg-type]
+        if not np.array_equal(exact, near):
             return False
     return True
+
+
+def _float32_picks(size: int, n: int, scale: float | None, a: Any) -> np.ndarray:
+    """The elements that ONNX Runtime's kernel picks."""
+    at = _float32_coordinates(size, n, scale, a["coordinates"])
+    return np.clip(ROUND[_rounding(a)](at), 0, size - 1).astype(np.int64)
+
+
+def _rounding(a: Any) -> str:
+    """ONNX's word for how positions are rounded."""
+    return _ROUNDING[a["coordinates"]] if a["nearest"] == "quotient" else a["nearest"]
 
 
 def _float32_coordinates(size: int, n: int, scale: float | None, system: str) -> np.ndarray:
@@ -122,6 +204,6 @@ def resize(c: Context, node: Node) -> Tensor:
         sizes = c.dims((*shape[:2], *a["sizes"]))
     return c.op(
         "Resize", c.x(node, "x"), None, scales, sizes, mode=a["mode"], coordinate_transformation_mode=a["coordinates"],
-        nearest_mode=a["nearest"] if a["mode"] == "nearest" else None,
+        nearest_mode=_rounding(a) if a["mode"] == "nearest" else None,
         cubic_coeff_a=a["cubic_a"] if a["mode"] == "cubic" else None,
     )  # fmt: skip

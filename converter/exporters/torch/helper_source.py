@@ -397,6 +397,14 @@ def source_coordinates(size, out, scale, system, device):
     return at
 
 
+def nearest_quotient(size, out, scale, coordinates, device):
+    """The elements that F.interpolate picks."""
+    place = torch.arange(size, dtype=torch.float32, device=device)
+    mode = "nearest" if coordinates == "asymmetric" else "nearest-exact"
+    where = {"size": out} if scale is None else {"scale_factor": scale}
+    return F.interpolate(place[None, None], mode=mode, **where)[0, 0].long()
+
+
 def cubic_kernel(distance, a):
     """Keys' cubic convolution kernel."""
     d = distance.abs()
@@ -438,6 +446,9 @@ def resize(
     }  # fmt: skip
     for axis, out in enumerate(sizes, 2):
         size, scale = x.shape[axis], None if scales is None else scales[axis - 2]
+        if nearest == "quotient":
+            x = x.index_select(axis, nearest_quotient(size, out, scale, coordinates, x.device))
+            continue
         if mode == "nearest":
             at = rounding[nearest](source_coordinates(size, out, scale, coordinates, x.device))
             x = x.index_select(axis, at.clamp(0, size - 1).long())
