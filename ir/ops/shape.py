@@ -11,7 +11,7 @@ from ir.ops.positions import check_same_shape
 from ir.ops.registry import op
 from ir.ops.sampler import Sample, Sampler
 from ir.ops.slicing import slice_attrs
-from ir.types import Dim, Shape, TensorType, normalize_axes, normalize_axis, numel, require_same
+from ir.types import Dim, Shape, TensorType, dim_max, mod, normalize_axes, normalize_axis, numel, require_same
 from ir.types.errors import AttributeValueError, AxisError, DTypeError, ShapeError
 
 if TYPE_CHECKING:
@@ -442,19 +442,18 @@ class Roll:
             (normalize_axis(a, x.type.rank), s, x.type.shape[normalize_axis(a, x.type.rank)])
             for s, a in zip(shifts, axes)
         ]
-        if any(not isinstance(n, int) for _, _, n in steps):
-            raise NotImplementedError(
-                "roll along an axis of symbolic size: the shift modulo an empty axis is undefined"
-            )
         for axis, shift, n in steps:
-            if n:
-                at = (n - shift) % n
+            if n != 0:
+                at = mod(n - shift, dim_max(n, 1))
                 back, front = b.slice(x, **slice_attrs(axis, at, None, 1)), b.slice(x, **slice_attrs(axis, 0, at, 1))
                 x = b.concat(back, front, axis=axis)
-        return b.identity(x) if not any(n for _, _, n in steps) else x
+        return b.identity(x) if all(n == 0 for _, _, n in steps) else x
 
     @staticmethod
     def samples(s: Sampler) -> Iterator[Sample]:
+        for turns in ((2, -7), (0, 25)):
+            yield s.case(s.floats(3, 4), shifts=turns, axes=(0, 1), dynamic=((0, 0), (0, 1)), name="symbolic")
+        yield s.case(s.ints(0, 2), shifts=(1,), axes=(0,), dynamic=((0, 0),), name="symbolic empty")
         for shifts, axes in (((1,), (0,)), ((-1,), (1,)), ((7, -5), (0, -1)), ((1, 1), (1, 1)), ((0,), (0,)), ((), ())):
             yield s.case(s.floats(3, 4), shifts=shifts, axes=axes)
         yield s.case(s.ints(0, 2), shifts=(1,), axes=(0,), name="empty")

@@ -178,9 +178,22 @@ def masked_scatter(c: TorchContext, a: Call) -> Value:
 def diagonal_scatter(c: TorchContext, a: Call) -> Value:
     x, src = a.value("self"), a.value("src")
     if not is_static(x.type.shape):
-        c.refuse("diagonal_scatter of a tensor of symbolic size")
+        return _put_diagonal(c, x, src, a.lit("offset"), a.axis("dim1", x.type.rank), a.axis("dim2", x.type.rank))
     places = np.arange(int(np.prod(x.type.shape))).reshape(x.type.shape)
     return _put(c, x, np.diagonal(places, a.lit("offset"), a.lit("dim1"), a.lit("dim2")), src)
+
+
+def _put_diagonal(c: TorchContext, x: Value, src: Value, offset: int, row_axis: int, column_axis: int) -> Value:
+    """`src` (the diagonal as its last axis) in the place of a diagonal of symbolic length."""
+    rest = [i for i in range(x.type.rank) if i not in (row_axis, column_axis)]
+    order = (row_axis, column_axis, *rest)
+    place = c.b.arange(start=0, stop=src.type.shape[-1], step=1, dtype=dtypes.int64)
+    sides = [c.b.add(place, c.b.constant(max(shift, 0))) for shift in (-offset, offset)]
+    positions = c.b.concat([c.b.unsqueeze(side, axes=(1,)) for side in sides], axis=1)
+    updates = c.b.transpose(src, perm=(src.type.rank - 1, *range(src.type.rank - 1)))
+    moved = c.b.transpose(x, perm=order)
+    out = c.b.scatter_nd(moved, positions, updates, bounds="error", neg="invalid", unique=True)
+    return c.b.transpose(out, perm=tuple(order.index(i) for i in range(x.type.rank)))
 
 
 @rule("aten.as_strided.default", "aten.as_strided_copy.default")

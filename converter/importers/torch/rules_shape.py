@@ -196,7 +196,7 @@ def flip(c: TorchContext, a: Call) -> Value:
 
 @rule("aten.roll.default")
 def roll(c: TorchContext, a: Call) -> Value:
-    x, shifts, axes = a.value("self"), a.ints("shifts"), a.ints("dims")
+    x, shifts, axes = a.value("self"), a.dims("shifts"), a.ints("dims")
     if axes:
         return c.b.roll(x, shifts=shifts, axes=tuple(d % x.type.rank for d in axes))
     flat = c.b.roll(c.b.reshape(x, shape=(_numel(x),)), shifts=shifts, axes=(0,))
