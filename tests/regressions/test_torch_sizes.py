@@ -154,3 +154,21 @@ def test_guards_of_an_exported_program_are_checked(name: str) -> None:
     torch.testing.assert_close(made(x), fn(x))
     with pytest.raises(ValueError, match="demands"):
         made(torch.randn(2, outside))
+
+
+@pytest.mark.parametrize("fn", [
+    lambda x: x.new_ones(int(x.shape[1] * 0.75)), lambda x: x.new_ones(int(x.shape[1] / 2)),
+    lambda x: sum(x[:, i] for i in range(x.shape[1] // 2)),
+])  # fmt: skip
+def test_an_expression_of_sizes_made_a_number_is_checked(fn: Callable[[Tensor], Tensor]) -> None:
+    conversion = converter.convert(One(fn), "torch", inputs=("float32[b,t]",), verify=False)
+    assert any("// " in note for note in conversion.report.notes)
+    x = torch.randn(2, 7)  # the example's size
+    torch.testing.assert_close(conversion.load()(x), fn(x))
+    with pytest.raises(ValueError, match="another path"):
+        conversion.load()(torch.randn(2, 13))
+
+
+def test_a_float_of_sizes_is_refused() -> None:
+    with pytest.raises(ConversionError, match="give these sizes as numbers"):
+        converter.load(One(lambda x: x * float(x.shape[1] / 2)), ("float32[b,t]",))

@@ -38,11 +38,26 @@ class Branch:
 
 @contextlib.contextmanager
 def recording() -> Iterator[list[Branch]]:
-    """Collect the decisions on sizes that model code takes inside the block."""
+    """Collect the decisions on sizes that model code takes inside the block: conditions, and expressions of sizes made
+    Python numbers (`int(n * 0.75)`, `range(n // 2)`), which the export fixes at the example's value."""
+    import sympy  # type: ignore[import-untyped]
     import torch
 
     found: list[Branch] = []
     original = torch.SymBool.__bool__
+    numbers = [(torch.SymInt, "__int__"), (torch.SymInt, "__index__"), (torch.SymFloat, "__float__")]
+    kept = [(kind, name, getattr(kind, name)) for kind, name in numbers]
+
+    def fixing(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def fix(self: Any) -> Any:
+            expr = self.node._expr
+            result = read(self)
+            place = _model_frame()
+            if place and not expr.is_Symbol:  # a bare size is fixed as a whole, which is refused by its name
+                found.append(Branch(sympy.Eq(expr, result), True, place))
+            return result
+
+        return fix
 
     def decide(self: Any) -> bool:
         result = bool(original(self))
@@ -52,10 +67,14 @@ def recording() -> Iterator[list[Branch]]:
         return result
 
     torch.SymBool.__bool__ = decide  # type: ignore[method-assign]
+    for kind, name, read in kept:
+        setattr(kind, name, fixing(read))
     try:
         yield found
     finally:
         torch.SymBool.__bool__ = original  # type: ignore[method-assign]
+        for kind, name, read in kept:
+            setattr(kind, name, read)
 
 
 def _model_frame() -> str:
@@ -75,7 +94,7 @@ def decisions(branches: Iterable[Branch], sizes: Sizes, raw: Mapping[str, str]) 
     `raw` maps torch's symbols of input sizes, before any were found equal, to our names. Raises ConversionError for a
     condition that cannot be stated.
     """
-    import sympy  # type: ignore[import-untyped]
+    import sympy
 
     known = Sizes()
     named = {str(dim) for dim in sizes.by_symbol.values()}
