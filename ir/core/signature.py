@@ -23,11 +23,12 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """A container. `keys` are the dict keys or named-tuple fields; `cls` names a named tuple's or data class's type."""
+    """A container. `keys` are the dict keys (strings or integers) or named-tuple fields; `cls` names a named tuple's or
+    data class's type."""
 
     kind: Literal["tuple", "list", "dict", "namedtuple"]
     children: tuple[Tree, ...]
-    keys: tuple[str, ...] = ()
+    keys: tuple[str | int, ...] = ()
     cls: str = ""
 
 
@@ -80,7 +81,7 @@ def tree_of(value: Any, name: str, is_leaf: Any) -> tuple[Tree, list[tuple[str, 
             found.append((path, item))
             return Leaf(path)
         if isinstance(item, Mapping):
-            keys = tuple(str(k) for k in item)
+            keys = _dict_keys(item, path)
             cls = "" if type(item) is dict else type(item).__name__
             return Branch("dict", tuple(visit(item[k], _join(path, str(k))) for k in item), keys, cls)
         if isinstance(item, tuple) and hasattr(item, "_fields"):
@@ -99,6 +100,16 @@ def tree_of(value: Any, name: str, is_leaf: Any) -> tuple[Tree, list[tuple[str, 
         raise TypeError(f"{path or 'value'}: a {type(item).__name__} has no place in a signature")
 
     return visit(value, name), found
+
+
+def _dict_keys(item: Mapping[Any, Any], path: str) -> tuple[str | int, ...]:
+    """The keys, whose texts are parts of flat names."""
+    for key in item:
+        if not isinstance(key, (str, int)) or isinstance(key, bool):
+            raise TypeError(f"{path or 'value'}: the dict key {key!r} is neither a string nor an integer")
+    if len({str(k) for k in item}) < len(item):
+        raise TypeError(f"{path or 'value'}: dict keys that look the same as text")
+    return tuple(item)
 
 
 def result_tree(value: Any, is_leaf: Any) -> tuple[Tree, list[tuple[str, Any]]]:

@@ -77,6 +77,7 @@ def _attempt(model: Model, options: ExportOptions, steps: dict, names: dict[str,
         shared.extra_weights[region] = weight_inputs(model, region, leaves)
     shared.containers = {i.path: len(i.children) for i in tree.walk() if _is_list(i)}
     name = class_name(options.name or model.name or "Model", "Model")
+    name = f"{name}Model" if name in RESERVED else name
     writer = ClassWriter(shared, tree, RESERVED | {name})
     writer.run()
     definition = root_class(writer, RootWriter(shared, root, writer.names.taken), name, _doc(model))
