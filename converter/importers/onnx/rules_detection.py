@@ -87,9 +87,9 @@ def _shared(b: Builder, one: Value, other: Value) -> Value:
 
 @rule("RoiAlign", 10, 16, 22)
 def roi_align(c: OnnxContext) -> Value:
-    """The mean over sampled places of each bin of each region, read between pixels."""
+    """The mean (or maximum) over sampled places of each bin of each region, read between pixels."""
     b, x, rois = c.b, c.x(0), c.x(1)
-    c.only("mode", "avg")
+    largest = c.only("mode", "avg", "max") == "max"
     half = (
         c.version >= 16 and c.only("coordinate_transformation_mode", "half_pixel", "output_half_pixel") == "half_pixel"
     )
@@ -106,16 +106,18 @@ def roi_align(c: OnnxContext) -> Value:
         steps = b.constant((np.arange(bins * grid) + 0.5) / grid, x.type.dtype)
         places.append(b.add(start, b.mul(b.div(length, float(bins)), steps)))  # [regions, bins * grid]
     count = rois.type.shape[0]
-    read = _between(c, b.transpose(x, perm=(0, 2, 3, 1)), c.x(2), places)
+    read = _between(c, b.transpose(x, perm=(0, 2, 3, 1)), c.x(2), places, largest)
     channels = x.type.shape[1]
     bins = b.reshape(read, shape=(count, sizes[0], grid, sizes[1], grid, channels))
-    return b.transpose(b.reduce_mean(bins, axes=(2, 4)), perm=(0, 3, 1, 2))
+    out = b.reduce_max(bins, axes=(2, 4)) if largest else b.reduce_mean(bins, axes=(2, 4))
+    return b.transpose(out, perm=(0, 3, 1, 2))
 
 
-def _between(c: OnnxContext, image: Value, samples: Value, places: list[Value]) -> Value:
+def _between(c: OnnxContext, image: Value, samples: Value, places: list[Value], largest: bool) -> Value:
     """image[sample, y, x] between four pixels, at every y of `places[0]` and x of `places[1]`: [regions, ys, xs, channels].
 
-    Beyond a pixel outside it is zero, and within that pixel the border's.
+    Beyond a pixel outside it is zero, and within that pixel the border's. `largest`: of the four weighted pixels the
+    largest, as the operator's maximum is defined, in place of their sum.
     """
     b, kind = c.b, image.type.dtype
     lows, highs, parts, inside = [], [], [], []
@@ -135,7 +137,7 @@ def _between(c: OnnxContext, image: Value, samples: Value, places: list[Value]) 
         return b.gather_nd(image, b.stack([sample, *wide], axis=3), bounds="error", neg="invalid")
 
     def mixed(first: Value, second: Value, part: Value) -> Value:
-        return b.add(b.mul(first, b.sub(1.0, part)), b.mul(second, part))
+        return (b.maximum if largest else b.add)(b.mul(first, b.sub(1.0, part)), b.mul(second, part))
 
     down, across = b.unsqueeze(parts[0], axes=(2, 3)), b.unsqueeze(parts[1], axes=(1, 3))
     upper = mixed(pixels(lows[0], lows[1]), pixels(lows[0], highs[1]), across)

@@ -27,23 +27,29 @@ def _real(c: OnnxContext, x: int, scale: int, zero: int) -> Value:
     return c.b.mul(value, _number(c, scale))
 
 
-def _quantised(c: OnnxContext, x: Value, scale: int, zero: int) -> Value:
-    """A float in the scale and zero point at two inputs, in the type of the first operand."""
+def _quantised(c: OnnxContext, x: Value, scale: int, zero: int, shifted: bool = False) -> Value:
+    """A float in the scale and zero point at two inputs, in the type of the first operand.
+
+    Halves are rounded to even, before the zero point is added or after (`shifted`): kernels differ, by operator.
+    """
     b, kind = c.b, (c.type(zero) if c.has(zero) else c.type(0)).dtype
-    scaled = b.round(b.div(x, _number(c, scale)))
-    if c.has(zero):
-        scaled = b.add(scaled, _number(c, zero))
-    return b.cast(b.clip(scaled, float(kind.min), float(kind.max)), to=kind)
+    out = b.div(x, _number(c, scale))
+    for add in (True, False) if shifted else (False, True):
+        if not add:
+            out = b.round(out)
+        elif c.has(zero):
+            out = b.add(out, _number(c, zero))
+    return b.cast(b.clip(out, float(kind.min), float(kind.max)), to=kind)
 
 
 @microsoft("QLinearAdd")
 def qlinear_add(c: OnnxContext) -> Value:
-    return _quantised(c, c.b.add(_real(c, 0, 1, 2), _real(c, 3, 4, 5)), 6, 7)
+    return _quantised(c, c.b.add(_real(c, 0, 1, 2), _real(c, 3, 4, 5)), 6, 7, shifted=True)
 
 
 @microsoft("QLinearMul")
 def qlinear_mul(c: OnnxContext) -> Value:
-    return _quantised(c, c.b.mul(_real(c, 0, 1, 2), _real(c, 3, 4, 5)), 6, 7)
+    return _quantised(c, c.b.mul(_real(c, 0, 1, 2), _real(c, 3, 4, 5)), 6, 7, shifted=True)
 
 
 @microsoft("QLinearSigmoid")
@@ -59,7 +65,7 @@ def qlinear_leaky_relu(c: OnnxContext) -> Value:
 @microsoft("QLinearAveragePool")
 def qlinear_average_pool(c: OnnxContext) -> Value:
     c.only("channels_last", 0)
-    return _quantised(c, average_pool(c, _real(c, 0, 1, 2)), 3, 4)
+    return _quantised(c, average_pool(c, _real(c, 0, 1, 2)), 3, 4, shifted=True)
 
 
 @microsoft("QLinearGlobalAveragePool")

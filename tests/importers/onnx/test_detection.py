@@ -58,7 +58,11 @@ def test_aligned_regions(opset: int, grid: int) -> None:
     declared = [("x", FLOAT, ("n", 3, "h", "w")), ("r", FLOAT, ("k", 4)), ("i", INT64, ("k",))]
     modes: list[dict[str, Any]] = [{}]
     if opset >= 16:
-        modes = [{"coordinate_transformation_mode": m} for m in ("half_pixel", "output_half_pixel")]
+        modes = [
+            {"coordinate_transformation_mode": m, "mode": k}
+            for m in ("half_pixel", "output_half_pixel")
+            for k in ("avg", "max")
+        ]
     for mode in modes:
         made = node(
             "RoiAlign", "x r i", "y", output_height=3, output_width=2, sampling_ratio=grid, spatial_scale=0.5, **mode
@@ -68,9 +72,8 @@ def test_aligned_regions(opset: int, grid: int) -> None:
 
 def test_what_is_not_done_of_aligned_regions() -> None:
     declared = [("x", FLOAT, (1, 3, 6, 5)), ("r", FLOAT, (2, 4)), ("i", INT64, (2,))]
-    for attributes, word in (({"mode": "max", "sampling_ratio": 2}, "mode='max'"), ({}, "sampling_ratio=0")):
-        with pytest.raises(ConversionError, match=word):
-            load(model([node("RoiAlign", "x r i", "y", **attributes)], declared, ["y"]))
+    with pytest.raises(ConversionError, match="sampling_ratio=0"):
+        load(model([node("RoiAlign", "x r i", "y")], declared, ["y"]))
 
 
 @pytest.mark.parametrize("groups", [1, 2])
@@ -106,6 +109,19 @@ def test_distinct_elements(ordered: int, shape: tuple[int, ...]) -> None:
         )
 
 
-def test_distinct_slices_are_refused() -> None:
-    with pytest.raises(ConversionError, match="axis=1"):
-        load(model([node("Unique", "x", "y", axis=1)], [("x", FLOAT, (3, 4))], ["y"]))
+@pytest.mark.parametrize("ordered", [0, 1])
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_distinct_slices(ordered: int, axis: int) -> None:
+    inputs = {"x": np.random.default_rng(4).integers(0, 2, (5, 6, 2)).astype(np.float32)}
+    outputs = ["y", "first@INT64", "which@INT64", "counts@INT64"]
+    agree(
+        model(
+            [node("Unique", "x", "y first which counts", sorted=ordered, axis=axis)], [("x", FLOAT, (5, 6, 2))], outputs
+        ),
+        inputs,
+    )
+
+
+def test_wide_slices_are_refused() -> None:
+    with pytest.raises(ConversionError, match="slices of 65 elements"):
+        load(model([node("Unique", "x", "y", axis=0)], [("x", FLOAT, (3, 65))], ["y"]))

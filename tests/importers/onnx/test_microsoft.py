@@ -304,8 +304,9 @@ def s(value: float) -> np.ndarray:
 
 @pytest.mark.parametrize("kind", ["uint8", "int8"])
 def test_quantised_elementwise(kind: str) -> None:
-    """Scales are powers of two, so that no sum is a rounding away from a tie."""
-    z = [np.array(v, kind) for v in (3, 100, 50)]
+    """Scales are powers of two, so that halves are met exactly; with an odd zero point it shows whether they are rounded
+    before it is added or after."""
+    z = [np.array(v, kind) for v in (3, 100, 51)]
     one_operand = {"a": q(40, 50, kind=kind), "_as": s(0.03), "_az": z[0]}
     without = {"a": one_operand["a"], "_as": s(0.03), "_az": None, "_ys": s(0.05)}
     same("QLinearLeakyRelu", {**without, "_yz": None}, kinds=kind.upper())
@@ -322,6 +323,8 @@ def test_quantised_elementwise(kind: str) -> None:
         same("QLinearMul", {**two, "_cs": s(4.0), "_cz": z[2]}, kinds=kind.upper())
     for out in (0.01, 1 / 256):
         same("QLinearSigmoid", {**one_operand, "_ys": s(out), "_yz": z[2]}, kinds=kind.upper())
+    halves = {"a": one_operand["a"], "_as": s(0.25), "_az": z[0], "_ys": s(0.5), "_yz": z[2]}
+    same("QLinearLeakyRelu", halves, kinds=kind.upper(), alpha=0.5)
     for alpha in (0.01, 0.3):
         same("QLinearLeakyRelu", {**one_operand, "_ys": s(0.05), "_yz": z[2]}, kinds=kind.upper(), alpha=alpha)
 
@@ -332,8 +335,8 @@ def test_quantised_pools(kind: str) -> None:
         "x": q(2, 3, 9, 8, kind=kind),
         "_xs": s(0.25),
         "_xz": np.array(7, kind),
-        "_ys": s(0.125),
-        "_yz": np.array(60, kind),
+        "_ys": s(0.25),
+        "_yz": np.array(61, kind),
     }
     for include, ceil in itertools.product((0, 1), repeat=2):
         same(
@@ -348,12 +351,12 @@ def test_quantised_pools(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["uint8", "int8"])
 def test_quantised_parts(kind: str) -> None:
-    given: dict[str, Any] = {"_ys": s(0.5), "_yz": np.array(20, kind)}
+    given: dict[str, Any] = {"_ys": s(0.5), "_yz": np.array(21, kind)}
     for i, scale in enumerate((0.25, 0.5, 1.0)):
         given |= {f"x{i}": q(2, i + 1, 5, kind=kind, seed=i), f"_s{i}": s(scale), f"_z{i}": np.array(20 * i, kind)}
     same("QLinearConcat", given, kinds=kind.upper(), axis=1)
     x, y = q(3, 4, kind=kind), q(4, kind=kind, seed=1)
-    number = [s(0.5), np.array(3, kind), s(0.25), np.array(9, kind), s(0.25), np.array(1, kind)]
+    number = [s(0.5), np.array(3, kind), s(0.25), np.array(9, kind), s(0.5), np.array(1, kind)]
     where = {
         "c": floats(3, 1) > 0, "a": x, "_xs": number[0], "_xz": number[1], "b": y, "_ys": number[2], "_yz": number[3], "_zs": number[4],
         "_zz": number[5],
@@ -400,7 +403,7 @@ def test_quantised_gemm(trans: tuple[int, int], columns: bool) -> None:
         "_bs": scale, "_bz": zero, "_c": np.arange(6, dtype=np.int32) * 100,
     }  # fmt: skip
     same("QGemm", given, transA=ta, transB=tb, alpha=0.5)
-    same("QGemm", {**given, "_ys": s(64.0), "_yz": np.array(100, np.uint8)}, kinds="UINT8", transA=ta, transB=tb)
+    same("QGemm", {**given, "_ys": s(16.0), "_yz": np.array(101, np.uint8)}, kinds="UINT8", transA=ta, transB=tb)
 
 
 @pytest.mark.parametrize("mask", ["none", "ends", "keys"])
