@@ -5,10 +5,13 @@ from __future__ import annotations
 from converter.importers.onnx.context import OnnxContext
 from converter.importers.onnx.rules_microsoft_attention import attend_packed
 from converter.importers.onnx.rules_pool import average_pool
-from converter.importers.onnx.rules_quantize import centred
+from converter.importers.onnx.rules_quantize import centred, dequantize_linear, quantize_linear
 from converter.importers.onnx.table import microsoft
 from ir.core import Value
 from ir.types import dtypes
+
+microsoft("QuantizeLinear")(quantize_linear)
+microsoft("DequantizeLinear")(dequantize_linear)
 
 
 def _number(c: OnnxContext, index: int) -> Value:

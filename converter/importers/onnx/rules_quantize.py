@@ -67,7 +67,8 @@ def dequantize_linear(c: OnnxContext) -> Value:
 
 def _spread(c: OnnxContext, values: Value) -> Value:
     """One number for all, one for each slice along `axis`, or one for each block of `block_size` along it."""
-    rank, axis = c.rank(), c.attr("axis") if c.version >= 13 else 1
+    rank, axis = c.rank(), c.attr("axis") if "axis" in c.schema.attributes else 1
+    axis = 1 if axis is None else axis
     block = c.attr("block_size") if c.version >= 21 else 0
     if block:
         return _blocks(c, values, normalize_axis(axis, rank), block)

@@ -22,7 +22,7 @@ def ruled() -> set[tuple[str, str]]:
         text = path.read_text("utf-8")
         found |= {
             ("com.microsoft", op)
-            for op in re.findall(r"@microsoft\(([^)]*)\)", text)
+            for op in re.findall(r"microsoft\(([^)]*)\)", text)
             for op in re.findall(r'"(\w+)"', op)
         }
         found |= {("", op) for op in re.findall(r'rule\("(\w+)", 1\)', text)}

@@ -364,6 +364,22 @@ def test_quantised_parts(kind: str) -> None:
     same("QLinearWhere", where, kinds=kind.upper())
 
 
+@pytest.mark.parametrize("kind", ["uint8", "int8", "uint16", "int16"])
+@pytest.mark.parametrize("axis", [None, 0, 1, -1, "unsaid"])
+def test_quantisation_itself(kind: str, axis: Any) -> None:
+    """Without an axis, vectors of scales lie along axis 1."""
+    count = {None: None, 0: 4, "unsaid": 5}.get(axis, 5)
+    scale, zero = (
+        (s(0.25), np.array(7, kind)) if axis is None else (np.abs(floats(count)) + 0.1, q(count, kind=kind, seed=2))
+    )
+    attributes = {} if axis in (None, "unsaid") else {"axis": axis}
+    same("QuantizeLinear", {"x": 20 * floats(4, 5), "_s": scale, "_z": zero}, kinds=kind.upper(), **attributes)
+    same("DequantizeLinear", {"x": q(4, 5, kind=kind), "_s": scale, "_z": zero}, **attributes)
+    if kind == "uint8":
+        same("QuantizeLinear", {"x": 20 * floats(4, 5), "_s": scale}, kinds="UINT8", **attributes)
+        same("DequantizeLinear", {"x": q(4, 5), "_s": scale}, **attributes)
+
+
 @pytest.mark.parametrize("columns", [False, True])
 @pytest.mark.parametrize("biased", [False, True])
 @pytest.mark.parametrize("kind", ["uint8", "int8"])
