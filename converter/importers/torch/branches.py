@@ -147,9 +147,17 @@ def assume_guards(program: Any, model: Model) -> None:
     types = {v.name: v.type.shape for v in model.graph.inputs}
     for text in getattr(program, "_guards_code", None) or []:
         tree = ast.parse(text, mode="eval").body
-        if not isinstance(tree, ast.Compare) or len(tree.ops) != 1 or any(isinstance(n, ast.FloorDiv) for n in ast.walk(tree)):
+        if (
+            not isinstance(tree, ast.Compare)
+            or len(tree.ops) != 1
+            or any(isinstance(n, ast.FloorDiv) for n in ast.walk(tree))
+        ):
             continue
-        kind, left, right = _COMPARISONS.get(type(tree.ops[0])), _size(tree.left, types), _size(tree.comparators[0], types)
+        kind, left, right = (
+            _COMPARISONS.get(type(tree.ops[0])),
+            _size(tree.left, types),
+            _size(tree.comparators[0], types),
+        )
         if kind is None or left is None or right is None or isinstance(left, int) and isinstance(right, int):
             continue
         assume([Decision(kind, left, right, "the exported program demands it")], model)

@@ -213,7 +213,25 @@ def atan2(c: TorchContext, a: Call) -> Value:
 
 @rule("aten.pow.Tensor_Tensor", "aten.pow.Scalar")
 def power(c: TorchContext, a: Call) -> Value:
-    return c.b.pow(a.operand("self", a.dtype), a.operand("exponent", a.dtype))
+    """Of integers, a negative power is the quotient cut to an integer: 1 or -1 for these two, else 0."""
+    x, y = a.operand("self", a.dtype), a.operand("exponent", a.dtype)
+    if a.dtype.kind != "int" or _never_negative(y):
+        return c.b.pow(x, y)
+    zero, one, minus = (c.constant(n, a.dtype) for n in (0, 1, -1))
+    turned = c.b.where(c.b.equal(c.b.mod(y, c.constant(2, a.dtype)), one), minus, one)
+    cut = c.b.where(c.b.equal(x, minus), turned, c.b.where(c.b.equal(x, one), one, zero))
+    return c.b.where(c.b.less(y, zero), cut, c.b.pow(x, c.b.maximum(y, zero)))
+
+
+def _never_negative(y: Value) -> bool:
+    """Whether an integer is a constant, or a range upwards, that starts at 0 or above."""
+    made = y.producer
+    if made is not None and made.op.name == "constant":
+        return bool((made.attrs["value"].value >= 0).all())
+    if made is not None and made.op.name == "arange":
+        start, step = made.attrs["start"], made.attrs["step"]
+        return isinstance(start, (int, float)) and start >= 0 and step > 0
+    return False
 
 
 @rule("aten.pow.Tensor_Scalar")

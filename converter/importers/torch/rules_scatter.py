@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -179,7 +180,7 @@ def diagonal_scatter(c: TorchContext, a: Call) -> Value:
     x, src = a.value("self"), a.value("src")
     if not is_static(x.type.shape):
         return _put_diagonal(c, x, src, a.lit("offset"), a.axis("dim1", x.type.rank), a.axis("dim2", x.type.rank))
-    places = np.arange(int(np.prod(x.type.shape))).reshape(x.type.shape)
+    places = np.arange(math.prod(int(d) for d in x.type.shape)).reshape([int(d) for d in x.type.shape])
     return _put(c, x, np.diagonal(places, a.lit("offset"), a.lit("dim1"), a.lit("dim2")), src)
 
 
