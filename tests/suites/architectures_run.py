@@ -164,7 +164,7 @@ class Case:
         for k, sizes in enumerate(s for s in UNSEEN if self.takes(s)):
             given = self.built.inputs(100 + k, **sizes)
             own = self.flat(self.built(given))
-            truth = self.flat(wide({n: x.double() if x.is_floating_point() else x for n, x in given.items()}))
+            truth = self.truth(wide, given) or own
             found = runner({n: to_numpy(x) for n, x in given.items()})
             if list(found) != list(own):
                 return "comparison", f"outputs {list(found)} instead of {list(own)}"
@@ -172,6 +172,15 @@ class Case:
                 if problem := differs(found[name], want, truth[name]):
                     return "comparison", f"{name} at {sizes}: {problem}"
         return None
+
+    def truth(self, wide: Built, given: Mapping[str, torch.Tensor]) -> dict[str, np.ndarray] | None:
+        """What the library computes in float64; None where it has no kernel for it: then its own result is the measure."""
+        try:
+            return self.flat(wide({n: x.double() if x.is_floating_point() else x for n, x in given.items()}))
+        except RuntimeError as error:
+            if "Double" not in str(error):
+                raise
+            return None
 
     def takes(self, sizes: dict[str, int]) -> bool:
         """Whether the import states that it is for these sizes."""
