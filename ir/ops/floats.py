@@ -21,7 +21,7 @@ class Signbit(Unary):
     discontinuous = True
 
     @staticmethod
-    def infer(x: TensorType) -> TensorType:
+    def infer(x: TensorType, **attrs: Any) -> TensorType:
         return x.with_dtype(dtypes.bool_)
 
     @staticmethod

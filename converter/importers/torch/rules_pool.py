@@ -70,7 +70,8 @@ def adaptive_max_pool(c: TorchContext, a: Call) -> list[Value | None]:
     sizes, given = a.dims("output_size"), x.type.shape[2:]
     if not is_static(x.type.shape) or not is_static(sizes):
         return [out, None]
-    spans = [[(i * n // m, -(-(i + 1) * n // m)) for i in range(m)] for n, m in zip(given, sizes, strict=True)]
+    known = [(n, m) for n, m in zip(given, sizes, strict=True) if isinstance(n, int) and isinstance(m, int)]
+    spans = [[(i * n // m, -(-(i + 1) * n // m)) for i in range(m)] for n, m in known]
     return [out, _positions(c, x, [_windows(s) for s in spans], added)]
 
 
@@ -100,7 +101,7 @@ def _positions(c: TorchContext, x: Value, windows: list[np.ndarray], added: bool
 
     `windows` holds for each axis the positions [windows, width], -1 for none.
     """
-    count, shape = len(windows), x.type.shape
+    count, shape = len(windows), [d for d in x.type.shape if isinstance(d, int)]
     flat, valid = np.zeros((), np.int64), np.ones((), np.bool_)
     for i, places in enumerate(windows):
         form = [1] * (2 * count)
@@ -108,10 +109,12 @@ def _positions(c: TorchContext, x: Value, windows: list[np.ndarray], added: bool
         flat = flat * shape[2 + i] + places.reshape(form)
         valid = valid & (places >= 0).reshape(form)
     cells, width = flat.shape[:count], int(np.prod(flat.shape[count:]))
-    table = np.where(valid, flat, 0).reshape(-1, width)
+    cell, inside = flat.reshape(-1, width), valid.reshape(-1, width)
+    first = np.where(inside, cell, np.iinfo(np.int64).max).min(axis=1, keepdims=True)  # of windows of -inf alone
+    table = np.where(inside, cell, first)
     rows = c.b.gather(c.b.reshape(x, shape=(*shape[:2], int(np.prod(shape[2:])))), c.b.constant(table), axis=2)
     lowest = c.constant(float("-inf") if x.type.dtype.is_float else int(x.type.dtype.min), x.type.dtype)
-    rows = c.b.where(c.b.constant(valid.reshape(-1, width)), rows, lowest)
+    rows = c.b.where(c.b.constant(inside), rows, lowest)
     best = c.b.argmax(rows, axis=3, keepdims=True)
     tables = c.b.expand(c.b.constant(table), shape=(*shape[:2], *table.shape))
     out = c.b.reshape(c.b.gather_elements(tables, best, axis=3), shape=(*shape[:2], *cells))

@@ -27,8 +27,7 @@ def segment_reduce(c: TorchContext, a: Call) -> Value:
     inside = c.b.unsqueeze(inside, axes=rest) if rest else inside
     kind, initial = x.type.dtype, a.lit("initial")
     kept = c.b.where(inside, x, c.constant(_IDENTITY[form], kind))
-    over = {"axes": (axis + 1,)}
-    out = _reduced(c, kept, form, over)
+    out = _reduced(c, kept, form, axis + 1)
     if initial is not None:
         out = _combined(c, out, c.constant(initial, kind), form)
     if form != "mean":
@@ -54,11 +53,11 @@ def _borders(c: TorchContext, a: Call, axis: int) -> tuple[Value, Value]:
     return c.b.sub(stops, lengths), stops
 
 
-def _reduced(c: TorchContext, x: Value, form: str, over: dict[str, tuple[int, ...]]) -> Value:
+def _reduced(c: TorchContext, x: Value, form: str, axis: int) -> Value:
     name = {"sum": "reduce_sum", "mean": "reduce_sum", "prod": "reduce_prod", "max": "reduce_max", "min": "reduce_min"}[
         form
     ]
-    return getattr(c.b, name)(x, **over)  # type: ignore[no-any-return]
+    return getattr(c.b, name)(x, axes=(axis,))  # type: ignore[no-any-return]
 
 
 def _combined(c: TorchContext, x: Value, start: Value, form: str) -> Value:
