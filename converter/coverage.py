@@ -10,6 +10,8 @@ from typing import Any
 from ir.ops import all_ops
 
 WRITERS = {"torch": "converter.exporters.torch.table:TABLE", "onnx": "converter.exporters.onnx.table:RULES"}
+EXPANSIONS = {"onnx": "converter.exporters.onnx.table:EXPANSIONS"}
+"""Ops that an exporter itself writes as smaller ones."""
 READERS = {"torch": "converter.importers.torch.context:rule", "onnx": "converter.importers.onnx.table:RULES"}
 WAYS = {"rule": "written as it is", "decomposed": "written as smaller ops", "no": "refused"}
 
@@ -27,10 +29,15 @@ class OpRow:
 def op_rows() -> list[OpRow]:
     """Every op of the IR, by family and name."""
     tables = {name: _table(place) for name, place in WRITERS.items()}
+    expansions = {name: _table(place) for name, place in EXPANSIONS.items()}
     rows = []
     for op in sorted(all_ops(), key=lambda o: (o.family, o.name)):
-        fallback = "decomposed" if op.decompose is not None else "no"
-        targets = {name: "rule" if op.name in table else fallback for name, table in tables.items()}
+        targets = {
+            name: "rule" if op.name in table
+            else "decomposed" if op.decompose is not None or op.name in expansions.get(name, ())
+            else "no"
+            for name, table in tables.items()
+        }  # fmt: skip
         rows.append(OpRow(op.name, op.family, " ".join(op.doc.split("\n\n")[0].split()), targets))
     return rows
 

@@ -351,3 +351,12 @@ class MatrixExp(_OfSquare):
     def decompose(b: Any, x: Any) -> Any:
         forms.known_sizes(x)
         return in_double(forms.exponential, b, x)
+
+    @classmethod
+    def samples(cls, s: Sampler) -> Iterator[Sample]:
+        """Each squaring doubles the relative error, in every implementation: norms near 8 take five."""
+        for kind in (dtypes.float32, dtypes.float64):
+            rtol = 64 * kind.eps
+            yield s.case(regular(s, 3, 3, kind=kind), rtol=rtol)
+            yield s.case(regular(s, 2, 1, 4, 4, kind=kind), rtol=rtol, name="batch")
+        yield s.case(s.floats(2, 3, dtype=dtypes.float32), name="not square", error=ValueError)

@@ -11,7 +11,7 @@ import numpy as np
 from ir.ops.families import Binary, Unary
 from ir.ops.registry import op
 from ir.ops.sampler import Array, Sample, Sampler
-from ir.types import TensorType, dtypes
+from ir.types import DType, TensorType, broadcast_shapes, dtypes
 
 
 @op
@@ -82,20 +82,29 @@ class Frexp:
 
 @op
 class Nextafter(Binary):
-    """The neighbour of x in its own type in the direction of y; y where they are equal."""
+    """The neighbour of x among the numbers of type `of` in the direction of y; y where they are equal."""
 
     inputs = ("x: float", "y: x")
     integers = False
+    exact_dtypes = True
+    of: DType
 
     @staticmethod
-    def evaluate(x: Array, y: Array) -> Array:
-        if x.dtype not in (np.float32, np.float64):
-            raise TypeError(f"{x.dtype} has no neighbours here")
-        return np.nextafter(x, y)
+    def infer(x: TensorType, y: TensorType, of: DType) -> TensorType:
+        if of != x.dtype or of not in (dtypes.float32, dtypes.float64):
+            raise TypeError(f"nextafter: no neighbours of {x.dtype} among {of}")
+        return x.with_shape(broadcast_shapes(x.shape, y.shape))
+
+    @staticmethod
+    def evaluate(x: Array, y: Array, of: DType) -> Array:
+        """The reference evaluator widens float32, whose neighbours lie elsewhere."""
+        return np.nextafter(x.astype(of.numpy), y.astype(of.numpy)).astype(x.dtype)
 
     @classmethod
     def samples(cls, s: Sampler) -> Iterator[Sample]:
         for kind in (dtypes.float32, dtypes.float64):
             edges = np.array([0.0, 1.0, -1.0, 2.5, 1e-30, np.inf, -np.inf, np.nan]).astype(kind.numpy)
-            yield s.case(edges[:, None], edges[None, :])
-            yield s.case(s.floats(2, 3, dtype=kind), s.floats(3, dtype=kind), name="broadcast")
+            yield s.case(edges[:, None], edges[None, :], of=kind)
+            yield s.case(s.floats(2, 3, dtype=kind), s.floats(3, dtype=kind), of=kind, name="broadcast")
+        other = s.floats(3, dtype=dtypes.float32)
+        yield s.case(other, other, of=dtypes.float64, error=TypeError, name="another type's")

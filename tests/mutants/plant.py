@@ -19,7 +19,8 @@ Live = dict[Place, list[types.FunctionType]]
 def live_functions(files: Collection[str]) -> Live:
     """Every function object alive whose code comes from one of the files: decorated, static, or inside a closure."""
     wanted, places = set(files), {}
-    functions = [f for f in gc.get_objects() if isinstance(f, types.FunctionType) and f.__code__.co_filename in wanted]
+    # by type(): isinstance asks a dead weak proxy for its class, which raises
+    functions = [f for f in gc.get_objects() if type(f) is types.FunctionType and f.__code__.co_filename in wanted]
     for file in wanted:
         with open(file, encoding="utf-8") as source:
             places.update({code: place for place, code in _codes(file, compile(source.read(), file, "exec", dont_inherit=True))})

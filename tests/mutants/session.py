@@ -11,6 +11,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -88,7 +89,8 @@ def clear_caches() -> None:
 @functools.lru_cache(1)
 def _caches(modules: int) -> list[Any]:
     """Every cached function of ours, looked for again when more modules are loaded."""
-    cached = [o for o in gc.get_objects() if isinstance(o, functools._lru_cache_wrapper) and o is not _caches]
+    # by type(): isinstance asks a dead weak proxy for its class, which raises
+    cached = [o for o in gc.get_objects() if type(o) is functools._lru_cache_wrapper and o is not _caches]
     ours = [o for o in cached if getattr(o, "__module__", "").split(".")[0] in ("ir", "converter", "tests")]
     return [o for o in ours if getattr(o, "__name__", "") not in KEPT]
 
@@ -112,9 +114,8 @@ def reach(items: Sequence[pytest.Item], files: Sequence[str], jobs: int) -> Reac
     """Run every test once, in forked processes, and record the lines of the files that it runs."""
     whole = Reached()
     parts = [range(k, len(items), jobs) for k in range(jobs)]
-    for part in in_children([functools.partial(_reach, items, part, files) for part in parts], jobs, 3600):
-        if part is None:
-            raise RuntimeError("the tests do not survive a run without any fault")
+    tasks = [functools.partial(_reach, items, part, files) for part in parts]
+    for part in in_children(tasks, jobs, 3600, die="the tests do not survive a run without any fault"):
         whole.lines.update(part.lines)
         whole.seconds.update(part.seconds)
         whole.broken += part.broken
@@ -139,10 +140,19 @@ def _reach(items: Sequence[pytest.Item], chosen: Iterable[int], files: Sequence[
 
 
 # -- forked processes -----------------------------------------------------------------------------------------------
-def in_children(tasks: Sequence[Callable[[], Any]], jobs: int, seconds: float, leaf: bool = True) -> Iterable[Any]:
+@dataclass(frozen=True)
+class Death:
+    """Why a process gave no answer."""
+
+    reason: str
+
+
+def in_children(
+    tasks: Sequence[Callable[[], Any]], jobs: int, seconds: float, leaf: bool = True, die: str = ""
+) -> Iterable[Any]:
     """What each task returns, in order, each in a forked process; None for one that dies or takes too long.
 
-    A `leaf` is kept silent, and its memory bounded.
+    A `leaf` is kept silent, and its memory bounded. With a message `die`, a death raises RuntimeError with its reason.
     """
     running: dict[int, tuple[int, int]] = {}
     done: dict[int, Any] = {}
@@ -154,7 +164,10 @@ def in_children(tasks: Sequence[Callable[[], Any]], jobs: int, seconds: float, l
                 running[pid] = given, pipe
                 given += 1
             _collect(running, done)
-        yield done.pop(wanted)
+        answer = done.pop(wanted)
+        if die and isinstance(answer, Death):
+            raise RuntimeError(f"{die}: {answer.reason}")
+        yield None if isinstance(answer, Death) else answer
 
 
 def _start(task: Callable[[], Any], seconds: float, leaf: bool) -> tuple[int, int]:
@@ -180,7 +193,11 @@ def _child(task: Callable[[], Any], into: int, seconds: float, leaf: bool) -> in
         sink = os.open(os.devnull, os.O_WRONLY)
         os.dup2(sink, 1)
         os.dup2(sink, 2)
-    data = pickle.dumps(task())
+    try:
+        answer = task()
+    except BaseException:  # noqa: BLE001 - whatever it was, the parent tells it
+        answer = Death(traceback.format_exc())
+    data = pickle.dumps(answer)
     with os.fdopen(into, "wb") as pipe:
         pipe.write(data)
     return 0
@@ -201,5 +218,5 @@ def _collect(running: dict[int, tuple[int, int]], done: dict[int, Any]) -> None:
             with os.fdopen(pipe, "rb") as file:
                 data = file.read()
             code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-            done[index] = pickle.loads(data) if code == 0 and data else None
+            done[index] = pickle.loads(data) if code == 0 and data else Death(f"exit code {code}")
             del running[pid]

@@ -6,6 +6,7 @@ import ast
 import functools
 import importlib.util
 import sys
+import weakref
 from pathlib import Path
 from types import ModuleType
 
@@ -214,3 +215,23 @@ def test_caches_of_ours_are_cleared() -> None:
         return once() is not first
 
     assert list(in_children([cleared], 1, 60)) == [True]
+
+
+def test_dead_proxies_among_the_objects_harm_nothing(toy: ModuleType) -> None:
+    class Gone:
+        pass
+
+    gone = Gone()
+    proxies = [weakref.proxy(gone)]
+    del gone
+
+    def looked() -> int:
+        clear_caches()
+        return len(live_functions([toy.__file__])) + len(proxies)
+
+    assert list(in_children([looked], 1, 60, die="no answer"))[0] > 1
+
+
+def test_a_death_is_told() -> None:
+    with pytest.raises(RuntimeError, match="nothing came(?s:.)*ZeroDivisionError"):
+        list(in_children([lambda: 1 / 0], 1, 60, die="nothing came"))

@@ -29,7 +29,7 @@ ROWS = {
     "solve_triangular": lambda x, y, upper, unit: L.solve_triangular(x, y, upper=upper, unitriangular=unit),
     "householder": torch.geqrf, "householder_product": L.householder_product, "matrix_exp": L.matrix_exp,
     "orthogonal_polynomial": lambda x, n, kind: getattr(S, POLYNOMIALS[kind])(x, n), "signbit": torch.signbit,
-    "frexp": torch.frexp, "nextafter": torch.nextafter,
+    "frexp": torch.frexp, "nextafter": lambda x, y, of: torch.nextafter(x, y),
 }  # fmt: skip
 POLYNOMIALS = {
     **{f"chebyshev_{kind}": f"chebyshev_polynomial_{kind}" for kind in "tuvw"}, "hermite_h": "hermite_polynomial_h",

@@ -170,7 +170,7 @@ DEFAULTS = {
     "normalize": {"p": 2.0, "axis": 1, "eps": 1e-12},
     "attention": {"scale": None, "causal": False, "grouped": False, "dropout": 0.0, "frozen": False},
     "embedding": {"padding_idx": None},
-    "dropout": {"broadcast_axes": (), "frozen": False},
+    "dropout": {"broadcast_axes": (), "frozen": False, "always": False},
     "lstm": {**STACK, "projection": 0},
     "gru": {**STACK, "linear_before_reset": True},
     "rnn": {**STACK, "nonlinearity": "tanh"},

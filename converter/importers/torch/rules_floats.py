@@ -26,7 +26,7 @@ def copysign(c: TorchContext, a: Call) -> Value:
 
 @rule("aten.nextafter.default")
 def nextafter(c: TorchContext, a: Call) -> Value:
-    return c.b.nextafter(a.operand("self", a.dtype), a.operand("other", a.dtype))
+    return c.b.nextafter(a.operand("self", a.dtype), a.operand("other", a.dtype), of=a.dtype)
 
 
 @rule("aten.frexp.Tensor")
