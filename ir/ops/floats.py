@@ -90,9 +90,9 @@ class Nextafter(Binary):
     of: DType
 
     @staticmethod
-    def infer(x: TensorType, y: TensorType, of: DType) -> TensorType:
-        if of != x.dtype or of not in (dtypes.float32, dtypes.float64):
-            raise TypeError(f"nextafter: no neighbours of {x.dtype} among {of}")
+    def infer(x: TensorType, y: TensorType, **attrs: Any) -> TensorType:
+        if attrs["of"] != x.dtype or x.dtype not in (dtypes.float32, dtypes.float64):
+            raise TypeError(f"nextafter: no neighbours of {x.dtype} among {attrs['of']}")
         return x.with_shape(broadcast_shapes(x.shape, y.shape))
 
     @staticmethod
