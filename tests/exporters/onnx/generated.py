@@ -47,7 +47,9 @@ class Setting:
 SETTINGS = (
     Setting("default", limit=None), Setting("float64", "float64"), Setting("float16", "float16"), Setting("bfloat16", "bfloat16"),
     Setting("opset13", opset=13), Setting("opset17", opset=17), Setting("opset24", opset=24), Setting("symbolic", dynamic=True),
+    *(Setting(f"opset{n}", opset=n, limit=2) for n in (14, 15, 16, 18, 19)),
 )  # fmt: skip
+"""The opsets are those at which a rule writes something else, and the last before."""
 
 DEVIATIONS = {
     "argmax": "the position of an extreme among NaNs is left open (noted)",
