@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import json
 import pathlib
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+
+import numpy as np
 
 from converter.exporters.code.metadata import metadata
 from converter.exporters.torch.equivalence import TEST_SOURCE
+from ir.core import Model
 from ir.data import Array
 from ir.data.safetensors import write as write_tensors
 
-if TYPE_CHECKING:
-    from converter.exporters.torch.package import Source
-
 REQUIREMENTS = "torch>=2.6\nnumpy\nsafetensors\n"
+
+
+@dataclass(eq=False)
+class Source:
+    """The text of model.py and what the weights file must hold beside the model's weights."""
+
+    text: str
+    model: Model
+    root: str
+    extra: dict[str, np.ndarray]
+    names: dict[str, str]
 
 
 def write_files(source: Source, target: pathlib.Path) -> None:

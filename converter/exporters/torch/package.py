@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pathlib
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from converter.exporters.outline.optional import insert_identities
 from converter.exporters.outline.regions import Region, build_regions, connect, dissolve, steps_of
 from converter.exporters.torch.classes import CallsDiffer, ClassWriter
 from converter.exporters.torch.context import Shared
-from converter.exporters.torch.files import write_files
+from converter.exporters.torch.files import Source, write_files
 from converter.exporters.torch.helpers import helpers, source_of
 from converter.exporters.torch.root import RootWriter, root_class
 from converter.exporters.torch.rules import TABLE
@@ -31,17 +30,6 @@ RESERVED = {
     "torch", "nn", "F", "Tensor", "math", "json", "sys", "Path", "OrderedDict", "load_file", "load_model",
     "load_source_weights", "HERE", "TIED", *helpers(),
 }  # fmt: skip
-
-
-@dataclass(eq=False)
-class Source:
-    """The text of model.py and what the weights file must hold beside the model's weights."""
-
-    text: str
-    model: Model
-    root: str
-    extra: dict[str, np.ndarray]
-    names: dict[str, str]
 
 
 def write_package(model: Model, target: pathlib.Path, options: ExportOptions) -> None:

@@ -19,6 +19,7 @@ from converter.errors import ConversionError, Unsupported, UntrustedSource, Usag
 from converter.importers.base import ImportOptions, Planner
 from converter.importers.torch import families
 from converter.importers.torch.context import rule as rules
+from converter.importers.torch.pickles import SAFE_GLOBALS, pickle_globals
 
 _COMPILED = ("data/aotinductor/", "data/executorch/", "data/mtia/")
 _TARGET = re.compile(r"torch\.ops\.aten\.(?P<op>\w+)\.(?P<overload>\w+)$|_operator\.\w+$|torch\.sym_\w+$|math\.\w+$|builtins\.(max|min)$")
@@ -108,8 +109,6 @@ def _bytes_needed(meta: Any) -> int:
 
 def _check_pickle(path: Path, name: str, data: bytes) -> None:
     """Refuse a pickle that names anything but plain tensors."""
-    from converter.importers.torch.files import SAFE_GLOBALS, pickle_globals
-
     for pickled in _pickles(path, name, data):
         try:
             foreign = [g for g in pickle_globals(pickled) if g not in SAFE_GLOBALS]

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
-import pickletools
 import sys
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from converter.errors import ConversionError, UntrustedSource, UsageError
 from converter.importers.base import ImportOptions
 from converter.importers.torch import archive
+from converter.importers.torch.pickles import SAFE_GLOBALS, pickle_globals
 
 TORCHSCRIPT = (
     "{}: TorchScript programs cannot be read yet; export the original module: torch.export.export(model, inputs)"
@@ -87,42 +86,6 @@ def _unpickle(path: Path) -> Any:
     if not isinstance(loaded, torch.nn.Module):
         raise UsageError(_STATE_DICT.format(path))
     return loaded
-
-
-SAFE_GLOBALS = frozenset({
-    "collections OrderedDict", "torch Size", "torch device", "torch.serialization _get_layout", "torch._tensor _rebuild_from_type_v2",
-    *(f"torch._utils {f}" for f in (
-        "_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_tensor_v3", "_rebuild_parameter",
-    )),
-    *(f"torch {k}Storage" for k in (
-        "Float", "Double", "Half", "BFloat16", "Long", "Int", "Short", "Char", "Byte", "Bool", "ComplexFloat", "ComplexDouble",
-    )),
-    "torch.storage UntypedStorage", "torch.storage TypedStorage", "torch.nn.parameter Parameter", "torch Tensor",
-})  # fmt: skip
-"""What pickles of plain tensors name. None of these executes anything of the file's; those that call a function they
-are given get one of this list, for a pickle has no other way to name one."""
-
-
-def pickle_globals(data: bytes) -> Iterator[str]:
-    """`module name` of everything a pickle would import, read as data; raises ValueError on a damaged one.
-
-    Files of the old format are several pickles in a row, followed by raw storages: the first pickles are enough.
-    """
-    import io
-
-    stream = io.BytesIO(data)
-    strings: list[str] = []
-    for _ in range(5):
-        for opcode, argument, _ in pickletools.genops(stream):
-            if opcode.name in ("GLOBAL", "INST"):
-                yield str(argument)
-            elif opcode.name == "STACK_GLOBAL":
-                yield " ".join(strings[-2:]) if len(strings) >= 2 else "unknown unknown"
-            elif isinstance(argument, str):
-                strings.append(argument)
-        if stream.read(1) != b"\x80":
-            return
-        stream.seek(-1, 1)
 
 
 def call_factory(path: Path, factory: str, options: ImportOptions) -> tuple[Any, Any]:

@@ -7,6 +7,7 @@ import json
 import os
 import pickle
 import zipfile
+from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from torch import nn
 from converter.errors import ConversionError, UntrustedSource, UsageError
 from converter.importers.base import ImportOptions
 from converter.importers.torch import load
+from converter.importers.torch.pickles import pickle_globals
 from ir.eval import Evaluator
 from ir.verify import check
 from tests.importers.torch.support import compare, expected
@@ -288,3 +290,20 @@ def test_a_factory_needs_trust_and_brings_its_inputs(tmp_path: Path) -> None:
         load(f"{path}:broken", options=trusted)
     with pytest.raises(UsageError, match="no such file"):
         load(f"{tmp_path}/none.py:make", options=trusted)
+
+
+def _pickled(*names: str, fetched: bool) -> bytes:
+    """A pickle of protocol 4 that calls the global of the first two names; `fetched` from the memo, with other names read last."""
+    spell = b"".join(pickle.SHORT_BINUNICODE + bytes([len(n)]) + n.encode() + pickle.MEMOIZE for n in names)
+    spell += pickle.POP + pickle.POP + pickle.BINGET + b"\0" + pickle.BINGET + b"\1" if fetched else b""
+    return pickle.PROTO + b"\4" + spell + pickle.STACK_GLOBAL + pickle.EMPTY_TUPLE + pickle.REDUCE + pickle.STOP
+
+
+def test_globals_are_those_that_unpickling_finds():
+    assert list(pickle_globals(_pickled("builtins", "dict", fetched=False))) == ["builtins dict"]
+    hidden = _pickled("builtins", "dict", "collections", "OrderedDict", fetched=True)
+    assert type(pickle.loads(hidden)) is dict
+    assert list(pickle_globals(hidden)) == ["builtins dict"]
+    assert list(pickle_globals(pickle.dumps([OrderedDict(a=1), OrderedDict(b=2)], 4))) == ["collections OrderedDict"]
+    lost = pickle.PROTO + b"\4" + pickle.SHORT_BINUNICODE + b"\2os" + pickle.NONE + pickle.POP + pickle.SHORT_BINUNICODE + b"\6system"
+    assert list(pickle_globals(lost + pickle.STACK_GLOBAL + pickle.STOP)) == ["unknown unknown"]
