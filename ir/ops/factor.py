@@ -356,7 +356,7 @@ class MatrixExp(_OfSquare):
     def samples(cls, s: Sampler) -> Iterator[Sample]:
         """Each squaring doubles the relative error, in every implementation: norms near 8 take five."""
         for kind in (dtypes.float32, dtypes.float64):
-            rtol = 64 * kind.eps
+            rtol = 64 * kind.eps if kind == dtypes.float64 else None  # in float32 the frameworks differ less than that
             yield s.case(regular(s, 3, 3, kind=kind), rtol=rtol)
             yield s.case(regular(s, 2, 1, 4, 4, kind=kind), rtol=rtol, name="batch")
         yield s.case(s.floats(2, 3, dtype=dtypes.float32), name="not square", error=ValueError)

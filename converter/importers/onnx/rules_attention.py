@@ -24,12 +24,7 @@ def attention(c: OnnxContext) -> tuple[Value | None, ...]:
     _check(c)
     flat = c.rank() == 3
     q, k, v = (_heads(c, i, "q_num_heads" if i == 0 else "kv_num_heads") for i in range(3))
-    past: Dim = 0
-    if c.has(4) != c.has(5):
-        c.refuse("only one of past_key and past_value is given")
-    if c.has(4):
-        past = c.type(4).shape[2]
-        k, v = c.b.concat([c.x(4), k], axis=2), c.b.concat([c.x(5), v], axis=2)
+    k, v, past = with_past(c, k, v, 4)
     heads, kv_heads = q.type.shape[1], k.type.shape[1]
     grouped = same(heads, kv_heads) is not True
     mask, causal = _mask(c, q, k, past)
@@ -43,6 +38,17 @@ def attention(c: OnnxContext) -> tuple[Value | None, ...]:
         batch, length, count, size = moved.type.shape
         out = c.b.reshape(moved, shape=(batch, length, count * size))
     return out, k, v
+
+
+def with_past(c: OnnxContext, k: Value, v: Value, index: int) -> tuple[Value, Value, Dim]:
+    """Keys and values [batch, heads, length, features] behind those of the past, inputs `index` and the next, and the
+    past's length: 0 without one."""
+    if c.has(index) != c.has(index + 1):
+        c.refuse("only one of past_key and past_value is given")
+    if not c.has(index):
+        return k, v, 0
+    length = c.type(index).shape[2]
+    return c.b.concat([c.x(index), k], axis=2), c.b.concat([c.x(index + 1), v], axis=2), length
 
 
 def _check(c: OnnxContext) -> None:

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from converter.importers.onnx.context import OnnxContext
-from converter.importers.onnx.rules_attention import turned
+from converter.importers.onnx.rules_attention import turned, with_past
 from converter.importers.onnx.table import microsoft
 from ir.core import Value
 from ir.types import Dim, dtypes, floordiv, same
@@ -123,12 +123,7 @@ def multi_head_attention(c: OnnxContext) -> tuple[Value | None, ...]:
     if not c.has(1) or not c.has(2) or c.rank(0) != 3:
         c.refuse("queries, keys and values in one tensor are not supported")
     q, k, v = _projected(c)
-    before: Dim = 0
-    if c.has(6) != c.has(7):
-        c.refuse("only one of past_key and past_value is given")
-    if c.has(6):
-        before = c.type(6).shape[2]
-        k, v = c.b.concat([c.x(6), k], axis=2), c.b.concat([c.x(7), v], axis=2)
+    k, v, before = with_past(c, k, v, 6)
     return attend(c, (q, k, v), before, 4, 5), k, v, None
 
 
