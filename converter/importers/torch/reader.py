@@ -8,7 +8,7 @@ from typing import Any
 
 from converter.errors import ConversionError, Unsupported
 from converter.importers.base import ImportOptions, Planner, Refusal, place_of
-from converter.importers.torch import control
+from converter.importers.torch import checks, control
 from converter.importers.torch.context import Call, TorchContext
 from converter.importers.torch.context import rule as rules
 from converter.importers.torch.dims import Sizes
@@ -19,11 +19,6 @@ from converter.importers.torch.weights import SMALL, Weights
 from ir.core import Model, Value
 from ir.types import Assumption, Dim, TensorType
 from ir.types.dim import recording_assumptions
-
-_CHECKS = (
-    "aten._assert_tensor_metadata", "aten._assert_scalar", "aten._assert_async", "aten.sym_constrain_range",
-    "aten._check",
-)  # fmt: skip
 
 
 class Reader:
@@ -97,7 +92,9 @@ class Reader:
 
     def _call(self, node: Any) -> None:
         target = str(node.target)
-        if target.startswith(_CHECKS):
+        if checks.is_check(target):
+            if lost := checks.unkept(node):
+                self.c.note(f"{place_of(self.scopes.origin(node))}: {lost}")
             return
         if node.target is operator.getitem:
             self._getitem(node)
