@@ -24,6 +24,7 @@ from ir.ops import (  # noqa: F401 - registration
     pool,
     rearrange,
     recurrent,
+    recurrent_layer,
     reduction,
     resize,
     sampling,

@@ -24,6 +24,7 @@ class CellWeights:
     b_ih: Any = None  # [gates * hidden]
     b_hh: Any = None
     w_hr: Any = None  # [projection, hidden]
+    peephole: Any = None  # [3 * hidden], of the gates i, f, o
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ class Stack:
             parts = []
             for reverse in self.reversals:
                 state = tuple(s[len(finals)] for s in initial)
-                part, final = _run_cell(step, x, state, lengths, next(cells), reverse, self.out)
+                part, final = run_cell(step, x, state, lengths, next(cells), reverse, self.out)
                 parts.append(part)
                 finals.append(final)
             x = np.concatenate(parts, axis=-1)
@@ -146,7 +147,7 @@ class Stack:
         return out, *(np.stack(column) for column in zip(*finals))
 
 
-def _run_cell(
+def run_cell(
     step: Step,
     x: np.ndarray,
     state: tuple[np.ndarray, ...],

@@ -40,7 +40,7 @@ def decompose_stack(
         parts = []
         for reverse in stack.reversals:
             state = tuple(b.select(s, axis=0, index=len(finals)) for s in initial)
-            part, final = _scan_cell(b, step, x, state, lengths, next(cells), reverse)
+            part, final = scan_cell(b, step, x, state, lengths, next(cells), reverse)
             parts.append(part)
             finals.append(final)
         x = parts[0] if len(parts) == 1 else b.concat(parts, axis=-1)
@@ -48,12 +48,12 @@ def decompose_stack(
     return narrowed(b, out, like), *(narrowed(b, b.stack(list(column), axis=0), like) for column in zip(*finals))
 
 
-def _scan_cell(
+def scan_cell(
     b: Any, step: BuilderStep, x: Any, state: tuple[Any, ...], lengths: Any, w: CellWeights, reverse: bool
 ) -> tuple[Any, tuple[Any, ...]]:
     """One layer in one direction: its output over time and its final state."""
     scanned = [b.linear(x, w.w_ih, w.b_ih)]
-    invariant = [v for v in (w.w_hh, w.b_hh, w.w_hr) if v is not None]
+    invariant = [v for v in (w.w_hh, w.b_hh, w.w_hr, w.peephole) if v is not None]
     if lengths is not None:
         scanned.append(b.arange(start=0, stop=x.type.shape[0], step=1, dtype=dtypes.int64))
         invariant.append(lengths)
@@ -74,7 +74,9 @@ def _body(step: BuilderStep, state: tuple[Any, ...], scanned: list[Any], w: Cell
     def own(value: Any, name: str) -> Any:
         return None if value is None else graph.add_input(value.type, name)
 
-    inner = CellWeights(None, own(w.w_hh, "w_hh"), None, own(w.b_hh, "b_hh"), own(w.w_hr, "w_hr"))
+    taken = (own(getattr(w, name), name) for name in ("w_hh", "b_hh", "w_hr", "peephole"))
+    w_hh, b_hh, w_hr, peephole = taken
+    inner = CellWeights(None, w_hh, None, b_hh, w_hr, peephole)
     b = Builder(graph)
     ends = own(lengths, "lengths")
     new = step(b, slices[0], carried, inner)

@@ -35,6 +35,7 @@ DECOMPOSES: dict[str, Callable[[Case], bool]] = {
             "lstm",
             "gru",
             "rnn",
+            "recurrent_layer",
         ),
         lambda case: True,
     ),

@@ -46,7 +46,7 @@ def recurrent(c: Context, node: Node) -> list[Tensor]:
         parts = cells[layer * each : (layer + 1) * each]
         states = [_layer_state(c, s, layer, stack) for s in initial]
         if kind == "lstm" and any(s is not None for s in states):
-            states = [s if s is not None else _zero_state(c, node, x, stack) for s in states]
+            states = [s if s is not None else zero_state(c, node, x, stack) for s in states]
         x, ends = _layer(c, node, stack, x, parts, lengths, states)
         finals.append(ends)
         if layer + 1 < stack.layers and a["dropout"] and not a["frozen"]:
@@ -62,25 +62,31 @@ def _layer(
 ) -> tuple[Tensor, list[Tensor]]:  # fmt: skip
     """Output [time, batch, directions * hidden] and final states of one layer."""
     kind = node.op.name
-    w = _stacked(c, [_reordered(c, kind, cell.w_ih) for cell in cells])
-    r = _stacked(c, [_reordered(c, kind, cell.w_hh) for cell in cells])
-    b = None
-    if stack.bias:
-        both = [c.op("Concat", _reordered(c, kind, cell.b_ih), _reordered(c, kind, cell.b_hh), axis=0) for cell in cells]
-        b = _stacked(c, both)
+    w, r, b = packed(c, kind, stack, cells)
     attrs: dict[str, Any] = {"hidden_size": stack.hidden, "direction": DIRECTIONS[stack.reversals]}
     if kind == "gru":
         attrs["linear_before_reset"] = int(node.attrs["linear_before_reset"])
     if kind == "rnn" and node.attrs["nonlinearity"] == "relu":
         attrs["activations"] = ["Relu"] * len(cells)
     outs = c.op(KINDS[kind], x, w, r, b, lengths, *states, outputs=len(states) + 1, **attrs)
-    ends = [_or_initial(c, end, state, lengths) for end, state in zip(outs[1:], states, strict=True)]
+    ends = [or_initial(c, end, state, lengths) for end, state in zip(outs[1:], states, strict=True)]
     y = c.op("Transpose", outs[0], perm=[0, 2, 1, 3])
     flat = c.op("Reshape", y, c.ints([0, 0, stack.hidden * len(cells)]))
     return flat, ends
 
 
-def _or_initial(c: Context, end: Tensor, state: Tensor | None, lengths: Tensor | None) -> Tensor:
+def packed(c: Context, kind: str, stack: Stack, cells: Sequence[CellWeights]) -> list[Tensor | None]:
+    """W, R and B of the cells, in ONNX's order."""
+    order = GATES[kind]
+    w = stacked(c, [reordered(c, cell.w_ih, order) for cell in cells])
+    r = stacked(c, [reordered(c, cell.w_hh, order) for cell in cells])
+    if not stack.bias:
+        return [w, r, None]
+    both = [c.op("Concat", *(reordered(c, bias, order) for bias in (cell.b_ih, cell.b_hh)), axis=0) for cell in cells]
+    return [w, r, stacked(c, both)]
+
+
+def or_initial(c: Context, end: Tensor, state: Tensor | None, lengths: Tensor | None) -> Tensor:
     """The final state; of an empty sequence the initial one, where ONNX Runtime has 0."""
     if state is None or lengths is None:
         return end
@@ -88,16 +94,15 @@ def _or_initial(c: Context, end: Tensor, state: Tensor | None, lengths: Tensor |
     return c.op("Where", empty, state, end)  # type: ignore[no-any-return]
 
 
-def _reordered(c: Context, kind: str, weight: Tensor) -> Tensor:
-    """The gates of a weight or bias in ONNX's order."""
-    order = GATES[kind]
+def reordered(c: Context, weight: Tensor, order: Sequence[int]) -> Tensor:
+    """The gates of a weight or bias in another order."""
     if len(order) == 1:
         return weight
     gates = c.op("Split", weight, outputs=len(order), axis=0, num_outputs=len(order) if c.opset >= 18 else None)
     return c.op("Concat", *(gates[k] for k in order), axis=0)  # type: ignore[no-any-return]
 
 
-def _stacked(c: Context, parts: Sequence[Tensor]) -> Tensor:
+def stacked(c: Context, parts: Sequence[Tensor]) -> Tensor:
     """The directions along a new first axis."""
     first = [c.op("Unsqueeze", p, c.ints([0])) for p in parts]
     return c.op("Concat", *first, axis=0) if len(first) > 1 else first[0]  # type: ignore[no-any-return]
@@ -111,7 +116,7 @@ def _layer_state(c: Context, state: Tensor | None, layer: int, stack: Stack) -> 
     return c.op("Slice", state, c.ints([layer * each]), c.ints([(layer + 1) * each]), c.ints([0]))  # type: ignore[no-any-return]
 
 
-def _zero_state(c: Context, node: Node, x: Tensor, stack: Stack) -> Tensor:
+def zero_state(c: Context, node: Node, x: Tensor, stack: Stack) -> Tensor:
     batch = node.operand("x").type.shape[0 if stack.batch_first else 1]
     zeros = c.op("ConstantOfShape", c.dims([len(stack.reversals), batch, stack.hidden]), dtype=dtypes.float32)
     return c.cast(zeros, x.dtype)

@@ -12,81 +12,130 @@ from typing import Any
 import numpy as np
 
 from converter.importers.onnx import packed as packing
+from converter.importers.onnx.attributes import short
 from converter.importers.onnx.context import OnnxContext
 from converter.importers.onnx.table import rule
 from converter.importers.onnx.values import Ref
 from ir.core import Value
 from ir.data import Data
+from ir.ops.recurrent_cell import ACTIVATIONS, DEFAULTS
 from ir.types import Dim, TensorType
 
 _ORDER = {"LSTM": (0, 2, 3, 1), "GRU": (1, 0, 2), "RNN": (0,)}
 """For each gate of the IR, its place in ONNX."""
-_ACTIVATIONS = {"LSTM": ["sigmoid", "tanh", "tanh"], "GRU": ["sigmoid", "tanh"]}
 
 
 @rule("LSTM", 7, 14, 22)
 def lstm(c: OnnxContext) -> tuple[Value, ...]:
-    _standard(c)
-    c.only("input_forget", 0, None)
-    if c.has(7):
-        c.refuse("peephole connections are not supported")
+    options = _options(c)
     attrs, weights = _layer(c)
-    out, h, cell = c.b.lstm(c.x(0), _state(c, 5), _state(c, 6), _lengths(c), weights, **attrs)
-    return _outputs(c, attrs, out, h, cell)
+    if _is_plain(c, options):
+        out, h, cell = c.b.lstm(c.x(0), _state(c, 5), _state(c, 6), _lengths(c), weights, **attrs)
+        return _outputs(c, attrs, out, h, cell)
+    if options["clip"] is not None:
+        c.note("LSTM: clip bounds what enters each activation, as ONNX says; ONNX Runtime leaves the last one's alone")
+    return _general(c, attrs, options, weights, _state(c, 6))
 
 
 @rule("GRU", 7, 14, 22)
 def gru(c: OnnxContext) -> tuple[Value, ...]:
-    _standard(c)
+    options = _options(c)
     attrs, weights = _layer(c)
-    attrs["linear_before_reset"] = bool(c.only("linear_before_reset", 0, 1))
-    out, h = c.b.gru(c.x(0), _state(c, 5), _lengths(c), weights, **attrs)
+    before = bool(c.only("linear_before_reset", 0, 1))
+    if not _is_plain(c, options):
+        return _general(c, attrs, {**options, "linear_before_reset": before}, weights)
+    out, h = c.b.gru(c.x(0), _state(c, 5), _lengths(c), weights, linear_before_reset=before, **attrs)
     return _outputs(c, attrs, out, h)
 
 
 @rule("RNN", 7, 14, 22)
 def rnn(c: OnnxContext) -> tuple[Value, ...]:
-    _plain(c)
-    kinds = [str(a).lower() for a in c.attr("activations") or ["tanh"]]
-    if not set(kinds) <= {"tanh", "relu"}:
-        c.refuse(f"activations={c.attr('activations')} are not supported")
+    options = _options(c)
     attrs, weights = _layer(c)
-    if len(set(kinds)) > 1:
-        return _outputs(c, attrs, *_two_kinds(c, attrs, weights, kinds))
-    out, h = c.b.rnn(c.x(0), _state(c, 5), _lengths(c), weights, nonlinearity=kinds[0], **attrs)
+    kinds = set(options["activations"])
+    if options["clip"] is not None or len(kinds) > 1 or not kinds <= {"tanh", "relu"}:
+        return _general(c, attrs, options, weights)
+    out, h = c.b.rnn(c.x(0), _state(c, 5), _lengths(c), weights, nonlinearity=min(kinds), **attrs)
     return _outputs(c, attrs, out, h)
 
 
-def _two_kinds(c: OnnxContext, attrs: dict[str, Any], weights: list[Value], kinds: list[str]) -> tuple[Value, Value]:
-    """Directions with activations of their own: two layers side by side."""
-    initial, lengths, half = _state(c, 5), _lengths(c), len(weights) // 2
-    outs, states = [], []
-    for d, direction in enumerate(("forward", "reverse")):
-        start = None if initial is None else c.b.slice(initial, axes=(0,), starts=(d,), stops=(d + 1,), steps=(1,))
-        own = {**attrs, "direction": direction, "nonlinearity": kinds[d]}
-        out, h = c.b.rnn(c.x(0), start, lengths, weights[d * half : (d + 1) * half], **own)
-        outs.append(out)
-        states.append(h)
-    return c.b.concat(outs, axis=2), c.b.concat(states, axis=0)
+def _is_plain(c: OnnxContext, options: dict[str, Any]) -> bool:
+    """Whether the layer is one of those that frameworks have."""
+    usual = _usual(c)
+    return options["activations"] == usual and options["clip"] is None and not options.get("coupled") and not c.has(7)
 
 
-def _plain(c: OnnxContext) -> None:
-    """No clipping and no parameters of activations."""
-    if c.attr("clip"):
-        c.refuse(f"clip={c.attr('clip')} is not supported")
-    for name in ("activation_alpha", "activation_beta"):
-        if c.attr(name):
-            c.refuse(f"{name}={c.attr(name)} is not supported")
-    if c.version < 14:
-        return
-    c.only("layout", 0, 1)
+def _general(
+    c: OnnxContext, attrs: dict[str, Any], options: dict[str, Any], weights: list[Value], cell: Value | None = None
+) -> tuple[Value, ...]:
+    """A layer with options of its own, time first inside."""
+    own = {k: v for k, v in attrs.items() if k != "batch_first"}
+    x, first = c.x(0), attrs["batch_first"]
+    peepholes = []
+    if c.has(7):
+        names = _names(c, 2, "weight_peephole")
+        count, rows = c.type(7).shape
+        peepholes = [_part(c, 7, d, 0, int(rows), names[d][0], (0, 2, 1)) for d in range(int(count))]
+    out, *states = c.b.recurrent_layer(
+        c.b.transpose(x, perm=(1, 0, 2)) if first else x, _state(c, 5), cell, _lengths(c), weights, peepholes,
+        kind=c.schema.name.lower(), **own, **options,
+    )  # fmt: skip
+    return _outputs(c, attrs, c.b.transpose(out, perm=(1, 0, 2)) if first else out, *states)
 
 
-def _standard(c: OnnxContext) -> None:
-    _plain(c)
-    given, usual = c.attr("activations"), _ACTIVATIONS[c.schema.name]
-    if given and [str(a).lower() for a in given] != usual * (len(given) // len(usual)):
-        c.refuse(f"activations={given} are not supported")
+def _usual(c: OnnxContext) -> tuple[str, ...]:
+    count = 2 if c.attr("direction") == "bidirectional" else 1
+    return DEFAULTS[c.schema.name.lower()] * count
+
+
+_NUMBERS: dict[str, tuple[float | None, float | None]] = {
+    "affine": (None, None), "leaky_relu": (0.01, 0.0), "thresholded_relu": (None, 0.0), "scaled_tanh": (None, None),
+    "hard_sigmoid": (0.2, 0.5), "elu": (1.0, 0.0),
+}  # fmt: skip
+"""Default alpha and beta; None where ONNX has none, or ONNX Runtime another."""
+_TAKES_BETA = ("affine", "scaled_tanh", "hard_sigmoid")
+
+
+def _options(c: OnnxContext) -> dict[str, Any]:
+    """Activations with their numbers, clipping and coupling, as `recurrent_layer` has them."""
+    known = {n.replace("_", ""): n for n in ACTIVATIONS}
+    given = [str(a) for a in c.attr("activations") or ()] if c.gives("activations") else list(_usual(c))
+    if c.schema.name == "RNN" and len(set(given)) == 1:
+        given = given[: len(_usual(c))]  # the default names one for each direction there may be
+    names = tuple(known.get(a.lower().replace("_", ""), "") for a in given)
+    if len(names) != len(_usual(c)) or "" in names:
+        c.refuse(f"activations={given} are not {len(_usual(c))} that ONNX has")
+    alpha = _numbers(c, "activation_alpha", names, tuple(_NUMBERS), 0)
+    options: dict[str, Any] = {
+        "activations": names,
+        "alpha": alpha,
+        "beta": _numbers(c, "activation_beta", names, _TAKES_BETA, 1),
+    }
+    options["clip"] = clip = None if c.attr("clip") is None else short(c.attr("clip"))
+    if clip is not None and not clip > 0:
+        c.refuse(f"clip={clip} is not positive")
+    if c.schema.name == "LSTM":
+        options["coupled"] = bool(c.only("input_forget", 0, 1))
+    if c.version >= 14:
+        c.only("layout", 0, 1)
+    return options
+
+
+def _numbers(
+    c: OnnxContext, key: str, names: tuple[str, ...], takers: tuple[str, ...], place: int
+) -> tuple[float, ...]:
+    """A number for each activation: those given go to the activations that take one, in order."""
+    given = [short(float(v)) for v in c.attr(key) or ()]
+    taking = [n for n in names if n in takers]
+    if taking and len(given) > len(taking):
+        c.refuse(f"{key}={given} are more numbers than {taking} take")
+    numbers = []
+    for name in names:
+        value = (given.pop(0) if given else _NUMBERS[name][place]) if name in takers else 0.0
+        if value is None:
+            c.refuse(f"{name} without {key} is not defined alike by the runtimes")
+        numbers.append(value)
+    return tuple(numbers)
 
 
 def _batch_first(c: OnnxContext) -> bool:
@@ -131,7 +180,7 @@ def _layer(c: OnnxContext) -> tuple[dict[str, Any], list[Value]]:
     return attrs, weights
 
 
-def _names(c: OnnxContext, directions: int) -> list[tuple[str, ...]]:
+def _names(c: OnnxContext, directions: int, *parts: str) -> list[tuple[str, ...]]:
     """Names of the parts, as PyTorch would call them: `encoder.weight_ih_l0_reverse`."""
     from converter.importers.onnx.graph import hint
 
@@ -139,16 +188,18 @@ def _names(c: OnnxContext, directions: int) -> list[tuple[str, ...]]:
     base = ".".join(s.name for s in c.b.origin.path) or (
         stored.name if stored is not None and hint(stored.name) else c.schema.name.lower()
     )
+    parts = parts or ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
     layer = 0
-    while f"{base}.weight_ih_l{layer}" in c.model.weights:
+    while f"{base}.{parts[0]}_l{layer}" in c.model.weights:
         layer += 1
-    parts = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
     return [tuple(f"{base}.{p}_l{layer}{'_reverse' if d else ''}" for p in parts) for d in range(directions)]
 
 
-def _part(c: OnnxContext, index: int, direction: int, start: int, rows: int, name: str) -> Value:
+def _part(
+    c: OnnxContext, index: int, direction: int, start: int, rows: int, name: str, order: tuple[int, ...] = ()
+) -> Value:
     """Rows of one direction, gates in the IR's order."""
-    ref, order = c.ref(index), _ORDER[c.schema.name]
+    ref, order = c.ref(index), order or _ORDER[c.schema.name]
     step = rows // len(order)
     if ref.stored is None:
         return _computed_part(c, c.x(index), direction, [start + g * step for g in order], step)
