@@ -24,6 +24,7 @@ from ir.ops.axes import (
     window_outputs,
 )
 from ir.ops.axes import channel_axis as channels_of
+from ir.ops.pool_positions import largest_positions, window_places, window_table
 from ir.ops.registry import op
 from ir.ops.sampler import Sample, Sampler
 from ir.types import Shape, TensorType, dtype, dtypes
@@ -153,6 +154,69 @@ class MaxPool:
         yield s.case(
             s.floats(1, 1, 4), window=(5,), strides=(1,), dilations=(1,), error=ValueError, name="window too large"
         )
+
+
+@op
+class MaxPoolWithPositions:
+    """`max_pool`, and where each maximum lies: int64 positions in row-major order over the spatial axes, the first of
+    equals (torch's return_indices; ONNX's Indices within one plane). In a window with NaN, which NaN is left open.
+    """
+
+    inputs = ("x: real",)
+    outputs = ("output", "positions")
+    discontinuous = True
+    window: tuple[int, ...]
+    strides: tuple[int, ...]
+    padding: Padding = "valid"
+    dilations: tuple[int, ...]
+    ceil_mode: bool = False
+
+    @staticmethod
+    def infer(x: TensorType, **attrs: Any) -> tuple[TensorType, TensorType]:
+        out = _infer_window("max_pool_with_positions", x, **attrs, layout="channels_first")
+        return out, out.with_dtype(dtypes.int64)
+
+    @staticmethod
+    def evaluate(x: np.ndarray, **attrs: Any) -> tuple[np.ndarray, np.ndarray]:
+        table, inside, cells = _positions_table(x.shape, **attrs)
+        flat = x.reshape(*x.shape[:2], int(np.prod(x.shape[2:])))[:, :, table]
+        lowest = -np.inf if dtype(x.dtype).is_float else dtype(x.dtype).min
+        best = np.where(inside, flat, np.asarray(lowest, x.dtype)).argmax(axis=3)
+        positions = np.take_along_axis(np.broadcast_to(table, flat.shape), best[..., None], axis=3)
+        return MaxPool.evaluate(x, **attrs, layout="channels_first"), positions.reshape(*x.shape[:2], *cells)  # type: ignore[attr-defined]
+
+    @staticmethod
+    def decompose(b: Any, x: Any, **attrs: Any) -> tuple[Any, Any]:
+        if not all(isinstance(d, int) for d in x.type.shape[2:]):
+            raise NotImplementedError("positions of the maxima over symbolic sizes")
+        return b.max_pool(x, **attrs), largest_positions(b, x, _places(x.type.shape, **attrs))
+
+    @staticmethod
+    def samples(s: Sampler) -> Iterator[Sample]:
+        for attrs, shape, dynamic in _window_samples():
+            if "layout" not in attrs:
+                near = np.round(s.floats(*shape, low=-2.0, high=2.0))  # many are equal
+                plain = attrs.get("padding", "valid") in ("valid", ((1, 1), (1, 1)))
+                own = dynamic if plain else ((0, 0),)
+                yield s.case(near, dynamic=own, **{"dilations": (1,) * (len(shape) - 2), **attrs})
+        one: dict[str, Any] = {"window": (3, 2), "strides": (1, 2)}
+        yield s.case(s.floats(2, 3, 8, 7), dilations=(2, 3), padding=((1, 0), (1, 1)), ceil_mode=True, **one)
+        yield s.case(np.full_like(s.floats(1, 2, 4, 4), -np.inf), dilations=(1, 1), padding=((1, 1), (1, 1)), **one)
+        yield s.case(s.ints(2, 3, 6), window=(2,), strides=(2,), padding=((1, 0),), dilations=(1,))
+        lowest = np.full((1, 2, 4, 5), 0, np.uint8)
+        yield s.case(lowest, dilations=(1, 1), padding=((1, 1), (1, 0)), **one)
+
+
+def _places(
+    shape: Sequence[Any], window: Any, strides: Any, padding: Any, dilations: Any, ceil_mode: bool
+) -> list[np.ndarray]:
+    sizes, pads = concrete_windows(shape[2:], window, strides, dilations, padding, ceil_mode)
+    return window_places(shape[2:], sizes, window, strides, dilations, pads)
+
+
+def _positions_table(shape: Sequence[int], **attrs: Any) -> tuple[np.ndarray, np.ndarray, list[int]]:
+    places = _places(shape, **attrs)
+    return *window_table(shape[2:], places), [len(p) for p in places]
 
 
 @op

@@ -14,7 +14,7 @@ from converter.exporters.onnx.table import expand, rule
 from ir.core import Builder, Node, Value
 from ir.ops.axes import effective, spatial_sizes, window_outputs
 from ir.ops.pool import window_counts
-from ir.types import Dim, DimExpr, dtypes
+from ir.types import Dim, DimExpr, dtypes, numel
 
 
 # -- windows --------------------------------------------------------------------------------------------------------
@@ -68,6 +68,39 @@ def max_pool(c: Context, node: Node) -> Tensor:
         "MaxPool", c.x(node, "x"), kernel_shape=list(a["window"]), strides=list(a["strides"]), pads=onnx_pads(pads),
         dilations=list(a["dilations"]),
     )  # fmt: skip
+
+
+@expand("max_pool_with_positions")
+def explicit_positions(b: Builder, node: Node, opset: int) -> Any:
+    """Pads that ONNX's attributes hold; ONNX Runtime finds the first of equals, as the op does."""
+    x, a = node.operand("x"), node.attrs
+    if _plain(node):
+        return None
+    _, _, pads = _settled(node)
+    if is_known(pads) and all(max(pair) < w for pair, w in zip(pads, a["window"])):
+        return b.max_pool_with_positions(x, **{**a, "ceil_mode": False, "padding": pads})
+    return None
+
+
+def _positions_accepts(node: Node) -> str | None:
+    kind = node.operand("x").type.dtype
+    if not _plain(node) or 0 in node.operand("x").type.shape:
+        return "ONNX's MaxPool has no such windows"
+    return None if kind.is_float or kind.bits == 8 else "ONNX Runtime's MaxPool tells no positions among wider integers"
+
+
+@rule("max_pool_with_positions", accepts=_positions_accepts)
+def max_pool_with_positions(c: Context, node: Node) -> list[Tensor]:
+    """ONNX counts positions over batch and channels too."""
+    a, x = node.attrs, node.operand("x").type
+    pads = ((0, 0),) * len(a["window"]) if a["padding"] == "valid" else a["padding"]
+    if x.dtype.is_float:
+        c.note("max pooling in ONNX Runtime passes over NaN, which the source hands on")
+    values, positions = c.op(
+        "MaxPool", c.x(node, "x"), kernel_shape=list(a["window"]), strides=list(a["strides"]), pads=onnx_pads(pads),
+        dilations=list(a["dilations"]), outputs=2,
+    )  # fmt: skip
+    return [values, c.op("Mod", positions, c.sizes.scalar(numel(x.shape[2:])))]
 
 
 def dilated(node: Node) -> bool:

@@ -74,6 +74,37 @@ def max_pool(c: Context, node: Node) -> Expr:
     return back(node, result)
 
 
+def _positions_accepts(node: Node) -> str | None:
+    if _native(node) and node.operand("x").type.dtype.is_float and 0 not in node.operand("x").type.shape:
+        return None
+    return "torch tells positions of maxima for its own padding and for floats"
+
+
+@form("max_pool_with_positions")
+def max_pool_positions_module(node: Node) -> Form | None:
+    """`nn.MaxPool2d(..., return_indices=True)`."""
+    if not _numbered(node) or _positions_accepts(node):
+        return None
+    window = node.attrs["window"]
+    settings = {**_max_settings(node), "return_indices": lift(True)}
+    ctor = Name(f"nn.MaxPool{len(window)}d")(hole(squash(window), "kernel_size"), **settings)
+    return Form(ctor, call=lambda c, module: _values_and_positions(c, node, module(c.x(node.operand("x")))))
+
+
+@rule("max_pool_with_positions", accepts=_positions_accepts)
+def max_pool_positions(c: Context, node: Node) -> tuple[Expr | None, ...]:
+    window = node.attrs["window"]
+    function = getattr(F, f"max_pool{len(window)}d")
+    call = function(
+        c.x(node.operand("x")), hole(squash(window), "kernel_size"), **_max_settings(node), return_indices=lift(True)
+    )
+    return _values_and_positions(c, node, call)
+
+
+def _values_and_positions(c: Context, node: Node, call: Expr) -> tuple[Expr | None, ...]:
+    return tuple(c.unpack(call, [bool(v.uses) for v in node.outputs], "largest"))
+
+
 def _widths(c: Context, node: Node, x: Expr) -> Expr:
     """Padding in F.pad's order, computed at run time where it follows the size."""
     a = node.attrs

@@ -21,7 +21,7 @@ def static_pads(node: Node, window: Sequence[int]) -> DimPairs | None:
     """(before, after) of each spatial axis; None where they depend on the size of the input at run time."""
     a = node.attrs
     x = node.operand("x")
-    sizes = spatial_sizes(x.type.shape, a["layout"])
+    sizes = spatial_sizes(x.type.shape, a.get("layout", "channels_first"))
     dilations = a["dilations"] or (1,) * len(sizes)
     pads = explicit_padding(a["padding"], sizes, window, a["strides"], dilations)
     return None if any(isinstance(p, DimExpr) for pair in pads for p in pair) else pads

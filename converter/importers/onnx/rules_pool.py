@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from converter.importers.onnx.context import OnnxContext
 from converter.importers.onnx.rules_conv import check_same, padding, per_axis
 from converter.importers.onnx.table import rule
 from ir.core import Value
+from ir.types import Shape, dtypes, numel
 
 
 def _window(c: OnnxContext) -> dict[str, object]:
@@ -22,12 +25,69 @@ def _window(c: OnnxContext) -> dict[str, object]:
 
 
 @rule("MaxPool", 1, 8, 10, 11, 12, 22)
-def max_pool(c: OnnxContext) -> Value:
+def max_pool(c: OnnxContext) -> Any:
     """A last window that would start in the trailing padding does not count (version 22 says so, runtimes agree)."""
-    c.no_output(1, "Indices")
-    if "storage_order" in c.schema.attributes:
-        c.ignore("storage_order")  # orders the indices only
-    return c.b.max_pool(c.x(), **_window(c))
+    if not c.used(1):
+        if "storage_order" in c.schema.attributes:
+            c.ignore("storage_order")  # orders the indices only
+        return c.b.max_pool(c.x(), **_window(c))
+    values, positions = c.b.max_pool_with_positions(c.x(), **_window(c))
+    if c.only("storage_order", 0, 1):
+        positions = _by_columns(c, positions, c.type().shape[2:])
+    return values, c.b.add(positions, _planes(c, c.type().shape))
+
+
+def _planes(c: OnnxContext, shape: Shape) -> Value:
+    """Where the plane of each sample and channel begins in the whole tensor."""
+    b, lead = c.b, shape[:2]
+    count = b.arange(start=0, stop=numel(lead), step=1, dtype=dtypes.int64)
+    first = b.mul(count, b.dim(size=numel(shape[2:])))
+    return b.reshape(first, shape=(*lead, *(1,) * (len(shape) - 2)))  # type: ignore[no-any-return]
+
+
+def _by_columns(c: OnnxContext, positions: Value, sizes: Shape) -> Value:
+    """Positions in row-major order as those in column-major order: the first axis runs fastest."""
+    b, rest = c.b, positions
+    total: Value | None = None
+    for axis in reversed(range(len(sizes))):
+        size = b.dim(size=sizes[axis])
+        own = b.mul(b.mod(rest, size), b.dim(size=numel(sizes[:axis])))
+        total = own if total is None else b.add(total, own)
+        rest = b.floor_div(rest, size)
+    assert total is not None
+    return total
+
+
+@rule("MaxUnpool", 9, 11, 22)
+def max_unpool(c: OnnxContext) -> Value:
+    """Zeros but for the values, each at its place in the whole tensor; a larger `output_shape` adds zeros behind."""
+    b, x = c.b, c.x()
+    spatial = c.rank() - 2
+    window, strides = per_axis(c, "kernel_shape", spatial, 1), per_axis(c, "strides", spatial, 1)
+    pads = c.attr("pads") or [0] * (2 * spatial)
+    if len(pads) != 2 * spatial:
+        c.refuse(f"pads={pads} do not fit {spatial} spatial axes")
+    sizes = [
+        (n - 1) * s - before - after + w
+        for n, s, w, before, after in zip(
+            x.type.shape[2:], strides, window, pads[:spatial], pads[spatial:], strict=True
+        )
+    ]
+    shape = (*x.type.shape[:2], *sizes)
+    zeros = b.full(shape=(numel(shape),), value=0, dtype=x.type.dtype)
+    flat = b.reshape(x, shape=(numel(x.type.shape),))
+    places = b.reshape(c.x(1), shape=(numel(x.type.shape),))
+    out = b.reshape(b.scatter_elements(zeros, places, flat, axis=0, bounds="error", neg="invalid"), shape=shape)
+    if not c.has(2):
+        return out  # type: ignore[no-any-return]
+    wanted = c.dims(2, "the output shape")
+    if len(wanted) != len(shape):
+        c.refuse(f"an output shape {wanted} does not fit {x.type}")
+    more = [n - d for n, d in zip(wanted, shape, strict=True)]
+    if any(isinstance(m, int) and m < 0 for m in more):
+        c.refuse(f"an output shape {wanted} below the {shape} of the windows is not defined")
+    c.note("MaxUnpool: places count in the shape of the windows, as ONNX says; ONNX Runtime counts in output_shape")
+    return b.pad(out, pads=tuple((0, m) for m in more))  # type: ignore[no-any-return]
 
 
 @rule("AveragePool", 7, 10, 11, 19, 22)

@@ -8,6 +8,7 @@ import numpy as np
 
 from converter.importers.torch.context import Call, TorchContext, is_static, rule
 from ir.core import Value
+from ir.ops.pool_positions import largest_positions
 
 
 def _unbatched(c: TorchContext, a: Call, spatial: int) -> tuple[Value, bool]:
@@ -38,11 +39,11 @@ def _spatial(a: Call) -> int:
 def max_pool(c: TorchContext, a: Call) -> Value | list[Value | None]:
     spatial = _spatial(a)
     x, added = _unbatched(c, a, spatial)
-    out = c.b.max_pool(x, dilations=a.ints("dilation", spatial), **_window(a, spatial))
-    out = c.b.squeeze(out, axes=(0,)) if added else out
-    if "with_indices" not in str(a.node.target):
-        return out
-    return [out, _window_positions(c, a, x, spatial, added)]
+    attrs = {"dilations": a.ints("dilation", spatial), **_window(a, spatial)}
+    told = "with_indices" in str(a.node.target)
+    results = c.b.max_pool_with_positions(x, **attrs) if told else (c.b.max_pool(x, **attrs),)
+    out: list[Value | None] = [c.b.squeeze(r, axes=(0,)) if added else r for r in results]
+    return out if told else out[0]  # type: ignore[return-value]
 
 
 @rule("aten.avg_pool1d.default", "aten.avg_pool2d.default", "aten.avg_pool3d.default")
@@ -72,7 +73,8 @@ def adaptive_max_pool(c: TorchContext, a: Call) -> list[Value | None]:
         return [out, None]
     known = [(n, m) for n, m in zip(given, sizes, strict=True) if isinstance(n, int) and isinstance(m, int)]
     spans = [[(i * n // m, -(-(i + 1) * n // m)) for i in range(m)] for n, m in known]
-    return [out, _positions(c, x, [_windows(s) for s in spans], added)]
+    positions = largest_positions(c.b, x, [_windows(s) for s in spans])
+    return [out, c.b.squeeze(positions, axes=(0,)) if added else positions]
 
 
 def _windows(spans: list[tuple[int, int]]) -> np.ndarray:
@@ -80,45 +82,6 @@ def _windows(spans: list[tuple[int, int]]) -> np.ndarray:
     longest = max((stop - start for start, stop in spans), default=0)
     rows = [[*range(start, stop), *[-1] * (longest - stop + start)] for start, stop in spans]
     return np.array(rows, np.int64).reshape(len(spans), longest)
-
-
-def _window_positions(c: TorchContext, a: Call, x: Value, spatial: int, added: bool) -> Value | None:
-    """Where the largest elements of pooling windows lie; None where sizes are symbolic."""
-    if not is_static(x.type.shape):
-        return None
-    window, dilations = _window(a, spatial), a.ints("dilation", spatial)
-    counts = a.meta[0].shape[-spatial:]
-    axes = []
-    for i, (n, count) in enumerate(zip(x.type.shape[2:], counts, strict=True)):
-        starts = np.arange(count)[:, None] * window["strides"][i] - window["padding"][i][0]
-        places = starts + np.arange(window["window"][i]) * dilations[i]
-        axes.append(np.where((places >= 0) & (places < n), places, -1))
-    return _positions(c, x, axes, added)
-
-
-def _positions(c: TorchContext, x: Value, windows: list[np.ndarray], added: bool) -> Value:
-    """Positions in row order of the largest element of each window, the first of equals.
-
-    `windows` holds for each axis the positions [windows, width], -1 for none.
-    """
-    count, shape = len(windows), [d for d in x.type.shape if isinstance(d, int)]
-    flat, valid = np.zeros((), np.int64), np.ones((), np.bool_)
-    for i, places in enumerate(windows):
-        form = [1] * (2 * count)
-        form[i], form[count + i] = places.shape
-        flat = flat * shape[2 + i] + places.reshape(form)
-        valid = valid & (places >= 0).reshape(form)
-    cells, width = flat.shape[:count], int(np.prod(flat.shape[count:]))
-    cell, inside = flat.reshape(-1, width), valid.reshape(-1, width)
-    first = np.where(inside, cell, np.iinfo(np.int64).max).min(axis=1, keepdims=True)  # of windows of -inf alone
-    table = np.where(inside, cell, first)
-    rows = c.b.gather(c.b.reshape(x, shape=(*shape[:2], int(np.prod(shape[2:])))), c.b.constant(table), axis=2)
-    lowest = c.constant(float("-inf") if x.type.dtype.is_float else int(x.type.dtype.min), x.type.dtype)
-    rows = c.b.where(c.b.constant(inside), rows, lowest)
-    best = c.b.argmax(rows, axis=3, keepdims=True)
-    tables = c.b.expand(c.b.constant(table), shape=(*shape[:2], *table.shape))
-    out = c.b.reshape(c.b.gather_elements(tables, best, axis=3), shape=(*shape[:2], *cells))
-    return c.b.squeeze(out, axes=(0,)) if added else out
 
 
 def _adaptive(c: TorchContext, a: Call, op: str) -> Value:

@@ -93,11 +93,6 @@ def test_one_hot_with_values_that_the_run_knows(axis: int) -> None:
 
 
 # -- pools ----------------------------------------------------------------------------------------------------------
-def test_positions_of_maxima_are_refused() -> None:
-    made = node("MaxPool", "x", "y i", kernel_shape=[2])
-    assert "Indices" in refusal(model([made], [("x", FLOAT, [1, 2, 6])], ["y", "i@INT64"]))
-
-
 def test_the_order_of_positions_does_not_matter_to_the_maxima() -> None:
     made = node("MaxPool", "x", "y", kernel_shape=[2, 2], storage_order=1)
     agree(model([made], [("x", FLOAT, [1, 2, 4, 5])], ["y"], opset=12), {"x": floats(1, 2, 4, 5)})
