@@ -21,6 +21,8 @@ from tests.mutants.sample_data import imported_names, sample_data
 from tests.mutants.session import Reached, Session, clear_caches, failed, in_children, reach
 
 EXPLAINED = Path(__file__).with_name("explained.txt")
+LONGEST = 90
+"""Seconds for the tests of one mutant: those of a loop that never ends are cut short, which is being noticed."""
 Verdict = Literal["noticed", "survived", "unreached", "unplantable", "at import"]
 
 
@@ -142,8 +144,10 @@ def _run_warm(area: Area, mutants: Sequence[Mutant], jobs: int) -> tuple[list[Ve
         live = live_functions(files)
         tasks = [partial(_judge, items, reached, imported, live, m) for m in mutants]
         verdicts = []
-        for i, verdict in enumerate(in_children(tasks, jobs, 600), 1):
+        for i, verdict in enumerate(in_children(tasks, jobs, LONGEST), 1):
             verdicts.append(verdict or "noticed")
+            if verdict in ("survived", "unreached"):
+                print(f"  {verdict}: {mutants[i - 1]}", file=sys.stderr, flush=True)
             if i % 25 == 0:
                 print(f"  {area.folder}: {i} of {len(mutants)} planted", file=sys.stderr, flush=True)
         tests = {i: _tests_anew(items, reached, mutants[i]) for i, v in enumerate(verdicts) if v == "at import"}
