@@ -16,6 +16,7 @@ from converter.errors import UsageError, VerificationError
 from converter.exporters.base import ExportOptions
 from converter.importers.base import ImportOptions
 from converter.output import check_target, publish, staging
+from converter.policies import INDEX_POLICIES, IndexPolicy
 from converter.prepare import op_counts, prepare
 from converter.runtimes import load_native, open_runner
 from converter.sources import Source, open_source
@@ -83,6 +84,7 @@ def convert(
     overwrite: bool = False,
     verify: bool = True,
     opset: int | None = None,
+    index_policy: IndexPolicy = "source",
     seed: int = 0,
     rtol: Any = None,
     atol: Any = None,
@@ -92,6 +94,8 @@ def convert(
 ) -> Conversion:
     """Convert `source` to framework `to`, verify the result against the float64 reference, and write it.
 
+    `index_policy` is for indices that the target treats in another way: with `source` the report's notes tell what may
+    differ, with `strict` the written model checks them (see docs/indexing.md).
     The result appears at `output` whole or not at all (a temporary place when None, kept while the Conversion lives).
     Raises ConversionError (with `.unsupported`), UsageError, or VerificationError when the written model does not
     agree: it is then at `OUTPUT.unverified` with its report, and `output` is untouched.
@@ -100,10 +104,12 @@ def convert(
         raise UsageError(f"{to!r} is no target; targets: {', '.join(frameworks.TARGETS)}")
     if opset is not None and to != "onnx":
         raise UsageError(f"an opset is a version of ONNX; there is none for {to}")
+    if index_policy not in INDEX_POLICIES:
+        raise UsageError(f"{index_policy!r} is no index policy; policies: {', '.join(INDEX_POLICIES)}")
     keep, path = _output_path(output, to)
     check_target(path, overwrite)
     steps = Steps(progress)
-    opened = open_source(source, framework, ImportOptions(**options))
+    opened = open_source(source, framework, ImportOptions(index_policy=index_policy, **options))
     with steps("import"):
         model = opened.load(inputs)
     imported = copy_model(model)  # the reference is the model as read, so that a wrong pass shows
@@ -114,7 +120,7 @@ def convert(
     with staging(path) as folder:
         written = folder / path.name
         with steps("export"):
-            exporter.write(model, written, ExportOptions(opset=opset))
+            exporter.write(model, written, ExportOptions(opset=opset, index_policy=index_policy))
         report.notes = list(model.notes)
         if verify:
             with steps("verify"):

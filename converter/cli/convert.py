@@ -20,6 +20,13 @@ from converter.cli.show import exit_code, progress, verification_table
     "-o", "--output", required=True, type=click.Path(path_type=Path), help="folder of the package, or the .onnx file"
 )
 @click.option("--opset", type=int, help="ONNX opset to write")
+@click.option(
+    "--index-policy",
+    type=click.Choice(["source", "strict"]),
+    default="source",
+    show_default=True,
+    help="indices the target treats in another way: told in notes, or checked by what is written",
+)
 @click.option("--overwrite", is_flag=True, help="replace an existing output")
 @click.option(
     "--verify/--no-verify",
@@ -42,9 +49,10 @@ def command(source: str, to: str, output: Path, check: bool, as_json: bool, juni
     try:
         with progress() as tell:
             conversion = convert(
-                source, to, output, inputs, overwrite=o["overwrite"], verify=check, opset=o["opset"], seed=o["seed"],
-                rtol=read_tolerance(o["rtol"], "--rtol"), atol=read_tolerance(o["atol"], "--atol"), framework=o["framework"],
-                trust=o["trust"], trainable=o["trainable"], progress=tell,
+                source, to, output, inputs, overwrite=o["overwrite"], verify=check, opset=o["opset"],
+                index_policy=o["index_policy"], seed=o["seed"], rtol=read_tolerance(o["rtol"], "--rtol"),
+                atol=read_tolerance(o["atol"], "--atol"), framework=o["framework"], trust=o["trust"],
+                trainable=o["trainable"], progress=tell,
             )  # fmt: skip
     except VerificationError as error:
         if junit is not None:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from converter.errors import ConversionError, Unsupported, merge
+from converter.policies import INDEX_POLICIES as INDEX_POLICIES
+from converter.policies import IndexPolicy
 from ir.core import Builder, Graph, Model, Node, copy_model
 
 Accepts = Callable[[Node], "str | None"]
@@ -22,12 +24,13 @@ class ExportOptions:
     """Options of all exporters; each reads those that concern it.
 
     `opset` is the ONNX opset (None: the exporter's default), `external_data` forces weights into a file of their own,
-    `name` overrides the model's name in what is written.
+    `name` overrides the model's name in what is written. `index_policy`: see `converter.policies`.
     """
 
     opset: int | None = None
     external_data: bool = False
     name: str | None = None
+    index_policy: IndexPolicy = "source"
 
 
 @dataclass(frozen=True)

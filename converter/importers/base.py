@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Generic, NoReturn, TypeVar
 
 from converter.errors import ConversionError, Unsupported, UsageError, merge
+from converter.policies import IndexPolicy
 from ir.core import Builder, Model, Origin
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -22,13 +23,14 @@ class ImportOptions:
 
     `trust` allows executing code that comes with the source. `trainable` is a regular expression over weight names:
     parameters it matches are trainable, all others frozen. `dynamic` maps an input's name to its dynamic axes: a list
-    of axes, or axis -> name of the size. `name` overrides the model's name.
+    of axes, or axis -> name of the size. `name` overrides the model's name. `index_policy`: see `converter.policies`.
     """
 
     trust: bool = False
     trainable: str | None = None
     dynamic: Mapping[str, Any] = field(default_factory=dict)
     name: str | None = None
+    index_policy: IndexPolicy = "source"
 
 
 class Refusal(Exception):

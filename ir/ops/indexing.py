@@ -10,7 +10,7 @@ Gradients (`vjp`): the cotangent is added up at the elements read; `clip` and `w
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -421,7 +421,7 @@ class Nonzero:
 class OneHot:
     """`on` where the index equals the position along the new `axis` of size `depth`, else `off`.
 
-    An index out of range gives a row of `off`; `neg=from_end` counts -depth .. -1 from the end first.
+    An index out of range gives a row of `off`, or is an error; `neg=from_end` counts -depth .. -1 from the end first.
     """
 
     inputs = ("indices: index",)
@@ -432,26 +432,32 @@ class OneHot:
     off: bool | int | float = 0
     dtype: DType = dtypes.float32
     neg: Neg = "invalid"
+    bounds: Literal["drop", "error"] = "drop"
 
     @staticmethod
-    def infer(indices: TensorType, depth: Dim, axis: int, on: Fill, off: Fill, dtype: DType, neg: str) -> TensorType:
+    def infer(
+        indices: TensorType, depth: Dim, axis: int, on: Fill, off: Fill, dtype: DType, neg: str, bounds: str
+    ) -> TensorType:
         axis = normalize_axis(axis, indices.rank + 1)
         if isinstance(depth, int) and depth < 0:
             raise ShapeError(f"one_hot: depth {depth} must not be negative")
         return TensorType(dtype, (*indices.shape[:axis], depth, *indices.shape[axis:]))
 
     @staticmethod
-    def evaluate(indices: Array, depth: int, axis: int, on: Fill, off: Fill, dtype: DType, neg: Any) -> Array:
+    def evaluate(
+        indices: Array, depth: int, axis: int, on: Fill, off: Fill, dtype: DType, neg: Any, bounds: Any
+    ) -> Array:
         axis = normalize_axis(axis, indices.ndim + 1)
-        position, ok = resolve(indices, depth, "fill", neg)
-        hit = (np.expand_dims(position, -1) == np.arange(depth)) & np.expand_dims(np.asarray(ok), -1)
+        position, ok = resolve(indices, depth, bounds, neg)
+        hit = np.expand_dims(position, -1) == np.arange(depth)
+        hit = hit if ok is None else hit & np.expand_dims(ok, -1)
         return np.where(
             np.moveaxis(hit, -1, axis), np.asarray(on).astype(dtype.numpy), np.asarray(off).astype(dtype.numpy)
         )
 
     @staticmethod
     def decompose(
-        b: Builder, indices: Value, depth: Dim, axis: int, on: Fill, off: Fill, dtype: DType, neg: Any
+        b: Builder, indices: Value, depth: Dim, axis: int, on: Fill, off: Fill, dtype: DType, neg: Any, bounds: Any
     ) -> Value:
         if indices.type.dtype.name == "uint64":
             raise NotImplementedError("one_hot of uint64 indices: int64 cannot hold them all")
@@ -459,6 +465,9 @@ class OneHot:
         wide = b.unsqueeze(
             indices if indices.type.dtype == dtypes.int64 else b.cast(indices, to=dtypes.int64), axes=(axis,)
         )
+        if bounds == "error":  # reading nothing but zeros, for the sake of the check
+            zeros = b.full(shape=(depth,), value=0, dtype=dtypes.int64)
+            wide = b.add(wide, b.gather(zeros, wide, axis=0, bounds="error", neg=neg))
         if neg == "from_end":
             last = b.dim(size=depth)
             wide = b.where(b.less(wide, 0), b.add(wide, last), wide)
@@ -478,4 +487,11 @@ class OneHot:
         yield s.case(np.array([np.iinfo(np.int64).min, 0]), depth=3, neg="from_end", name="lowest index")
         yield s.case(s.ints(0), depth=3, name="no index")
         yield s.case(s.ints(2), depth=0, name="depth 0")
+        for axis in (0, -1):
+            yield s.case(s.ints(2, 3, low=-3, high=3), depth=3, axis=axis, neg="from_end", bounds="error")
+            yield s.case(s.ints(2, 3, low=0, high=5), depth=5, axis=axis, bounds="error", dtype=dtypes.int64)
+        yield s.case(s.ints(3, low=0, high=2, dtype="uint8"), depth=2, bounds="error", on=3, off=-1, dtype=dtypes.int32)
+        yield s.case(s.ints(0), depth=0, bounds="error", name="no index, depth 0")
+        yield s.case(np.array([3]), depth=3, bounds="error", name="out of range", error=PositionError)
+        yield s.case(np.array([-1]), depth=3, bounds="error", name="negative", error=PositionError)
         yield s.case(s.ints(2), depth=3, axis=2, name="axis", error=AxisError)

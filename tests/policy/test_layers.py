@@ -26,7 +26,7 @@ IR_MAY_IMPORT = {"ir", "numpy", "ml_dtypes", "scipy", "safetensors"}
 
 LAYERS = [
     {"converter.errors"},
-    {"converter.frameworks", "converter.output", "converter.plugins", "converter.steps"},
+    {"converter.frameworks", "converter.output", "converter.plugins", "converter.policies", "converter.steps"},
     {"converter.importers", "converter.exporters"},
     {"converter.runtimes", "converter.sources"},
     {"converter.prepare"},

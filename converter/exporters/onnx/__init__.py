@@ -36,7 +36,7 @@ def write(model: Model, target: Path, options: ExportOptions | None = None) -> N
     if not OLDEST_OPSET <= opset <= NEWEST_OPSET:
         raise UsageError(f"opset {opset} cannot be written; opsets {OLDEST_OPSET} to {NEWEST_OPSET} can")
     rules.register()
-    lowered = lower(model, opset)
+    lowered = lower(model, opset, settings.index_policy == "strict")
     if settings.name:
         lowered.name = settings.name
     built = GraphWriter(lowered, opset).build()

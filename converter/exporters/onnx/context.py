@@ -90,6 +90,7 @@ class Context:
         self.frame = Frame()
         self.initializers: list[onnx.TensorProto] = []
         self.notes: list[str] = []
+        self.source = ""  # the framework the model was read from, where known
         self.sizes = Sizes(self)
         self.origin = Origin()
         self.bodies: BodyWriter  # set by the writer

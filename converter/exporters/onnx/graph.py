@@ -45,6 +45,7 @@ class GraphWriter:
         self.weight_names = {n: names.unique(n) for n in model.weights}
         self.c = Context(opset, names)
         self.c.bodies = self
+        self.c.source = str(model.metadata.get("framework", ""))
         self.refused: list[Unsupported] = []
 
     def build(self) -> Built:

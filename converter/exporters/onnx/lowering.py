@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from converter.errors import ConversionError, Unsupported, merge
 from converter.exporters.base import decompose, refusal
+from converter.exporters.onnx.complex import in_reals
+from converter.exporters.onnx.index_guards import guarded
 from converter.exporters.onnx.table import EXPANSIONS, RULES
 from ir.core import Builder, Graph, Model, Node, Value, copy_model
 from ir.types import dtypes
@@ -15,16 +18,24 @@ WIDENED = {"norm", "activation", "reduction", "resize", "pool"}
 """Families that compute half floats in float32 when they are taken apart, so that a result is rounded once."""
 
 
-def lower(model: Model, opset: int) -> Model:
-    """A copy of `model` in which a rule applies to every node; raises ConversionError listing all that has none."""
+def lower(model: Model, opset: int, strict: bool = False) -> Model:
+    """A copy of `model` in which a rule applies to every node; raises ConversionError listing all that has none.
+
+    `strict` has the graph check indices that ONNX would treat in another way (`index_guards.py`)."""
     lowered = copy_model(model)
-    refused = [
-        Unsupported(f"weight {w.name}", "ONNX Runtime has no complex numbers")
-        for w in model.weights.values() if w.type.dtype.is_complex
-    ]  # fmt: skip
-    _graph(lowered.graph, opset, refused)
+    refused = in_reals(lowered)
+    raise_refused(refused)
+    _graph(lowered.graph, Setting(opset, strict), refused)
     raise_refused(refused)
     return lowered
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What lowering is for."""
+
+    opset: int
+    strict: bool
 
 
 def raise_refused(refused: list[Unsupported]) -> None:
@@ -37,18 +48,17 @@ def raise_refused(refused: list[Unsupported]) -> None:
     raise ConversionError(f"{count} {noun} cannot be written for {RULES.framework}", kinds)
 
 
-def _graph(graph: Graph, opset: int, refused: list[Unsupported]) -> None:
+def _graph(graph: Graph, setting: Setting, refused: list[Unsupported]) -> None:
     for node in graph:
-        _node(node, opset, refused)
+        _node(node, setting, refused)
 
 
-def _node(node: Node, opset: int, refused: list[Unsupported]) -> None:
-    if any(v.type.dtype.is_complex for v in (*node.inputs, *node.outputs)):
-        refused.append(refusal(node, "ONNX Runtime has no complex numbers", RULES.file_of(node)))
-        return
+def _node(node: Node, setting: Setting, refused: list[Unsupported]) -> None:
     reason = RULES.refusal(node)
     try:
-        made = _expanded(node, opset)
+        made = _expanded(node, setting.opset)
+        if made is None and setting.strict:
+            made = replace(node, "onnx", lambda b: guarded(b, node))
         if made is None and reason is not None and node.op.decompose is not None:
             made = _widened(node) or decompose(node)
     except NotImplementedError as error:
@@ -57,12 +67,12 @@ def _node(node: Node, opset: int, refused: list[Unsupported]) -> None:
         return
     if made is not None:
         for inner in made:
-            _node(inner, opset, refused)
+            _node(inner, setting, refused)
     elif reason is not None:
         refused.append(refusal(node, reason, RULES.file_of(node)))
     else:
         for body in node.bodies.values():
-            _graph(body, opset, refused)
+            _graph(body, setting, refused)
 
 
 def _expanded(node: Node, opset: int) -> list[Node] | None:

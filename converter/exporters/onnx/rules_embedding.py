@@ -10,5 +10,6 @@ from ir.core import Node
 
 @rule("embedding")
 def embedding(c: Context, node: Node) -> Tensor:
-    note_negatives(c)
+    if node.attrs["neg"] == "invalid":
+        note_negatives(c, node.operand("indices"))
     return c.op("Gather", c.x(node, "weight"), index(c, c.x(node, "indices")), axis=0)

@@ -6,17 +6,22 @@ from typing import Any
 
 import numpy as np
 
+from converter.exporters.index_facts import never_negative
 from converter.exporters.onnx.context import Context, Tensor
 from converter.exporters.onnx.table import expand, rule
 from ir.core import Builder, Node, Value
 from ir.types import Dim, dtypes, normalize_axis
 
-NEGATIVES = "negative indices, which are errors in the source, count from the end in the ONNX model"
+NEGATIVES = (
+    "negative indices, which are errors in the source, count from the end in the ONNX model "
+    "(--index-policy strict makes them errors)"
+)
 
 
-def note_negatives(c: Context) -> None:
-    """Tell that negative indices are no error in ONNX."""
-    c.note(NEGATIVES)
+def note_negatives(c: Context, indices: Value) -> None:
+    """Tell that negative indices are no error in ONNX, unless there are none."""
+    if not never_negative(indices):
+        c.note(NEGATIVES)
 
 
 def index(c: Context, tensor: Tensor) -> Tensor:
@@ -25,9 +30,8 @@ def index(c: Context, tensor: Tensor) -> Tensor:
 
 
 def _check_neg(c: Context, node: Node) -> None:
-    unsigned = node.operand("indices").type.dtype.kind == "uint"
-    if node.attrs["neg"] == "invalid" and node.attrs["bounds"] == "error" and not unsigned:
-        note_negatives(c)
+    if node.attrs["neg"] == "invalid" and node.attrs["bounds"] == "error":
+        note_negatives(c, node.operand("indices"))
 
 
 @rule("gather")

@@ -2,7 +2,9 @@
 
 ONNX knows `error` bounds and counts negative indices from the end; the rest is index arithmetic before the scatter:
 `drop` writes what is out of range behind the end of a longer copy, `include_self=False` first resets touched cells to
-the identity of the reduction. Kernels lose NaN in max and min, so that NaN travels as a mask of its own.
+the identity of the reduction. Kernels lose NaN in max and min, so that NaN travels as a mask of its own. ONNX Runtime's
+ScatterND combines in several threads without a lock and loses updates where an index repeats (measured: 300,000 updates
+of 50 places), so that reductions over index vectors are written as ScatterElements, which it runs in order.
 """
 
 from __future__ import annotations
@@ -10,12 +12,18 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from converter.exporters.index_facts import distinct_rows, repeats
 from converter.exporters.onnx.context import Context, Tensor
-from converter.exporters.onnx.rules_indexing import _check_neg, all_components, index, position, size_vector
+from converter.exporters.onnx.rules_indexing import _check_neg, all_components, index, position, size_vector, wide
 from converter.exporters.onnx.table import expand, rule
 from ir.core import Builder, Node, Value
 from ir.ops.slicing import slice_attrs
-from ir.types import DType, dtypes, normalize_axis
+from ir.types import Dim, DType, dtypes, normalize_axis
+
+ORDER = (
+    "where an index repeats, ONNX leaves open which of the updates remains, here the last "
+    "(--index-policy strict keeps the last in every runtime)"
+)
 
 
 def _since(reduction: str) -> int:
@@ -27,6 +35,8 @@ def scatter(c: Context, node: Node) -> Tensor:
     _check_neg(c, node)
     a = node.attrs
     reduction = a["reduction"]
+    if repeats(node) and c.source != "onnx":
+        c.note(ORDER)
     c.needs(_since(reduction), f"a scatter with the reduction {reduction}")
     data, updates = c.x(node, "data"), c.x(node, "updates")
     attrs = {} if reduction == "none" else {"reduction": reduction}
@@ -59,6 +69,8 @@ def plain_scatter(b: Builder, node: Node, opset: int) -> Any:
     if not a["include_self"]:
         reset = _reset(b, node, identity_of(a["reduction"], data.dtype))
         return _again(b, node, data=reset, include_self=True)
+    if node.op.name == "scatter_nd" and not a["unique"] and not distinct_rows(node.operand("indices")):
+        return _by_elements(b, node)
     return None
 
 
@@ -185,6 +197,36 @@ def _bounded(b: Builder, node: Node) -> Value:
     for axis, n in zip(axes, sizes):
         out = b.slice(out, **slice_attrs(axis, 0, n, 1))
     return out
+
+
+def _by_elements(b: Builder, node: Node) -> Value:
+    """The places in one row, the slices behind them in another: index vectors become row numbers, of which one that
+    holds a bad component lies behind the end."""
+    a, data, indices, updates = node.attrs, node.operand("data"), node.operand("indices"), node.operand("updates")
+    depth = int(indices.type.shape[-1])  # type: ignore[arg-type]
+    sizes, count = data.type.shape[:depth], product(indices.type.shape[:-1])
+    places, width = product(sizes), product(data.type.shape[depth:])
+    if depth == 1:
+        row = b.reshape(wide(b, indices), shape=(count, 1))
+    else:
+        at, good = position(b, indices, size_vector(b, sizes), "error", a["neg"])
+        assert good is not None
+        steps = size_vector(b, tuple(product(sizes[k + 1 :]) for k in range(depth)))
+        flat = b.reduce_sum(b.mul(at, steps), axes=(at.type.rank - 1,))
+        row = b.reshape(b.where(all_components(b, good), flat, b.dim(size=places)), shape=(count, 1))
+    out = b.scatter_elements(
+        b.reshape(data, shape=(places, width)), b.expand(row, shape=(count, width)), b.reshape(updates, shape=(count, width)),
+        axis=0, **{k: a[k] for k in ("reduction", "bounds", "neg", "unique")},
+    )  # fmt: skip
+    return b.reshape(out, shape=data.type.shape)  # type: ignore[no-any-return]
+
+
+def product(shape: tuple[Dim, ...]) -> Dim:
+    """The number of elements of a shape."""
+    total: Dim = 1
+    for size in shape:
+        total = size * total
+    return total
 
 
 def _depth_0(b: Builder, node: Node) -> Value:

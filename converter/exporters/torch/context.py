@@ -43,6 +43,8 @@ class Shared:
 
     model: Model
     leaves: Mapping[Node, Instance]
+    strict: bool = False
+    notes: dict[str, None] = field(default_factory=dict)
     helpers: dict[str, None] = field(default_factory=dict)
     sizes: dict[Region, list[DimExpr]] = field(default_factory=dict)
     extra_weights: dict[Region, list[Value]] = field(default_factory=dict)
@@ -141,6 +143,15 @@ class Context:
         """An emitted helper function, printed once at the top of the file."""
         self.shared.helpers[name] = None
         return Name(name)
+
+    @property
+    def strict(self) -> bool:
+        """Whether emitted code checks what torch would treat in another way (the strict index policy)."""
+        return self.shared.strict
+
+    def note(self, text: str) -> None:
+        """Tell the user what the emitted code does not carry over; once however often it applies."""
+        self.shared.notes[text] = None
 
     def device(self) -> dict[str, Expr]:
         """`device=x.device` for tensors made from nothing, taken from whatever tensor is at hand."""

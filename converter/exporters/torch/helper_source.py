@@ -240,51 +240,6 @@ def gather_nd(x, index, batch_dims=0, from_end=True, bounds="error", fill=0):
     return out
 
 
-def scatter_rows(x, axis, index, updates, reduce, include_self):
-    """torch.scatter or scatter_reduce along `axis`; booleans as numbers."""
-    if x.dtype == torch.bool:
-        kind = {"sum": "amax", "prod": "amin"}.get(reduce, reduce)
-        return scatter_rows(x.to(torch.uint8), axis, index, updates.to(torch.uint8), kind, include_self).bool()
-    if reduce == "none":
-        return x.scatter(axis, index, updates)
-    return x.scatter_reduce(axis, index, updates, reduce=reduce, include_self=include_self)
-
-
-def with_spare(x, axis, index, inside):
-    """One more place along `axis`, where updates that are to be dropped go."""
-    spare = x.new_zeros([1 if i == axis else n for i, n in enumerate(x.shape)])
-    return torch.cat([x, spare], axis), torch.where(inside, index, x.shape[axis])
-
-
-def scatter_elements(x, index, updates, axis, reduce="none", include_self=True, from_end=True, bounds="error"):
-    """`x` with `updates` written, or reduced into, the places `index` along `axis`."""
-    size = x.shape[axis]
-    index, inside = positions(index, size, from_end, bounds)
-    if bounds == "drop":
-        x, index = with_spare(x, axis, index, inside)
-    return scatter_rows(x, axis, index, updates, reduce, include_self).narrow(axis, 0, size)
-
-
-def scatter_nd(x, index, updates, reduce="none", include_self=True, from_end=True, bounds="error"):
-    """`x` with blocks written, or reduced into, the places that the index tuples on the last axis name."""
-    depth = index.shape[-1]
-    flat, inside = flat_positions(x.shape[:depth], index, from_end, bounds)
-    count, width = math.prod(x.shape[:depth]), math.prod(x.shape[depth:])
-    rows, flat = x.reshape(count, width), flat.reshape(-1)
-    if bounds == "drop":
-        rows = torch.cat([rows, rows.new_zeros(1, width)])
-        flat = torch.where(inside.reshape(-1), flat, count)
-    out = scatter_rows(rows, 0, flat[:, None].expand(-1, width), updates.reshape(-1, width), reduce, include_self)
-    return out[:count].reshape(x.shape)
-
-
-def mask_scatter(x, mask, source):
-    """`x` with the elements under `mask` replaced by those of `source`, in order."""
-    if int(mask.sum()) != len(source):
-        raise ValueError(f"{len(source)} values for {int(mask.sum())} places")
-    return x.masked_scatter(mask.reshape(*mask.shape, *[1] * (x.ndim - mask.ndim)), source)
-
-
 def segment_start(dtype, reduce):
     """What a reduction of nothing gives."""
     if reduce in ("amax", "amin"):
@@ -295,6 +250,68 @@ def segment_start(dtype, reduce):
             return sign * math.inf
         return torch.iinfo(dtype).min if reduce == "amax" else torch.iinfo(dtype).max
     return 1 if reduce == "prod" else 0
+
+
+def with_spare(x, axis, index, inside):
+    """One more place along `axis`, where updates that are to be dropped go."""
+    spare = x.new_zeros([1 if i == axis else n for i, n in enumerate(x.shape)])
+    return torch.cat([x, spare], axis), torch.where(inside, index, x.shape[axis])
+
+
+def last_writes(shape, axis, index):
+    """Which of the writes to one place along `axis` comes last."""
+    number = torch.arange(index.shape[axis], device=index.device)
+    number = number.reshape([-1 if i == axis else 1 for i in range(index.ndim)]).expand(index.shape)
+    last = torch.full(shape, -1, device=index.device).scatter_reduce(axis, index, number, reduce="amax")
+    return last.gather(axis, index) == number
+
+
+def scatter_rows(x, axis, index, updates, reduce, include_self, last=False):
+    """torch.scatter or scatter_reduce along `axis`; booleans as numbers. `last` keeps the last write to a place."""
+    if reduce == "none" and last:
+        size = x.shape[axis]
+        x, index = with_spare(x, axis, index, last_writes(x.shape, axis, index))
+        return x.scatter(axis, index, updates).narrow(axis, 0, size)
+    if reduce == "none":
+        return x.scatter(axis, index, updates)
+    if x.dtype == torch.bool:
+        kind = {"sum": "amax", "prod": "amin"}.get(reduce, reduce)
+        return scatter_rows(x.to(torch.uint8), axis, index, updates.to(torch.uint8), kind, include_self).bool()
+    if reduce in ("amax", "amin") and not include_self:  # torch has a gradient for what was there before as well
+        x, include_self = x.scatter(axis, index, segment_start(x.dtype, reduce)), True
+    return x.scatter_reduce(axis, index, updates, reduce=reduce, include_self=include_self)
+
+
+def scatter_elements(
+    x, index, updates, axis, reduce="none", include_self=True, from_end=True, bounds="error", last=False
+):
+    """`x` with `updates` written, or reduced into, the places `index` along `axis`."""
+    size = x.shape[axis]
+    index, inside = positions(index, size, from_end, bounds)
+    if bounds == "drop":
+        x, index = with_spare(x, axis, index, inside)
+    return scatter_rows(x, axis, index, updates, reduce, include_self, last).narrow(axis, 0, size)
+
+
+def scatter_nd(x, index, updates, reduce="none", include_self=True, from_end=True, bounds="error", last=False):
+    """`x` with blocks written, or reduced into, the places that the index tuples on the last axis name."""
+    depth = index.shape[-1]
+    flat, inside = flat_positions(x.shape[:depth], index, from_end, bounds)
+    count, width = math.prod(x.shape[:depth]), math.prod(x.shape[depth:])
+    rows, flat = x.reshape(count, width), flat.reshape(-1)
+    if bounds == "drop":
+        rows = torch.cat([rows, rows.new_zeros(1, width)])
+        flat = torch.where(inside.reshape(-1), flat, count)
+    flat = flat[:, None].expand(-1, width)
+    out = scatter_rows(rows, 0, flat, updates.reshape(-1, width), reduce, include_self, last)
+    return out[:count].reshape(x.shape)
+
+
+def mask_scatter(x, mask, source):
+    """`x` with the elements under `mask` replaced by those of `source`, in order."""
+    if int(mask.sum()) != len(source):
+        raise ValueError(f"{len(source)} values for {int(mask.sum())} places")
+    return x.masked_scatter(mask.reshape(*mask.shape, *[1] * (x.ndim - mask.ndim)), source)
 
 
 def segment_reduce(x, ids, segments, reduce, drop=False, zero=False):
@@ -309,11 +326,9 @@ def segment_reduce(x, ids, segments, reduce, drop=False, zero=False):
     return out[:segments].reshape(segments, *tail)
 
 
-def one_hot(index, depth, dim=-1, from_end=False):
-    """True at the index along a new axis; all False where the index is outside."""
-    index = index.long()
-    if from_end:
-        index = torch.where(index < 0, index + depth, index)
+def one_hot(index, depth, dim=-1, from_end=False, bounds="unchecked"):
+    """True at the index along a new axis; all False where the index is outside, if it may be."""
+    index, _ = positions(index, depth, from_end, bounds)
     return (index.unsqueeze(-1) == torch.arange(depth, device=index.device)).movedim(-1, dim)
 
 

@@ -33,10 +33,12 @@ RESERVED = {
 
 
 def write_package(model: Model, target: pathlib.Path, options: ExportOptions) -> None:
-    """Write the package; raises ConversionError listing everything unsupported before anything is written."""
+    """Write the package; what it does not carry over is appended to `model.notes`. Raises ConversionError listing
+    everything unsupported before anything is written."""
     source = write_source(model, options)
     target.mkdir(parents=True, exist_ok=True)
     write_files(source, target)
+    model.notes += [n for n in source.model.notes if n not in model.notes]
 
 
 def write_source(model: Model, options: ExportOptions) -> Source:
@@ -60,7 +62,7 @@ def _attempt(model: Model, options: ExportOptions, steps: dict, names: dict[str,
     leaves = assign_forms(model, root, tree, form_of)
     connect(root, model, kept_state(model, leaves))
     number(tree, model, root, leaves)
-    shared = Shared(model, leaves, regions=list(root.regions()))
+    shared = Shared(model, leaves, options.index_policy == "strict", regions=list(root.regions()))
     for region in shared.regions:
         shared.extra_weights[region] = weight_inputs(model, region, leaves)
     shared.containers = {i.path: len(i.children) for i in tree.walk() if _is_list(i)}
@@ -70,6 +72,7 @@ def _attempt(model: Model, options: ExportOptions, steps: dict, names: dict[str,
     writer.run()
     definition = root_class(writer, RootWriter(shared, root, writer.names.taken), name, _doc(model))
     text = _module_text(shared, writer, definition, model)
+    model.notes += [n for n in shared.notes if n not in model.notes]
     return Source(text, model, name, _extra(shared, tree, writer), names)
 
 

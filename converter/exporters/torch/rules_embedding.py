@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from converter.exporters.code.expr import Expr, Name, hole
+from converter.exporters.index_facts import never_negative
 from converter.exporters.outline.instances import Form
-from converter.exporters.torch.context import Context, F
-from converter.exporters.torch.rules_indexing import as_index
+from converter.exporters.torch.context import TORCH, Context, F
+from converter.exporters.torch.rules_indexing import as_index, as_int64
 from converter.exporters.torch.rules_norm import dtype_setting
 from converter.exporters.torch.table import form, rule
 from ir.core import Node
@@ -23,10 +24,19 @@ def embedding_module(node: Node) -> Form | None:
         padding_idx=hole(node.attrs["padding_idx"], "padding_idx", None),
         **dtype_setting(weight),
     )
-    return Form(ctor, {"weight": weight}, call=lambda c, module: module(as_index(c, node.operand("indices"))))
+    return Form(ctor, {"weight": weight}, call=lambda c, module: module(_rows(c, node)))
 
 
 @rule("embedding")
 def embedding(c: Context, node: Node) -> Expr:
     padding = hole(node.attrs["padding_idx"], "padding_idx", None)
-    return F.embedding(as_index(c, node.operand("indices")), c.x(node.operand("weight")), padding_idx=padding)
+    return F.embedding(_rows(c, node), c.x(node.operand("weight")), padding_idx=padding)
+
+
+def _rows(c: Context, node: Node) -> Expr:
+    """Row numbers; torch refuses negative ones."""
+    indices, rows = node.operand("indices"), node.operand("weight").type.shape[0]
+    if node.attrs["neg"] == "invalid" or never_negative(indices):
+        return as_index(c, indices)
+    at = c.name_once(as_int64(c, indices), "rows")
+    return TORCH.where(at < 0, at + c.dim(rows, "rows"), at)

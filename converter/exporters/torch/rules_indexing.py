@@ -7,7 +7,7 @@ from typing import Any
 
 from converter.exporters.code import stmt as s
 from converter.exporters.code.expr import Expr, Index, Slice, hole, lift
-from converter.exporters.torch.context import TORCH, Context
+from converter.exporters.torch.context import TORCH, Context, F
 from converter.exporters.torch.table import rule
 from ir.core import Node, Value
 
@@ -93,9 +93,13 @@ def one_hot(c: Context, node: Node) -> Expr:
     a, indices = node.attrs, node.operand("indices")
     depth = c.dim(a["depth"], "depth")
     axis = a["axis"] % (indices.type.rank + 1)
+    own = (a["on"], a["off"], a["dtype"].name, a["neg"], a["bounds"]) == (1, 0, "int64", "invalid", "error")
+    if own and axis == indices.type.rank and a["depth"] != 0:
+        return F.one_hot(as_int64(c, indices), depth)
     place = {} if axis == indices.type.rank else {"dim": lift(axis)}
     from_end = {"from_end": lift(True)} if a["neg"] == "from_end" else {}
-    hot: Expr = c.helper("one_hot")(c.x(indices), depth, **place, **from_end)
+    checked = {"bounds": lift("error")} if a["bounds"] == "error" else {}
+    hot: Expr = c.helper("one_hot")(c.x(indices), depth, **place, **from_end, **checked)
     dtype = c.dtype(a["dtype"])
     if a["dtype"].is_bool and a["on"] and not a["off"]:
         return hot

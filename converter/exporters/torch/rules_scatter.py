@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from converter.exporters.code.expr import Expr, hole, lift
+from converter.exporters.index_facts import repeats
 from converter.exporters.torch.context import Context
 from converter.exporters.torch.rules_indexing import NATIVE, as_index, as_int64, index_settings
 from converter.exporters.torch.table import rule
 from ir.core import Node
 
+ORDER = (
+    "where an index repeats, PyTorch leaves open which of the updates remains (and gives each its gradient), here the last "
+    "(--index-policy strict keeps the last)"
+)
 _REDUCE = {"add": "sum", "mul": "prod", "max": "amax", "min": "amin", "mean": "mean"}
 
 
@@ -16,7 +21,8 @@ def scatter_elements(c: Context, node: Node) -> Expr:
     a, data = node.attrs, node.operand("data")
     axis = hole(a["axis"] % max(data.type.rank, 1), "dim")
     native = a["neg"] == "invalid" and a["bounds"] in ("error", "unchecked") and not data.type.dtype.is_bool
-    if native and data.type.rank:
+    last = _last(c, node)
+    if native and data.type.rank and not last and not _ties(c, node):
         x, index, updates = c.x(data), as_int64(c, node.operand("indices")), c.x(node.operand("updates"))
         if a["reduction"] == "none":
             return x.scatter(axis, index, updates)
@@ -31,7 +37,25 @@ def scatter_elements(c: Context, node: Node) -> Expr:
         axis,
         **_reduction(node),
         **index_settings(node),
+        **last,
     )
+
+
+def _last(c: Context, node: Node) -> dict[str, Expr]:
+    """The helpers' setting that keeps the last of several writes to a place, under the strict policy; else a note."""
+    if not repeats(node):
+        return {}
+    if c.strict:
+        return {"last": lift(True)}
+    if c.model.metadata.get("framework") != "torch":
+        c.note(ORDER)
+    return {}
+
+
+def _ties(c: Context, node: Node) -> bool:
+    """Whether torch's own gradient gives away a part of it, to a maximum that was there before and does not count."""
+    a = node.attrs
+    return c.strict and a["reduction"] in ("max", "min") and not a["include_self"] and node.output.type.dtype.is_float
 
 
 def _reduction(node: Node) -> dict[str, Expr]:
@@ -46,7 +70,8 @@ def _reduction(node: Node) -> dict[str, Expr]:
 def scatter_nd(c: Context, node: Node) -> Expr:
     a, data, indices = node.attrs, node.operand("data"), node.operand("indices")
     native = a["bounds"] in NATIVE and (a["neg"] == "from_end" or a["bounds"] == "unchecked")
-    if native and indices.type.shape[-1] and _put(node):
+    last = _last(c, node)
+    if native and indices.type.shape[-1] and _put(node) and not last:
         extra = {"accumulate": lift(True)} if a["reduction"] == "add" else {}
         return c.x(data).index_put(as_index(c, indices).unbind(-1), c.x(node.operand("updates")), **extra)
     return c.helper("scatter_nd")(
@@ -55,6 +80,7 @@ def scatter_nd(c: Context, node: Node) -> Expr:
         c.x(node.operand("updates")),
         **_reduction(node),
         **index_settings(node),
+        **last,
     )
 
 

@@ -12,6 +12,11 @@ from converter.importers.onnx.values import Element
 from ir.core import Value
 from ir.types import dtypes, normalize_axis, numel, same
 
+NEGATIVES = (
+    "embeddings: a negative index, which ONNX counts from the end of the table, is an error here "
+    "(--index-policy strict counts it from the end)"
+)
+
 
 @rule("Gather", 1, 11, 13)
 def gather(c: OnnxContext) -> Value:
@@ -22,7 +27,9 @@ def gather(c: OnnxContext) -> Value:
     if position is not None and not isinstance(position[()], Element):
         return c.b.select(c.x(), axis=axis, index=position[()])
     if axis == 0 and _is_table(c) and _from_embedding(c):
-        c.note("embeddings: a negative index, which ONNX counts from the end of the table, is an error here")
+        if c.options.index_policy == "strict":
+            return c.b.embedding(c.x(1), c.x(0), neg="from_end")
+        c.note(NEGATIVES)
         return c.b.embedding(c.x(1), c.x(0))
     return c.b.gather(c.x(0), c.x(1), axis=axis, bounds="error", neg="from_end")
 

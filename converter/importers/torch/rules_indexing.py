@@ -90,12 +90,13 @@ def count_name(a: Call) -> str:
 
 @rule("aten.one_hot.default")
 def one_hot(c: TorchContext, a: Call) -> Value:
-    """Indices out of range are errors in torch; here such a row is empty."""
+    """Indices out of range are errors."""
     classes = a.dim("num_classes")
     if isinstance(classes, int) and classes < 0:
         c.refuse("num_classes is taken from the data", "pass num_classes")
-    c.note(f"{c.b.origin.scope or 'the model'}: one_hot of an index out of range is an error in PyTorch, an empty row here")
-    return c.b.one_hot(a.value("self"), depth=classes, axis=-1, on=1, off=0, dtype=dtypes.int64)
+    return c.b.one_hot(
+        a.value("self"), depth=classes, axis=-1, on=1, off=0, dtype=dtypes.int64, neg="invalid", bounds="error"
+    )
 
 
 # -- x[i, :, j] -----------------------------------------------------------------------------------------------------
