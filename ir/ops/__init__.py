@@ -26,6 +26,7 @@ from ir.ops import (  # noqa: F401 - registration
     recurrent,
     recurrent_layer,
     reduction,
+    resample,
     resize,
     sampling,
     scatter,

@@ -10,9 +10,18 @@ import numpy as np
 
 from converter.importers.onnx.attributes import short
 from converter.importers.onnx.context import OnnxContext
+from converter.importers.onnx.resample import (
+    CROP,
+    changing,
+    cropped_places,
+    outside,
+    sampled,
+    scaled_places,
+    scaled_sizes,
+)
 from converter.importers.onnx.table import rule
 from ir.core import Value
-from ir.types import Dim, normalize_axes
+from ir.types import Dim, dtypes, normalize_axes
 
 
 @rule("Upsample", 7)
@@ -36,34 +45,84 @@ def _older(c: OnnxContext, scales: Sequence[float]) -> Value:
 
 @rule("Resize", 11, 13, 18, 19)
 def resize(c: OnnxContext) -> Value:
-    modes = ["half_pixel", "align_corners", "asymmetric", "pytorch_half_pixel"]
-    modes += ["tf_half_pixel_for_nn"] if c.version < 13 else []
-    modes += ["half_pixel_symmetric"] if c.version >= 19 else []
-    c.ignore("extrapolation_value")  # of tf_crop_and_resize, which is refused
-    mode = c.only("mode", "nearest", "linear", "cubic")
-    settings: dict[str, Any] = {
-        "mode": mode, "coordinates": c.only("coordinate_transformation_mode", *modes), "nearest": c.attr("nearest_mode"),
-        "cubic_a": c.attr("cubic_coeff_a"), "exclude_outside": bool(c.attr("exclude_outside")) and mode == "cubic",
-    }  # fmt: skip
-    axes: Sequence[int] = range(c.rank())
-    policy = "stretch"
-    if c.version >= 18:
-        axes = normalize_axes(c.attr("axes") or range(c.rank()), c.rank())
-        policy = c.only("keep_aspect_ratio_policy", "stretch", "not_larger", "not_smaller")
-        settings["antialias"] = bool(c.attr("antialias")) and mode != "nearest"
-        settings["exclude_outside"] = bool(c.attr("exclude_outside")) and (mode == "cubic" or settings["antialias"])
-    if c.has(3) and c.type(3).shape != (0,):
-        sizes, scales = _kept_aspect(c, axes, c.dims(3, "the sizes"), policy)
+    axes, policy, settings = _settings(c)
+    crop = settings["coordinates"] == CROP
+    given = c.dims(3, "the sizes") if c.has(3) and c.type(3).shape != (0,) else None
+    if given is None and not c.has(2):
+        c.refuse("neither scales nor sizes are given")
+    if crop:
+        if policy != "stretch" or settings.get("antialias"):
+            c.refuse(f"{CROP} with antialias or keep_aspect_ratio_policy={policy} is not defined")
+        return _cropped(c, axes, given, settings)
+    if given is not None:
+        sizes, scales = _kept_aspect(c, axes, given, policy)
         if scales is not None and settings["coordinates"] == "align_corners":
             _check_whole(c, axes, scales)
         return _resize(c, axes, sizes, scales, **settings)
-    if not c.has(2):
-        c.refuse("neither scales nor sizes are given")
+    if c.const(2) is None:
+        return _scaled_at_run_time(c, axes, settings)
     scales = _scales(c, 2)
     _check_change(c, axes, scales)
     if settings["coordinates"] == "align_corners":
         _check_whole(c, axes, scales)
     return _resize(c, axes, None, scales, **settings)
+
+
+def _settings(c: OnnxContext) -> tuple[Sequence[int], str, dict[str, Any]]:
+    """The axes resized, what to do with sizes that change the aspect, and the attributes as the IR has them."""
+    modes = ["half_pixel", "align_corners", "asymmetric", "pytorch_half_pixel", CROP]
+    modes += ["tf_half_pixel_for_nn"] if c.version < 13 else []
+    modes += ["half_pixel_symmetric"] if c.version >= 19 else []
+    mode = c.only("mode", "nearest", "linear", "cubic")
+    coordinates = c.only("coordinate_transformation_mode", *modes)
+    if coordinates != CROP:
+        c.ignore("extrapolation_value")
+    settings: dict[str, Any] = {
+        "mode": mode, "coordinates": coordinates, "nearest": c.attr("nearest_mode"), "cubic_a": c.attr("cubic_coeff_a"),
+        "exclude_outside": bool(c.attr("exclude_outside")) and mode == "cubic",
+    }  # fmt: skip
+    if c.version < 18:
+        return range(c.rank()), "stretch", settings
+    axes = normalize_axes(c.attr("axes") or range(c.rank()), c.rank())
+    policy = c.only("keep_aspect_ratio_policy", "stretch", "not_larger", "not_smaller")
+    settings["antialias"] = bool(c.attr("antialias")) and mode != "nearest"
+    settings["exclude_outside"] = bool(c.attr("exclude_outside")) and (mode == "cubic" or settings["antialias"])
+    return axes, policy, settings
+
+
+def _scaled_at_run_time(c: OnnxContext, axes: Sequence[int], settings: dict[str, Any]) -> Value:
+    """Factors that the run tells: so are the sizes, and the places of the elements."""
+    if settings.get("antialias") or settings["coordinates"] == "align_corners":
+        c.refuse("its scales is computed at run time, which antialias and align_corners do not allow")
+    if c.type(2).shape != (len(axes),):
+        c.refuse(f"scales {c.type(2)} do not fit {len(axes)} axes")
+    c.note("Resize: factors computed at run time that change no size interpolate, where ONNX Runtime copies")
+    scales = c.x(2)
+    sizes = scaled_sizes(c, axes, scales)
+    return sampled(c, axes, scaled_places(c, axes, sizes, scales, settings["coordinates"]), settings)
+
+
+def _cropped(c: OnnxContext, axes: Sequence[int], given: Sequence[Dim] | None, settings: dict[str, Any]) -> Value:
+    """A region of the axes, resized; what lies off the input has `extrapolation_value`."""
+    if not c.has(1) or c.type(1).shape != (2 * len(axes),):
+        c.refuse(f"a region roi is needed, with a start and an end for each of {len(axes)} axes")
+    if given is None:
+        c.refuse(f"{CROP} with scales: ONNX's text and the runtimes give the result other sizes", "give sizes instead")
+    if len(given) != len(axes):
+        c.refuse(f"{len(given)} sizes do not fit {len(axes)} axes")
+    if len(changing(c, axes, given)) < len(axes) - sum(_is_whole(c, i, len(axes)) for i in range(len(axes))):
+        c.note(f"Resize: {CROP} crops an axis whose size stays, as ONNX says; ONNX Runtime leaves it alone")
+    places = cropped_places(c, axes, given, c.cast(c.x(1), dtypes.float32))
+    whole = [i for i in range(len(axes)) if i not in changing(c, axes, given) and _is_whole(c, i, len(axes))]
+    kept = [i for i in range(len(axes)) if i not in whole]
+    axes, places = [axes[i] for i in kept], [places[i] for i in kept]
+    return outside(c, axes, places, sampled(c, axes, places, settings), c.attr("extrapolation_value"))
+
+
+def _is_whole(c: OnnxContext, axis: int, count: int) -> bool:
+    """Whether the region is known to be all of an axis."""
+    roi = c.const(1)
+    return roi is not None and roi[axis] == 0 and roi[count + axis] == 1
 
 
 def _check_change(c: OnnxContext, axes: Sequence[int], scales: Sequence[float]) -> None:
