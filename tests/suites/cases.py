@@ -51,6 +51,11 @@ class Case:
         """Unique in all kinds."""
         return f"{self.kind}/{self.name}"
 
+    @property
+    def drawn(self) -> bool:
+        """Whether the outputs are random: only their shapes and types can be compared."""
+        return self.category == "random" or any(_drops(self.model, inputs) for inputs, _ in self.data)
+
 
 def load_cases(kinds: tuple[str, ...] = KINDS) -> list[Case]:
     """Every case of these kinds, by label. `light` are the models whose graphs ship with onnx, weights generated."""
@@ -173,6 +178,13 @@ def _trains(nodes: list[onnx.NodeProto]) -> bool:
         if node.op_type == "Dropout" and len(node.input) == 3 and node.input[2]:
             return True
     return False
+
+
+def _drops(model: onnx.ModelProto, inputs: tuple[Any, ...]) -> bool:
+    """Whether these inputs make a Dropout drop: it trains, by a ratio other than 0."""
+    given = {i.name: v for i, v in zip(model.graph.input, inputs)}
+    dropouts = [n for n in _nodes(model.graph.node) if n.op_type == "Dropout" and len(n.input) == 3]
+    return any(bool(given.get(n.input[2])) and bool(given.get(n.input[1], 0.5)) for n in dropouts)
 
 
 def with_known_sizes(case: Case) -> onnx.ModelProto:

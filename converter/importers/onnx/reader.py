@@ -15,7 +15,6 @@ from converter.importers.onnx.wire import Payload, without_weights
 if TYPE_CHECKING:
     import onnx
 
-OLDEST_OPSET = 6
 PROTOBUF_LIMIT = 2**31
 
 
@@ -142,14 +141,13 @@ def _is_text(message: Any) -> bool:
 
 
 def check_opset(version: int | None, label: str) -> None:
-    """Raise ConversionError for a standard opset outside what the rules know; None (not imported) is fine."""
+    """Raise ConversionError for a standard opset newer than onnx knows; None (not imported) is fine.
+
+    At an old one, an op passes whose definition of that time has a rule.
+    """
     import onnx
 
     newest = onnx.defs.onnx_opset_version()
-    if version is not None and version < OLDEST_OPSET:
-        raise ConversionError(
-            f"{label}: opset {version} is older than {OLDEST_OPSET}; export it again with a newer opset"
-        )
     if version is not None and version > newest:
         raise ConversionError(
             f"{label}: opset {version} is newer than {newest}, the newest that onnx {onnx.__version__} knows"

@@ -86,7 +86,7 @@ def conv_transpose(c: OnnxContext) -> Value:
     strides, dilations = per_axis(c, "strides", spatial, 1), per_axis(c, "dilations", spatial, 1)
     extra = per_axis(c, "output_padding", spatial, 0)
     extents = [(w - 1) * d + 1 for w, d in zip(c.type(1).shape[2:], dilations, strict=True)]
-    pads = _transposed_padding(c, spatial, strides, extra, extents)
+    pads, extra = _transposed_padding(c, spatial, strides, extra, extents)
     return c.b.conv_transpose(
         c.x(0),
         c.x(1),
@@ -101,27 +101,32 @@ def conv_transpose(c: OnnxContext) -> Value:
 
 def _transposed_padding(
     c: OnnxContext, spatial: int, strides: tuple[int, ...], extra: tuple[int, ...], extents: list[Dim]
-) -> tuple[tuple[int, int], ...]:
-    """What is cropped. `output_shape`, or auto_pad=SAME_* (output = input * stride), fix the total on each axis."""
+) -> tuple[tuple[tuple[int, int], ...], tuple[int, ...]]:
+    """What is cropped, and what is added behind. `output_shape`, or auto_pad=SAME_* (output = input * stride), fix the
+    total on each axis; where it is more than there is, the rest is added."""
     wanted, auto = c.attr("output_shape"), c.only("auto_pad", *_AUTO)
     sizes = c.type().shape[2:]
     if not wanted and auto in ("NOTSET", "VALID"):
         pads = padding(c, spatial)
-        return ((0, 0),) * spatial if pads == "valid" else pads
+        return ((0, 0),) * spatial if pads == "valid" else pads, extra
     c.ignore("pads")  # not used where the output size is given
     if wanted and len(wanted) == spatial + 2:
         wanted = wanted[2:]
     if wanted and len(wanted) != spatial:
         c.refuse(f"output_shape={wanted} does not fit {spatial} spatial axes")
     targets = wanted or [n * s for n, s in zip(sizes, strides, strict=True)]
-    pairs = []
+    pairs, added = [], []
     for size, stride, add, extent, target in zip(sizes, strides, extra, extents, targets, strict=True):
         total = stride * (size - 1) + add + extent - target
-        if not isinstance(total, int) or total < 0:
+        if not isinstance(total, int):
             c.refuse(f"a transposed convolution of size {size} to {target} would have to crop {total} elements")
+        if total < 0 and add - total >= stride:
+            c.refuse(f"a transposed convolution of size {size} to {target} would have to add {-total} elements")
+        added.append(add - min(total, 0))
+        total = max(total, 0)
         half = total // 2
         pairs.append((half, total - half) if auto == "SAME_UPPER" else (total - half, half))
-    return tuple(pairs)
+    return tuple(pairs), tuple(added)
 
 
 @rule("Col2Im", 18)

@@ -50,17 +50,18 @@ def _number(scalar: np.ndarray) -> bool | int | float:
 def range_(c: OnnxContext) -> Value:
     """start + i * delta; float16 and bfloat16 count in float32 from version 27 on (stash_type)."""
     kind = c.type().dtype
-    if c.version >= 27 and c.only("stash_type", 0, 1) == 1 and kind.is_half:
-        c.refuse(f"a {kind} range that counts in float32 (stash_type=1) is not supported")
+    wide = c.version >= 27 and c.only("stash_type", 0, 1) == 1 and kind.is_half
     if any(c.rank(i) for i in (0, 1, 2)):
         c.refuse("its bounds and step must be scalars")
     parts = [c.ref(i).elements() for i in range(3)]
     elements = [None if p is None else p[()] for p in parts]
+    counting = dtypes.float32 if wide else kind
     if all(e is not None and not isinstance(e, Element) for e in elements) and not isinstance(elements[2], DimExpr):
         start, stop, step = elements
         if kind.is_integer or not any(isinstance(e, DimExpr) for e in elements):
-            return c.b.arange(start=start, stop=stop, step=step, dtype=kind)
-    return c.b.range(c.x(0), c.x(1), c.x(2), symbol=c.importer.fresh_symbol("n"))
+            return c.cast(c.b.arange(start=start, stop=stop, step=step, dtype=counting), kind)
+    bounds = [c.cast(c.x(i), counting) for i in range(3)]
+    return c.cast(c.b.range(*bounds, symbol=c.importer.fresh_symbol("n")), kind)
 
 
 @rule("EyeLike", 9, 22)

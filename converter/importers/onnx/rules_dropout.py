@@ -21,11 +21,28 @@ def dropout_attribute(c: OnnxContext) -> Any:
 def dropout(c: OnnxContext) -> Any:
     """Dropout stays for training; one that drops in inference as well (training_mode true) is refused."""
     _unseeded(c)
+    if c.has(2) and c.const(2) is None:
+        return _as_told(c)
     training = c.fixed(2, "training_mode") if c.has(2) else np.array(False)
     ratio = float(c.fixed(1, "the ratio").reshape(())) if c.has(1) else 0.5
     if bool(training.reshape(())) and ratio:
         c.refuse("training_mode is true: it drops at random in inference too", "export the model in evaluation mode")
     return inference_dropout(c, float(str(np.float32(ratio))), dtypes.bool_)
+
+
+def _as_told(c: OnnxContext) -> Any:
+    """Drops or not as the run says; the mask is what was kept."""
+    b, x = c.b, c.x()
+    kind = x.type.dtype if x.type.dtype == dtypes.float64 else dtypes.float32
+    ratio = b.constant(0.5, kind)
+    if c.has(1):
+        ratio = b.reshape(c.cast(c.x(1), kind), shape=())
+    share = b.sub(1.0, ratio)
+    kept = b.bernoulli(b.expand(share, shape=x.type.shape), dtype=dtypes.bool_)
+    mask = b.or_(kept, b.not_(b.reshape(c.x(2), shape=())))
+    dropped = b.where(kept, c.cast(b.div(c.cast(x, kind), share), x.type.dtype), b.constant(0, x.type.dtype))
+    out = b.where(b.reshape(c.x(2), shape=()), dropped, x)
+    return (out, mask) if c.used(1) else out
 
 
 def _unseeded(c: OnnxContext) -> None:

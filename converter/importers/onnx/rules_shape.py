@@ -11,7 +11,18 @@ from converter.importers.onnx.context import OnnxContext
 from converter.importers.onnx.table import rule
 from converter.importers.onnx.values import Element, Ref
 from ir.core import Value
-from ir.types import Dim, dtypes, floordiv, normalize_axes, normalize_axis, numel, symbol
+from ir.types import (
+    Dim,
+    dim_max,
+    dtypes,
+    floordiv,
+    normalize_axes,
+    normalize_axis,
+    numel,
+    require_same,
+    symbol,
+    symbols,
+)
 
 
 @rule("Identity", 1, 13, 14, 16, 19, 21, 23, 24, 25)
@@ -96,10 +107,13 @@ def squeeze(c: OnnxContext) -> Value:
     axes = c.axes("axes", 1, 13)
     dims = c.type().shape
     if axes is None:
-        if unknown := [str(d) for d in dims if not isinstance(d, int)]:
+        if unknown := [str(d) for d in dims if any(s.opaque for s in symbols(d))]:
             c.refuse(
                 f"without axes, whether sizes {', '.join(unknown)} are 1 depends on the run", "fix these sizes with -i"
             )
+        for d in dims:
+            if not isinstance(d, int):
+                require_same(d, dim_max(d, 2), "Squeeze without axes keeps this axis")
         axes = tuple(i for i, d in enumerate(dims) if d == 1)
     return c.b.squeeze(c.x(), axes=normalize_axes(axes, len(dims)))
 

@@ -48,6 +48,26 @@ def _run_time_window(c: OnnxContext, kind: DType) -> Value:
     return c.cast(out, kind)
 
 
+@rule("MelWeightMatrix", 17)
+def mel_weight_matrix(c: OnnxContext) -> Value:
+    """Triangles of height 1 over the bins of a spectrum, spread evenly on the mel scale; computed at conversion."""
+    names = ("num_mel_bins", "dft_length", "sample_rate", "lower_edge_hertz", "upper_edge_hertz")
+    given = [float(c.fixed(i, name).reshape(())) for i, name in enumerate(names)]
+    count, length, rate = (int(v) for v in given[:3])
+    low, high = (2595 * np.log10(1 + f / 700) for f in given[3:])
+    edges = np.arange(count + 2) * (high - low) / (count + 2) + low
+    bins = np.floor((length + 1) * 700 * (10 ** (edges / 2595) - 1) / rate).astype(np.int64)
+    if count < 1 or bins[0] < 0 or bins[-1] > length // 2:
+        c.refuse(f"mel bins from {given[3]} to {given[4]} hertz do not fit {length // 2 + 1} bins of a spectrum")
+    at = np.arange(length // 2 + 1)[:, None]
+    left, centre, right = bins[:-2], bins[1:-1], bins[2:]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rising = np.where((at >= left) & (at <= centre), (at - left) / (centre - left), 0.0)
+        falling = np.where((at >= centre) & (at < right), (right - at) / (right - centre), rising)
+    values = np.where((left == centre) & (at == centre), np.where(right > centre, falling, 1.0), falling)
+    return c.b.constant(values, element_type(c.attr("output_datatype")))
+
+
 @rule("DFT", 17, 20)
 def dft(c: OnnxContext) -> Value:
     """The transform along one axis; the last axis holds real and imaginary parts."""

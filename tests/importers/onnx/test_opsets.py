@@ -10,7 +10,7 @@ import pytest
 from converter.errors import ConversionError
 from converter.importers.onnx import load
 from ir.eval import Evaluator
-from tests.importers.onnx.models import FLOAT, INT64, agree, floats, model, node, op_names
+from tests.importers.onnx.models import BOOL, FLOAT, INT64, agree, floats, model, node, op_names
 
 X: Any = ("x", FLOAT, [2, 3, 4])
 x = floats(2, 3, 4, seed=5)
@@ -138,17 +138,26 @@ def test_attribute_of_the_wrong_kind_is_refused() -> None:
         load(model([node("LeakyRelu", "x", "y", alpha="much")], [X], ["y"]))
 
 
+def test_opsets_before_the_oldest_rules() -> None:
+    """An op whose first definition still holds is read; one of another time is refused by its version."""
+    x = np.array([True, False])
+    agree(model([node("Not", "x", "y")], [("x", BOOL, [2])], ["y@BOOL"], opset=1), {"x": x})
+    with pytest.raises(ConversionError, match="Sigmoid-1"):
+        load(model([node("Sigmoid", "x", "y")], [X], ["y"], opset=1))
+
+
 def test_every_refusal_at_once() -> None:
+    counts: Any = {"max_skip_count": 0, "ngram_counts": [0], "ngram_indexes": [0]}
     nodes = [
         node("StringNormalizer", "x", "a"),
         node("Neg", "a", "b"),
         node("StringNormalizer", "x", "c"),
-        node("MaxUnpool", "b", "d"),
+        node("TfIdfVectorizer", "b", "d", mode="TF", min_gram_length=1, max_gram_length=1, **counts),
         node("Sum", "c d", "y"),
     ]
     with pytest.raises(ConversionError) as caught:
         load(model(nodes, [X], ["y"]))
-    assert {(u.op, u.count) for u in caught.value.unsupported} == {("StringNormalizer-10", 2), ("MaxUnpool-11", 1)}
+    assert {(u.op, u.count) for u in caught.value.unsupported} == {("StringNormalizer-10", 2), ("TfIdfVectorizer-9", 1)}
 
 
 @pytest.mark.parametrize("auto_pad", ["SAME_UPPER", "SAME_LOWER"])
