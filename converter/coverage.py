@@ -10,7 +10,7 @@ from typing import Any
 from ir.ops import all_ops
 
 WRITERS = {"torch": "converter.exporters.torch.table:TABLE", "onnx": "converter.exporters.onnx.table:RULES"}
-EXPANSIONS = {"onnx": "converter.exporters.onnx.table:EXPANSIONS"}
+EXPANSIONS = {"onnx": ("converter.exporters.onnx.table:EXPANSIONS", "ir.passes.real_pairs_rules:RULES")}
 """Ops that an exporter itself writes as smaller ones."""
 READERS = {"torch": "converter.importers.torch.context:rule", "onnx": "converter.importers.onnx.table:RULES"}
 WAYS = {"rule": "written as it is", "decomposed": "written as smaller ops", "no": "refused"}
@@ -29,7 +29,7 @@ class OpRow:
 def op_rows() -> list[OpRow]:
     """Every op of the IR, by family and name."""
     tables = {name: _table(place) for name, place in WRITERS.items()}
-    expansions = {name: _table(place) for name, place in EXPANSIONS.items()}
+    expansions = {name: {op for place in places for op in _table(place)} for name, places in EXPANSIONS.items()}
     rows = []
     for op in sorted(all_ops(), key=lambda o: (o.family, o.name)):
         targets = {

@@ -51,22 +51,44 @@ class OnnxRunner:
         except Exception as error:  # noqa: BLE001 - the runtime's exception types are not exported
             raise RuntimeFailure(f"ONNX Runtime cannot load the model: {_first_line(error)}") from None
         self._ort = ort
-        self._flat = _flat_names(self._session)
+        self._flat = _recorded(self._session, "isomorph.names")  # ONNX has one space of names: some had to change
+        kinds = _recorded(self._session, "isomorph.complex")
+        self._complex = {name: kind for name, kind in kinds.items() if kind in ("complex64", "complex128")}
         self._named = {self._flat.get(i.name, i.name): i.name for i in self._session.get_inputs()}
         self.input_types: Mapping[str, TensorType] = {
-            self._flat.get(i.name, i.name): _type(i) for i in self._session.get_inputs()
-        }
+            name: _joined(_type(i), self._complex.get(name))
+            for i in self._session.get_inputs() for name in [self._flat.get(i.name, i.name)]
+        }  # fmt: skip
+        self._fixed = self._fixed_feeds(fixed or {})
         self._outputs = [o.name for o in self._session.get_outputs()]
 
     def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Outputs by name. Raises UsageError on misfitting inputs, RuntimeFailure when a kernel does."""
         check_inputs(inputs, self.input_types)
         try:
-            feeds = {self._named[name]: self._value(array) for name, array in inputs.items()}
+            feeds = {**self._fixed, **{self._named[name]: self._value(self._parts(name, array)) for name, array in inputs.items()}}
             results = self._session.run_with_ort_values(self._outputs, feeds)
         except Exception as error:  # noqa: BLE001 - the runtime's exception types are not exported
             raise RuntimeFailure(f"ONNX Runtime failed: {_first_line(error)}") from None
-        return {self._flat.get(n, n): self._array(value) for n, value in zip(self._outputs, results, strict=True)}
+        found = {self._flat.get(n, n): self._array(value) for n, value in zip(self._outputs, results, strict=True)}
+        return {name: self._whole(name, array) for name, array in found.items()}
+
+    def _fixed_feeds(self, fixed: Mapping[str, bool | int | float]) -> dict[str, Any]:
+        """Values for the fixed inputs by the session's names; these are no longer among the input types."""
+        feeds = {}
+        for name, value in fixed.items():
+            declared = self.input_types[name]
+            array = np.array(value).astype(declared.dtype.numpy).reshape((1,) * declared.rank)
+            feeds[self._named[name]] = self._value(array)
+        self.input_types = {n: t for n, t in self.input_types.items() if n not in fixed}
+        return feeds
+
+    def _parts(self, name: str, array: np.ndarray) -> np.ndarray:
+        """An input as the file takes it: complex numbers as pairs along a last axis."""
+        return np.stack([array.real, array.imag], axis=-1) if name in self._complex else array
+
+    def _whole(self, name: str, array: np.ndarray) -> np.ndarray:
+        return np.ascontiguousarray(array).view(self._complex[name])[..., 0] if name in self._complex else array
 
     def _value(self, array: np.ndarray) -> Any:
         array = np.asarray(array, order="C")
@@ -105,9 +127,10 @@ class OnnxRunner:
         del self._session
 
 
-def _flat_names(session: Any) -> dict[str, str]:
-    """ONNX name -> flat name, where our exporter had to rename an input or output (ONNX has one space of names)."""
-    recorded = session.get_modelmeta().custom_metadata_map.get("isomorph.names", "{}")
+def _recorded(session: Any, key: str) -> dict[str, str]:
+    """What our exporter noted in the file: `names`, ONNX name -> flat name of an input or output it had to rename;
+    `complex`, flat name -> complex type of one that is held as pairs of reals."""
+    recorded = session.get_modelmeta().custom_metadata_map.get(key, "{}")
     try:
         names = json.loads(recorded)
     except ValueError:
@@ -121,6 +144,11 @@ def _type(info: Any) -> TensorType:
         raise RuntimeFailure(f"input {info.name} is {info.type}, which has no array form here")
     shape = tuple(d if isinstance(d, int) else symbol(d or f"{info.name}_{i}") for i, d in enumerate(info.shape))
     return TensorType(kind, shape)
+def _joined(held: TensorType, kind: str | None) -> TensorType:
+    """The type of an input for the caller, given how the file holds it."""
+    return held if kind is None else TensorType(dtype(kind), held.shape[:-1])
+
+
 
 
 def _first_line(error: Exception) -> str:

@@ -13,7 +13,9 @@ L, S = torch.linalg, torch.special
 NORM = {"none": ("backward", "forward"), "ortho": ("ortho", "ortho"), "count": ("forward", "backward")}
 
 
-def fft(x, axes, inverse, norm):
+def fft(x, axes, inverse, norm, onesided):
+    if onesided:
+        return (torch.fft.ihfftn if inverse else torch.fft.rfftn)(x, dim=axes, norm=NORM[norm][inverse]).resolve_conj()
     return (torch.fft.ifftn if inverse else torch.fft.fftn)(x, dim=axes, norm=NORM[norm][inverse])
 
 

@@ -30,6 +30,7 @@ class Built:
     renamed: dict[str, str]  # ONNX name of an input or output -> flat name, where they differ
     state: dict[str, str] = field(default_factory=dict)  # weight name -> output that holds its next value
     notes: list[str] = field(default_factory=list)
+    complex: dict[str, str] = field(default_factory=dict)  # flat name of an input or output -> complex type it stands for
 
 
 class GraphWriter:

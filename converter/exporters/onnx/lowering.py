@@ -8,6 +8,7 @@ from typing import Any
 
 from converter.errors import ConversionError, Unsupported, merge
 from converter.exporters.base import decompose, refusal
+from converter.exporters.onnx.complex import in_reals
 from converter.exporters.onnx.index_guards import guarded
 from converter.exporters.onnx.table import EXPANSIONS, RULES
 from ir.core import Builder, Graph, Model, Node, Value, copy_model
@@ -22,10 +23,8 @@ def lower(model: Model, opset: int, strict: bool = False) -> Model:
 
     `strict` has the graph check indices that ONNX would treat in another way (`index_guards.py`)."""
     lowered = copy_model(model)
-    refused = [
-        Unsupported(f"weight {w.name}", "ONNX Runtime has no complex numbers")
-        for w in model.weights.values() if w.type.dtype.is_complex
-    ]  # fmt: skip
+    refused = in_reals(lowered)
+    raise_refused(refused)
     _graph(lowered.graph, Setting(opset, strict), refused)
     raise_refused(refused)
     return lowered
@@ -55,9 +54,6 @@ def _graph(graph: Graph, setting: Setting, refused: list[Unsupported]) -> None:
 
 
 def _node(node: Node, setting: Setting, refused: list[Unsupported]) -> None:
-    if any(v.type.dtype.is_complex for v in (*node.inputs, *node.outputs)):
-        refused.append(refusal(node, "ONNX Runtime has no complex numbers", RULES.file_of(node)))
-        return
     reason = RULES.refusal(node)
     try:
         made = _expanded(node, setting.opset)

@@ -63,6 +63,8 @@ def _model_proto(model: Model, built: Built, opset: int) -> onnx.ModelProto:
         properties["names"] = built.renamed
     if built.state:
         properties["state"] = {built.weights[name]: output for name, output in built.state.items()}
+    if built.complex:
+        properties["complex"] = built.complex
     for key, value in properties.items():
         entry = proto.metadata_props.add()
         entry.key, entry.value = PREFIX + key, json.dumps(value)

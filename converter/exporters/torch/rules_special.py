@@ -50,7 +50,11 @@ def fft(c: Context, node: Node) -> Expr:
     backward = {"none": "forward", "ortho": "ortho", "count": "backward"}
     norm = (backward if a["inverse"] else forward)[a["norm"]]
     one = len(a["axes"]) == 1
-    name = ("ifft" if a["inverse"] else "fft") + ("" if one else "n")
+    name = "fft" + ("" if one else "n")
+    if a["onesided"]:
+        name = "rfft" + ("" if one else "n") if not a["inverse"] else "ihfft" + ("" if one else "n")
+    elif a["inverse"]:
+        name = "i" + name
     extra = {} if norm == "backward" else {"norm": lift(norm)}
     return getattr(TORCH.fft, name)(x, dim=hole(a["axes"][0] if one else a["axes"], "dim"), **extra)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from converter.errors import Unsupported, UsageError
 from converter.importers.base import ImportOptions, Planner, apply_trainable
+from converter.importers.onnx.complex import held, restore
 from converter.importers.onnx.inputs import InputTypes, given_specs
 from converter.importers.onnx.reader import open_source
 from ir.core import Branch, Builder, Leaf, Model, Parameter, Signature, Value
@@ -67,7 +68,7 @@ def _bind_inputs(importer: GraphImporter, frame: Frame, inputs: Any) -> None:
     names = [importer.recorded_file.names.get(i.name, i.name) for i in infos]
     if repeated := next((n for n in names if names.count(n) > 1), None):
         raise UsageError(f"{importer.source.label}: two inputs are named {repeated!r}")
-    specs = given_specs(inputs, names)
+    specs = held(given_specs(inputs, names), importer.recorded_file.complex)
     types = InputTypes(importer.symbols)
     for info, name in zip(infos, names, strict=True):
         types.learn(info, specs.get(name))
@@ -133,6 +134,7 @@ def _finish(importer: GraphImporter) -> None:
     if recorded.ours:  # every weight carries its record: what has none is a constant of the exporter
         importer.recorded.update(model.weights)
     classify(model, importer.recorded, importer.options.trainable)
+    restore(model, recorded.complex)
     apply_trainable(model, importer.options.trainable)
     _keep_assumptions(model, importer.assumptions)
     producer = " ".join(p for p in (proto.producer_name, proto.producer_version) if p)

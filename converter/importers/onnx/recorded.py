@@ -22,7 +22,8 @@ PREFIX = "isomorph."
 @dataclass
 class Recorded:
     """`ours` tells whether our exporter wrote the file; `names` maps ONNX names of inputs and outputs to flat names,
-    `state` initialisers to the outputs that hold their next values."""
+    `state` initialisers to the outputs that hold their next values, `complex` flat names of inputs and outputs that the
+    file holds as pairs of reals to their types."""
 
     ours: bool = False
     signature: Signature | None = None
@@ -30,6 +31,7 @@ class Recorded:
     notes: list[str] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
     state: dict[str, str] = field(default_factory=dict)
+    complex: dict[str, str] = field(default_factory=dict)
 
 
 def read(model: onnx.ModelProto) -> Recorded:
@@ -44,6 +46,7 @@ def read(model: onnx.ModelProto) -> Recorded:
         modules=_strings(_json(props.get("modules"))),
         notes=[n for n in notes if isinstance(n, str)] if isinstance(notes, list) else [],
         names=_strings(_json(props.get("names"))),
+        complex={k: v for k, v in _strings(_json(props.get("complex"))).items() if v in ("complex64", "complex128")},
         state={k: v for k, v in _strings(_json(props.get("state"))).items() if k in stored and v in outputs},
     )
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from converter.errors import ConversionError, UsageError
-from converter.importers.torch import branches, fused, gradients, leaves
+from converter.importers.torch import branches, fused, gradients, leaves, spelled
 from converter.importers.torch.inputs import Example
 
 _LOCK = threading.Lock()  # exporting patches classes and global settings of torch
@@ -42,6 +42,7 @@ def exporting(*modules: Any) -> Iterator[None]:
         stack.enter_context(torch.no_grad())
         stack.enter_context(leaves.layer_leaves())
         stack.enter_context(fused.masks_as_given())
+        stack.enter_context(spelled.spelled())
         fast = torch.backends.mha.get_fastpath_enabled()
         torch.backends.mha.set_fastpath_enabled(False)
         stack.callback(torch.backends.mha.set_fastpath_enabled, fast)

@@ -31,12 +31,9 @@ def complex_to_complex(c: TorchContext, a: Call) -> Value:
 def real_to_complex(c: TorchContext, a: Call) -> Value:
     """One-sided results keep the first half of the last of the axes."""
     x, axes = a.value("self"), _axes(a, a.value("self"))
-    zero = c.b.expand(c.constant(0, x.type.dtype), shape=x.type.shape)
-    out = c.b.fft(c.b.complex(x, zero), axes=axes, norm=_norm(a))
-    if not a.lit("onesided"):
-        return out
-    last = axes[-1]
-    return c.b.slice(out, axes=(last,), starts=(None,), stops=(x.type.shape[last] // 2 + 1,), steps=(1,))
+    if not axes:  # real numbers as complex ones, as they are
+        return c.cast(x, a.dtype)
+    return c.b.fft(x, axes=axes, norm=_norm(a), onesided=a.lit("onesided"))
 
 
 @rule("aten._fft_c2r.default")
