@@ -138,17 +138,17 @@ def _recorded(session: Any, key: str) -> dict[str, str]:
     return {str(k): str(v) for k, v in names.items()} if isinstance(names, dict) else {}
 
 
+def _joined(held: TensorType, kind: str | None) -> TensorType:
+    """The type of an input for the caller, given how the file holds it."""
+    return held if kind is None else TensorType(dtype(kind), held.shape[:-1])
+
+
 def _type(info: Any) -> TensorType:
     kind = _ORT_TYPES.get(info.type)
     if kind is None:
         raise RuntimeFailure(f"input {info.name} is {info.type}, which has no array form here")
     shape = tuple(d if isinstance(d, int) else symbol(d or f"{info.name}_{i}") for i, d in enumerate(info.shape))
     return TensorType(kind, shape)
-def _joined(held: TensorType, kind: str | None) -> TensorType:
-    """The type of an input for the caller, given how the file holds it."""
-    return held if kind is None else TensorType(dtype(kind), held.shape[:-1])
-
-
 
 
 def _first_line(error: Exception) -> str:

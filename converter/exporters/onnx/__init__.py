@@ -26,9 +26,9 @@ def write(model: Model, target: Path, options: ExportOptions | None = None) -> N
     cannot be written exactly, UsageError for an opset outside the supported range.
     """
     from converter.exporters.onnx import rules
+    from converter.exporters.onnx.complex import complex_notes, complex_ports
     from converter.exporters.onnx.graph import GraphWriter
     from converter.exporters.onnx.lowering import lower
-    from converter.exporters.onnx.complex import complex_notes, complex_ports
     from converter.exporters.onnx.rules_modes import training_notes
     from converter.exporters.onnx.writer import write_model
 
@@ -42,21 +42,14 @@ def write(model: Model, target: Path, options: ExportOptions | None = None) -> N
         lowered.name = settings.name
     built = GraphWriter(lowered, opset).build()
     built.notes += training_notes(model)
+    built.complex = complex_ports(model)
+    built.notes += complex_notes(built.complex)
     write_model(lowered, built, opset, Path(target), settings.external_data)
     model.notes += [n for n in built.notes if n not in model.notes]
 
 
 def load(path: Path) -> onnx.ModelProto:
-    built.complex = complex_ports(model)
-    built.notes += complex_notes(built.complex)
     """The written model with its external data, as a `ModelProto`."""
     import onnx
 
     return onnx.load(str(path))
-def oldest_opset(model: Model) -> int:
-    """The first opset that has the element types of the model."""
-    kinds = {w.type.dtype for w in model.weights.values()} | {v.type.dtype for v in model.graph.inputs}
-    kinds |= {v.type.dtype for node in model.nodes() for v in (*node.inputs, *node.outputs)}
-    return FOUR_BITS if any(k.is_integer and k.bits < 8 for k in kinds) else OLDEST_OPSET
-
-

@@ -129,12 +129,12 @@ def _finish(importer: GraphImporter) -> None:
     proto = source.model
     recorded = importer.recorded_file
     model.signature = _signature(importer)
+    restore(model, recorded.complex)
     model.modules = dict(recorded.modules)
     model.notes[:0] = recorded.notes
     if recorded.ours:  # every weight carries its record: what has none is a constant of the exporter
         importer.recorded.update(model.weights)
     classify(model, importer.recorded, importer.options.trainable)
-    restore(model, recorded.complex)
     apply_trainable(model, importer.options.trainable)
     _keep_assumptions(model, importer.assumptions)
     producer = " ".join(p for p in (proto.producer_name, proto.producer_version) if p)
