@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from converter.errors import UsageError
+from converter.errors import ConversionError, Unsupported, UsageError
 from converter.exporters.base import ExportOptions
 from ir.core import Model
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 DEFAULT_OPSET = 20
 OLDEST_OPSET = 13
 NEWEST_OPSET = 26
+FOUR_BITS = 21
+"""The first opset with integers of four bits."""
 
 __all__ = ["DEFAULT_OPSET", "NEWEST_OPSET", "OLDEST_OPSET", "load", "write"]
 
@@ -33,9 +35,12 @@ def write(model: Model, target: Path, options: ExportOptions | None = None) -> N
     from converter.exporters.onnx.writer import write_model
 
     settings = options or ExportOptions()
-    opset = DEFAULT_OPSET if settings.opset is None else settings.opset
+    opset = max(DEFAULT_OPSET, oldest_opset(model)) if settings.opset is None else settings.opset
     if not OLDEST_OPSET <= opset <= NEWEST_OPSET:
         raise UsageError(f"opset {opset} cannot be written; opsets {OLDEST_OPSET} to {NEWEST_OPSET} can")
+    if opset < oldest_opset(model):
+        reason = f"4-bit integers need opset {oldest_opset(model)}; this export has opset {opset}"
+        raise ConversionError("the model cannot be written for ONNX", (Unsupported(model.name, reason),))
     rules.register()
     lowered = lower(model, opset, settings.index_policy == "strict")
     if settings.name:
@@ -46,6 +51,13 @@ def write(model: Model, target: Path, options: ExportOptions | None = None) -> N
     built.notes += complex_notes(built.complex)
     write_model(lowered, built, opset, Path(target), settings.external_data)
     model.notes += [n for n in built.notes if n not in model.notes]
+
+
+def oldest_opset(model: Model) -> int:
+    """The first opset that has the element types of the model."""
+    kinds = {w.type.dtype for w in model.weights.values()} | {v.type.dtype for v in model.graph.inputs}
+    kinds |= {v.type.dtype for node in model.nodes() for v in (*node.inputs, *node.outputs)}
+    return FOUR_BITS if any(k.is_integer and k.bits < 8 for k in kinds) else OLDEST_OPSET
 
 
 def load(path: Path) -> onnx.ModelProto:

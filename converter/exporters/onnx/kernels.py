@@ -19,7 +19,8 @@ from ir.types import DType, dtypes
 NEWEST = 2**31 - 1
 
 WIDER: dict[str, tuple[DType, ...]] = {
-    "bool": (dtypes.uint8, dtypes.int32), "int8": (dtypes.int32, dtypes.int64, dtypes.float32),
+    "bool": (dtypes.uint8, dtypes.int32), "int4": (dtypes.int8,), "uint4": (dtypes.uint8,),
+    "int8": (dtypes.int32, dtypes.int64, dtypes.float32),
     "uint8": (dtypes.int32, dtypes.int64, dtypes.float32), "int16": (dtypes.int32, dtypes.int64, dtypes.float32),
     "uint16": (dtypes.int32, dtypes.int64, dtypes.float32), "int32": (dtypes.int64, dtypes.float64),
     "uint32": (dtypes.int64, dtypes.float64), "bfloat16": (dtypes.float32,), "float16": (dtypes.float32,),
@@ -28,6 +29,12 @@ WIDER: dict[str, tuple[DType, ...]] = {
 
 MODULAR = {"Add", "Sub", "Mul", "Neg", "ReduceSum", "MatMul", "Where", "Expand", "Tile", "Pad", "ScatterND", "ScatterElements"}
 """Ops that are exact on the bits of uint64 read as int64: they add, multiply or move, and never compare."""
+
+MOVING = {
+    "Reshape", "Transpose", "Concat", "Split", "Slice", "Gather", "GatherElements", "GatherND", "Squeeze", "Unsqueeze", "Expand",
+    "Identity", "Flatten", "Tile", "Where", "Pad", "Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "Compress",
+}  # fmt: skip
+"""Ops that move or compare elements: integers of four bits go through eight there."""
 
 Rows = list[tuple[int, int, frozenset[str]]]
 
@@ -66,5 +73,8 @@ def compute_dtype(op: str, variable: str, opset: int, dtype: DType, allowed: fro
 
 
 def _lossy(op: str, dtype: DType, kind: DType) -> bool:
-    """Whether an integer type is computed in a float one by an op that can leave the float's exact range."""
+    """Whether an integer type is computed in a float one by an op that can leave the float's exact range, or one of four
+    bits in a wider one by an op that does more than move elements."""
+    if dtype.bits < 8 and kind != dtype:
+        return op not in MOVING
     return dtype.is_integer and kind.is_float and op in {"Add", "Sub", "Mul", "ReduceSum", "ReduceProd", "MatMul", "Pow", "Div"}
