@@ -104,7 +104,7 @@ class Selu(Unary):
 
     alpha: float = 1.6732632423543772
     gamma: float = 1.0507009873554805
-    rows = ({"alpha": 0.5, "gamma": 2.0}, {})
+    rows = ({"alpha": 0.5, "gamma": 2.0}, {}, {"alpha": 1.5}, {"gamma": 1.25})
 
     @staticmethod
     def evaluate(x: Array, alpha: float, gamma: float) -> Array:
@@ -158,6 +158,8 @@ class Prelu:
         yield s.case(s.floats(5), s.floats(), name="scalar slope")
         yield s.case(s.float_edges()[:, None], s.float_edges(), name="all edges")
         yield s.case(s.floats(0, 3), s.floats(3), axis=1, name="empty")
+        yield s.case(s.floats(3, 2), s.floats(2), axis=1)
+        yield s.case(s.floats(2, 3), s.floats(1), axis=0, name="one for every row")
         yield s.case(s.floats(2, 3), s.floats(2), axis=1, name="wrong size", error=ValueError)
         yield s.case(s.floats(2, 3), s.floats(1, 3), axis=1, name="not a vector", error=ValueError)
 
@@ -283,7 +285,9 @@ class Softplus(Unary):
 
     beta: float = 1.0
     threshold: float = 20.0
-    rows = ({"beta": 2.5}, {"threshold": 1.5}, {"beta": -1.0}, {"threshold": math.inf}, {})
+    rows = (
+        {"beta": 2.5}, {"threshold": 1.5}, {"beta": -1.0}, {"threshold": math.inf}, {}, {"threshold": 80.0}, {"threshold": 80.5},
+    )  # fmt: skip
 
     @staticmethod
     def infer(x: TensorType, **attrs: Any) -> TensorType:

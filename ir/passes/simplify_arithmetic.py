@@ -97,11 +97,20 @@ def _branch(node: Node, value: Value, b: Builder, reason: str) -> Outcome:
     return hit(b.expand(value, shape=node.output.type.shape), reason)
 
 
+_OPEN = {"min": -math.inf, "max": math.inf}
+
+
 @rule("clip")
 def clip_without_bounds(node: Node, b: Builder) -> Outcome:
-    if node.operands["min"] is None and node.operands["max"] is None:
-        return hit(node.operand("x"), "clip without bounds")
-    return None
+    given = {name: node.operands[name] for name in _OPEN}
+    kept = {name: None if v is None or uniform(v) == _OPEN[name] else v for name, v in given.items()}
+    x = node.operand("x")
+    if kept["min"] is None and kept["max"] is None:
+        return hit(x, "clip without bounds") if same_type(x, node) else None
+    if kept == given:
+        return None
+    fewer = b.clip(x, **kept)
+    return hit(fewer, "an infinite bound bounds nothing") if same_type(fewer, node) else None
 
 
 @rule("reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "reduce_mean", "reduce_any", "reduce_all")

@@ -12,13 +12,14 @@ from ir.ops.define import OpDef
 from ir.ops.sampler import Sample
 from tests.ops.harness import flat, named, operand_types
 
+PATH = "net.layers.0"
 OWNED = {"weight", "weights", "bias", "scale", "mean", "var", "slope"}
 STATISTICS = {"mean": 1, "var": 2}
 """Operands that training moves, and the result that is their next value."""
 
 
 def layer_of(
-    op: OpDef, sample: Sample, path: str = "layers.0", cls: str = "Layer"
+    op: OpDef, sample: Sample, path: str = PATH, cls: str = "Layer"
 ) -> tuple[Model, dict[str, np.ndarray]]:
     """As `harness.model_of`, with the operands that a layer owns as its trainable weights, statistics as its buffers."""
     model = Model(op.name)
@@ -36,7 +37,7 @@ def layer_of(
         else:
             values[name] = _weight(model, f"{path}.{name}", item, "buffer" if name in STATISTICS else "parameter")
     b = Builder(model.graph)
-    with b.at(Origin(path=tuple(Scope(part, cls if i else "ModuleList") for i, part in enumerate(path.split("."))))):
+    with b.at(Origin(path=tuple(Scope(*step) for step in zip(path.split("."), ("Net", "ModuleList", cls), strict=True)))):
         outputs = b.node(op, **values, **sample.attrs, **{k: make() for k, make in sample.bodies.items()}).outputs
     if set(STATISTICS) <= set(values):
         for name, position in STATISTICS.items():

@@ -183,6 +183,8 @@ HITS: list[tuple[str, str, str, str]] = [
     ("where_decided", FALSE + "r: float32[2, 3] = where(c, x, y)", "r: float32[2, 3] = expand(y; shape=(2, 3))", "r"),
     ("where_decided", "r: float32[2, 3] = where(p, x, x)", "", "x"),
     ("clip_without_bounds", "r: float32[2, 3] = clip(x)", "", "x"),
+    ("clip_without_bounds", zero("inf") + "r: float32[2, 3] = clip(x, max=c)", "", "x"),
+    ("clip_without_bounds", zero("-inf") + "r: float32[2, 3] = clip(x, c, y)", "r: float32[2, 3] = clip(x, max=y)", "r"),
     ("reduce_over_nothing", "r: float32[2, 3] = reduce_max(x; axes=())", "", "x"),
     ("reduce_over_nothing", "r: int32[2, 3] = reduce_sum(n; axes=())", "", "n"),
     ("cast_to_same", "r: float32[2, 3] = cast(x; to=float32)", "", "x"),

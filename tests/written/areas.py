@@ -33,5 +33,6 @@ AREAS = {
     for a in (
         Area("exporters_torch", "tests.written.exporters_torch"),
         Area("exporters_onnx", "tests.written.exporters_onnx"),
+        Area("importers_onnx", "tests.written.importers_onnx"),
     )
 }

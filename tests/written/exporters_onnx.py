@@ -1,4 +1,4 @@
-"""ONNX graphs: every sample under every setting of the exporter's generated tests, and as a layer with its own weights."""
+"""ONNX graphs: every sample under every setting of the exporter's generated tests, as a layer, and with numbers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import ir.ops
 from converter.errors import ConversionError
 from ir.core import Model
 from tests.exporters.onnx.generated import SETTINGS, chosen
+from tests.ops import constants
 from tests.ops.harness import cases_of, model_of
 from tests.ops.layers import OWNED, layer_of
 from tests.written.areas import Texts
@@ -45,6 +46,8 @@ def _models(group: str) -> Iterator[tuple[str, Model, int]]:
             yield f"{name}-{DEFAULT}", model_of(op, sample)[0], DEFAULT
         if OWNED.intersection(s.name for s in op.operands):
             yield f"{name}-layer", layer_of(op, sample)[0], DEFAULT
+    if op in constants.ops():
+        yield from ((f"{name}-numbers", model, DEFAULT) for name, model, _ in constants.constant_cases(op))
 
 
 def graph(model: Model, opset: int, strict: bool) -> str:

@@ -1,4 +1,4 @@
-"""PyTorch source: every sample with its operands as inputs (float32, bfloat16, dynamic sizes), and as a layer."""
+"""PyTorch source: every sample with its operands as inputs (float32, bfloat16, dynamic sizes), as a layer, with numbers."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from converter.exporters.torch.package import write_source
 from converter.exporters.torch.table import FORMS, form_of
 from ir.core import Model
 from ir.types import dtypes
+from tests.ops import constants
 from tests.ops.harness import cases_of, model_of
-from tests.ops.layers import layer_of
+from tests.ops.layers import PATH, layer_of
 from tests.written.areas import Texts
 
 Arrays = dict[str, np.ndarray]
@@ -47,14 +48,16 @@ def _models(group: str) -> Iterator[tuple[str, Model]]:
             yield f"{name}-dynamic", model_of(op, sample, sample.dynamic)[0]
         if op.name in FORMS:
             yield f"{name}-layer", as_named(*layer_of(op, sample))[0]
+    if op in constants.ops():
+        yield from ((f"{name}-numbers", model) for name, model, _ in constants.constant_cases(op))
 
 
 def as_named(model: Model, arrays: Arrays) -> tuple[Model, Arrays]:
     """The layer with its weights named as its `nn` module names them, where it has one."""
     form = form_of(next(iter(model.graph)))
     for attr, value in form.weights.items() if form else ():
-        if value.name != f"layers.0.{attr}":
-            model.rename_weight(value.name, f"layers.0.{attr}")
+        if value.name != f"{PATH}.{attr}":
+            model.rename_weight(value.name, f"{PATH}.{attr}")
     return model, arrays
 
 

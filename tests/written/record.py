@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from pathlib import Path
@@ -17,6 +18,7 @@ def digest(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=DIGITS // 2).hexdigest()
 
 
+@functools.cache
 def recorded(area: Area) -> dict[str, str]:
     """By group, the digests of its cases in order, with blanks between."""
     found: dict[str, str] = json.loads((FOLDER / f"{area.name}.json").read_text("utf-8"))

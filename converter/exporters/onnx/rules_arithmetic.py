@@ -74,7 +74,12 @@ def scalar_bounds(node: Node) -> str | None:
 
 @rule("clip", accepts=scalar_bounds)
 def clip(c: Context, node: Node) -> Tensor:
-    return c.op("Clip", c.x(node, "x"), c.maybe(node, "min"), c.maybe(node, "max"))
+    """An absent bound is the largest finite number in ONNX, which would clip infinities."""
+    x = c.x(node, "x")
+    low, high = c.maybe(node, "min"), c.maybe(node, "max")
+    if node.output.type.dtype.is_float:
+        low, high = low or c.like(-np.inf, x), high or c.like(np.inf, x)
+    return c.op("Clip", x, low, high)
 
 
 # -- what ONNX lacks ------------------------------------------------------------------------------------------------

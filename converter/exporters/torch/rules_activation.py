@@ -68,10 +68,14 @@ def module_form(name: str) -> Callable[[Node], Form | None]:
     """The `nn` class of an activation; without weights it stands only where the source has a module."""
 
     def make(node: Node) -> Form | None:
-        numbered = bool(node.origin.path) and node.origin.path[-1].name.split(".")[-1].isdigit()
-        return Form(Name(f"nn.{name}")(**_settings(node))) if numbered and not _accepts(node) else None
+        return Form(Name(f"nn.{name}")(**_settings(node))) if _numbered(node) and not _accepts(node) else None
 
     return make
+
+
+def _numbered(node: Node) -> bool:
+    """Whether the node stands at a numbered place of a container."""
+    return bool(node.origin.path) and node.origin.path[-1].name.isdigit()
 
 
 for _op, (_function, _name, _attributes) in _TABLE.items():
@@ -81,8 +85,7 @@ for _op, (_function, _name, _attributes) in _TABLE.items():
 @form("tanh")
 def tanh_module(node: Node) -> Form | None:
     """`nn.Tanh`."""
-    numbered = bool(node.origin.path) and node.origin.path[-1].name.split(".")[-1].isdigit()
-    return Form(Name("nn.Tanh")()) if numbered else None
+    return Form(Name("nn.Tanh")()) if _numbered(node) else None
 
 
 @form("prelu")

@@ -21,7 +21,10 @@ from converter.errors import ConversionError
 from converter.importers.onnx import load
 from converter.importers.onnx.tensors import read_tensor
 from ir.eval import EvaluationError, Evaluator
+from ir.text import format_model
 from tests.suites.cases import OWN_NOISE
+from tests.written.areas import AREAS
+from tests.written.record import digest, recorded
 
 REFUSED = Path(__file__).with_name("refused_cases.json")
 RANDOM = {"Bernoulli", "RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial"}
@@ -30,11 +33,12 @@ RANDOM = {"Bernoulli", "RandomNormal", "RandomUniform", "RandomNormalLike", "Ran
 
 @dataclass(frozen=True)
 class Outcome:
-    """`verdict` is passed, refused or wrong; `detail` says why."""
+    """`verdict` is passed, refused or wrong; `detail` says why. `text` is the model that was read, else the refusal."""
 
     name: str
     verdict: str
     detail: str = ""
+    text: str = ""
 
 
 @functools.cache
@@ -77,6 +81,9 @@ def check_case(case: Any) -> None:
     outcome = outcome_of(case)
     wanted = "refused" if case.name in known_refusals() else "passed"
     assert outcome.verdict == wanted, f"{outcome.name}: {outcome.verdict}: {outcome.detail}"
+    assert digest(outcome.text) == recorded(AREAS["importers_onnx"])[case.name], (
+        f"read otherwise than recorded:\n{outcome.text}"
+    )
 
 
 def run_case(case: Any, fixed: bool = False) -> Outcome:
@@ -84,24 +91,26 @@ def run_case(case: Any, fixed: bool = False) -> Outcome:
 
     `fixed` first makes every input but the first an initialiser: sizes, axes and the like are then known.
     """
-    verdict = Outcome(case.name, "passed")
+    text = ""
     for inputs, expected in case.data_sets:
         proto = with_initialisers(case.model, inputs) if fixed else case.model
         try:
             model = load(proto)
         except ConversionError as error:
             reason = error.unsupported[0].reason if error.unsupported else error.message
-            return Outcome(case.name, "refused", reason)
+            return Outcome(case.name, "refused", reason, str(error))
+        model.metadata.clear()  # versions and fingerprints
+        text = format_model(model, origins=False) + "".join(f"\n# {note}" for note in model.notes)
         values = {i.name: array_of(v) for i, v in zip(case.model.graph.input, inputs)}
         try:
             found = Evaluator("exact").run(model, {v.name: values[v.name] for v in model.graph.inputs})
         except EvaluationError as error:
-            return Outcome(case.name, "error", str(error))
+            return Outcome(case.name, "error", str(error), text)
         for (name, got), want in zip(found.items(), expected, strict=True):
             problem = difference(got, array_of(want), case.rtol, OWN_NOISE.get(case.name, case.atol))
             if problem:
                 return Outcome(case.name, "wrong", f"{name}: {problem}")
-    return verdict
+    return Outcome(case.name, "passed", text=text)
 
 
 def array_of(value: Any) -> np.ndarray:

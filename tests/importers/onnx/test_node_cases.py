@@ -12,6 +12,8 @@ from converter.importers.onnx.definitions import definition
 from converter.importers.onnx.table import RULES
 from ir.verify import check
 from tests.importers.onnx.node_cases import cases, compared, known_refusals, outcome_of, run_case
+from tests.written.areas import AREAS
+from tests.written.record import digest, recorded
 
 rules.register()
 
@@ -24,6 +26,11 @@ def test_no_case_is_wrong() -> None:
     bad = [f"{o.name}: {o.verdict}: {o.detail}" for o in outcomes if o.verdict not in ("passed", "refused")]
     assert not bad, "\n".join(bad)
     assert {o.name for o in outcomes if o.verdict == "refused"} == known_refusals()
+    known = recorded(AREAS["importers_onnx"])
+    changed = [o for o in outcomes if digest(o.text) != known.get(o.name)]
+    assert not changed, "read otherwise than recorded (`python -m tests.written`):\n" + "\n".join(
+        f"# {o.name}\n{o.text}" for o in changed[:3]
+    )
 
 
 def test_imported_cases_are_valid() -> None:
