@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
+from ir.ops.bits import LAYOUTS, from_bits, to_bits
 from ir.ops.registry import op
 from ir.ops.sampler import Array, Sample, Sampler
 from ir.types import DType, TensorType, dtypes
@@ -70,13 +72,18 @@ class Cast:
         for operand in (s.floats(3, dtype=dtypes.float32), s.ints(3), s.bools(3), s.complexes(3)):
             yield s.case(operand, to="complex64")
         yield s.case(s.complexes(3), to="complex128")
+        small = np.array([0.5, -3.3, 448, 456, 480, -500, np.inf, np.nan], s.float_dtype.numpy)
+        for to in ("float8_e4m3fn", "float8_e5m2"):
+            for operand in (small, s.ints(2, 3), s.bools(3), small[:4].astype(dtypes.dtype(to).numpy)):
+                yield s.case(operand, to=to)
+            yield s.case(small[:4].astype(dtypes.dtype(to).numpy), to="float32")
         yield s.case(s.complexes(3), to="float32", name="complex to real", error=TypeError)
 
 
 @op
 class Bitcast:
     """The same bits read as another element type of the same width. Defined for 8 to 64 bits, source 16-bit floats
-    excepted (evaluation widens them)."""
+    excepted (evaluation widens them). The sign and payload of NaN are not part of the contract."""
 
     inputs = ("x: any",)
     exact_dtypes = True
@@ -101,12 +108,36 @@ class Bitcast:
         return np.ascontiguousarray(x).view(to.numpy).reshape(x.shape)
 
     @staticmethod
+    def decompose(b: Any, x: Any, to: DType) -> Any:
+        have = x.type.dtype
+        if have.is_integer and to.name in LAYOUTS:
+            return from_bits(b, x, to)
+        if have.name in ("float32", "float64") and to.is_integer:
+            return to_bits(b, x, to)
+        raise NotImplementedError(f"the bits of {have} as {to} by arithmetic")
+
+    @staticmethod
     def samples(s: Sampler) -> Iterator[Sample]:
         for source, to in ((dtypes.float32, "int32"), (dtypes.float32, "uint32"), (dtypes.float64, "int64")):
             yield s.case(s.floats(3, 4, edge=True, dtype=source), to=to)
+            low = np.arange(1, 13) * 2.0 ** (-147 if source == dtypes.float32 else -1072)
+            signs = np.tile(np.array([1, -1, 1, -3], source.numpy), 3)
+            yield s.case(low.astype(source.numpy) * signs, to=to, name="below normal")
+            largest = 127 if source == dtypes.float32 else 1023
+            steps = 2.0 ** np.linspace(1 - largest, largest, 40) * np.tile([1.0, -1.0], 20)
+            yield s.case(steps.astype(source.numpy), to=to, name="every size")
         for kind, to in (("int8", "uint8"), ("uint64", "int64"), ("int32", "uint32")):
             yield s.case(s.int_edges(kind), to=to)
-        yield s.case(s.ints(2, 3, low=0, high=2**30, dtype="int32"), to="float32")
+        for kind, to in (("int32", "float32"), ("uint32", "float32"), ("int64", "float64"), ("uint64", "float64")):
+            few = np.arange(6, dtype=kind)
+            yield s.case(few, to=to, name="below normal")
+            step = np.dtype(kind).type(np.iinfo(kind).max // 97)
+            yield s.case(np.arange(90).astype(kind) * step, to=to, name="spread")
+        for kind, bits in (("int32", 31), ("int64", 63)):
+            negative = s.ints(2, 3, low=-(2**bits), high=-(2 ** (bits - 1)), dtype=kind)
+            yield s.case(negative, to=f"float{bits + 1}", name="negative")
+        infinities = np.array([0x7F800000, 0xFF800000, 0x7FC00000], np.uint32)
+        yield s.case(infinities, to="float32", name="infinities")
         yield s.case(s.ints(2, 3, low=0, high=2**14, dtype="int16"), to="float16")
         yield s.case(s.ints(2, 3, low=0, high=2**14, dtype="uint16"), to="bfloat16")
         yield s.case(s.ints(dtype="int32"), to="uint32", name="0-d")

@@ -29,10 +29,11 @@ def _to_uint64(c: Context, x: Tensor) -> Tensor:
     return c.cast(bits, dtypes.uint64)
 
 
-@rule("bitcast")
+def _integers(node: Node) -> str | None:
+    have, to = node.operand("x").type.dtype, node.attrs["to"]
+    return None if have.is_integer and to.is_integer else f"ONNX Runtime reads no bits of {have} as {to}"
+
+
+@rule("bitcast", accepts=_integers)
 def bitcast(c: Context, node: Node) -> Tensor:
-    to: DType = node.attrs["to"]
-    x = c.x(node, "x")
-    if x.dtype.is_integer and to.is_integer:
-        return c.cast(x, to)  # integers of one width wrap into each other: the bits stay
-    return c.refuse(f"ONNX Runtime reads no bits of {x.dtype} as {to}")  # type: ignore[no-any-return]
+    return c.cast(c.x(node, "x"), node.attrs["to"])  # integers of one width wrap into each other: the bits stay
