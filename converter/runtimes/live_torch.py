@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,7 +39,7 @@ class LiveTorchRunner:
             if self._live:
                 self._module.eval()
             with self._torch.no_grad():
-                result = self._module(*args, **kwargs)
+                result = self._at_first()(*args, **kwargs)
         except (RuntimeError, ValueError, IndexError, TypeError) as error:
             raise RuntimeFailure(f"the PyTorch module failed: {str(error).splitlines()[0]}") from error
         finally:
@@ -51,6 +52,10 @@ class LiveTorchRunner:
         is_leaf = self._torch.is_tensor
         found = flatten_result(result, is_leaf, self._signature.output_names)
         return {name: to_array(self._torch, value) for name, value in found.items()}
+
+    def _at_first(self) -> Any:
+        """What is called: a TorchScript program keeps state in its attributes, so each call gets a copy."""
+        return copy.deepcopy(self._module) if isinstance(self._module, self._torch.jit.ScriptModule) else self._module
 
     def close(self) -> None:
         """Nothing to free."""

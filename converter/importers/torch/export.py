@@ -137,7 +137,7 @@ def decompose_unknown(program: Any, known: Callable[[str], bool]) -> Any:
         table = {}
         for node in program.graph.nodes:
             if node.op == "call_function" and not known(str(node.target)) and node.target not in table:
-                definition = _definition(node.target)
+                definition = definition_of(node.target)
                 if definition is not None:
                     table[node.target] = definition
         if not table:
@@ -146,7 +146,7 @@ def decompose_unknown(program: Any, known: Callable[[str], bool]) -> Any:
     return program
 
 
-def _definition(op: Any) -> Callable[..., Any] | None:
+def definition_of(op: Any) -> Callable[..., Any] | None:
     """How torch itself computes an op from others: its composite kernel, or its reference decomposition."""
     import torch
 

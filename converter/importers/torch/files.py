@@ -8,14 +8,11 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from converter.errors import ConversionError, UntrustedSource, UsageError
+from converter.errors import UntrustedSource, UsageError
 from converter.importers.base import ImportOptions
 from converter.importers.torch import archive
 from converter.importers.torch.pickles import SAFE_GLOBALS, pickle_globals
 
-TORCHSCRIPT = (
-    "{}: TorchScript programs cannot be read yet; export the original module: torch.export.export(model, inputs)"
-)
 _STATE_DICT = (
     "{}: holds weights (a state dict), not a model; build the module, load_state_dict() into it and pass the module, "
     "or name a function that does: file.py:factory"
@@ -48,11 +45,25 @@ def _open_zip(path: Path, zipped: zipfile.ZipFile, options: ImportOptions) -> tu
     if any(n.endswith("/archive_format") or n == "archive_format" for n in names):
         return archive.load_program(path, zipped, options), None
     if any("/code/" in n and n.endswith(".py") for n in names) or any(n.endswith("/constants.pkl") for n in names):
-        raise ConversionError(TORCHSCRIPT.format(path))
+        return _torchscript(path, zipped, options), None
     member = next((n for n in names if n.endswith("/data.pkl") or n == "data.pkl"), None)
     if member is None:
         raise UsageError(f"{path}: a zip archive that is no PyTorch file")
     return _pickle(path, zipped.read(member), options)
+
+
+def _torchscript(path: Path, zipped: zipfile.ZipFile, options: ImportOptions) -> Any:
+    """A program: checked as data first, unless it is trusted."""
+    import torch
+
+    from converter.importers.torch.script import checks
+
+    if not options.trust:
+        checks.check(path, zipped)
+    try:
+        return torch.jit.load(str(path), map_location="cpu")
+    except Exception as error:  # a damaged file can make torch's reader fail in any way
+        raise UsageError(f"{path}: torch.jit.load fails: {str(error).strip().splitlines()[0]}") from error
 
 
 def _bare_pickle(path: Path, options: ImportOptions) -> tuple[Any, Any]:

@@ -8,11 +8,17 @@ from converter.importers.torch.context import Call, TorchContext, rule
 from ir.core import Value
 
 
+def _dropout(a: Call) -> float:
+    """The rate between layers; a layer frozen in evaluation drops nothing."""
+    rate, trains = a.lit("dropout"), a.lit("train")
+    return float(rate) if trains else 0.0
+
+
 def _common(a: Call) -> dict[str, Any]:
     return {
         "hidden_size": a.lit("hidden_size"), "layers": a.lit("layers"), "bias": a.lit("bias"),
         "direction": "bidirectional" if a.lit("bidirectional") else "forward", "batch_first": a.lit("batch_first"),
-        "dropout": a.lit("dropout") if a.lit("train") else 0.0,
+        "dropout": _dropout(a),
     }  # fmt: skip
 
 
@@ -39,7 +45,7 @@ def _aten(a: Call, hidden_size: int, layers: int) -> dict[str, Any]:
     return {
         "hidden_size": hidden_size, "layers": layers, "bias": a.lit("has_biases"),
         "direction": "bidirectional" if a.lit("bidirectional") else "forward", "batch_first": a.lit("batch_first"),
-        "dropout": a.lit("dropout") if a.lit("train") else 0.0,
+        "dropout": _dropout(a),
     }  # fmt: skip
 
 

@@ -29,7 +29,9 @@ def load(source: Any, inputs: Any, options: ImportOptions) -> Model:
         source, own_inputs = files.open_source(str(source), options)
         inputs = own_inputs if inputs is None else inputs
     if isinstance(source, torch.jit.ScriptModule):
-        raise ConversionError(files.TORCHSCRIPT.format(type(source).__name__))
+        from converter.importers.torch import script
+
+        return script.load(source, inputs, options)
     if isinstance(source, torch.nn.Module):
         return from_module(source, inputs, options)
     if isinstance(source, torch.export.ExportedProgram):
