@@ -23,9 +23,9 @@ def _all(command: Command, options: Sequence[Callable[[Command], Command]]) -> C
 
 def source_options(command: Command) -> Command:
     """How to open the source: inputs, framework, trust, trainable weights."""
-    spec = "an input, such as x:float32[batch,3,224,224]; a named size is dynamic"
+    spec = "an input, such as x:float32[batch,3,224,224]; a named size is dynamic; NAME=VALUE fixes an input"
     return _all(command, [
-        click.option("-i", "--input", "specs", multiple=True, metavar="NAME:TYPE[SHAPE]", help=spec),
+        click.option("-i", "--input", "specs", multiple=True, metavar="NAME:TYPE[SHAPE]|NAME=VALUE", help=spec),
         click.option("--load-inputs", type=PATH, metavar="FILE.npz", help="example inputs by name"),
         click.option("--from", "framework", metavar="FRAMEWORK", help="the source's framework, if not detected"),
         click.option("--trust", is_flag=True, help="allow the source to execute code while it is read"),
@@ -47,13 +47,22 @@ def verify_options(command: Command) -> Command:
 
 
 def read_inputs(specs: tuple[str, ...], load_inputs: Path | None) -> Any:
-    """Inputs from `-i` and `--load-inputs`: a dict by name, a tuple of unnamed specs, or None when none were given."""
+    """Inputs from `-i` and `--load-inputs`: a dict by name, a tuple of unnamed specs, or None when none were given.
+
+    `NAME=VALUE` fixes an input at a number, true or false, or a plain argument at these or none.
+    """
     named: dict[str, Any] = dict(_load(load_inputs)) if load_inputs is not None else {}
     positional = []
     for text in specs:
+        plain = re.fullmatch(r"(?P<name>[^:=\[\]]+)=(?P<value>[^:\[\]]+)", text)
+        if plain is not None:
+            named[plain["name"]] = _plain(plain["value"], text)
+            continue
         match = re.fullmatch(r"(?:(?P<name>[^:\[\]]+):)?(?P<spec>\w+(\[[^\]]*\])?)", text)
         if match is None:
-            raise UsageError(f"-i {text!r} is not NAME:DTYPE[SHAPE], for example x:float32[batch,3,224,224]")
+            raise UsageError(
+                f"-i {text!r} is not NAME:DTYPE[SHAPE], for example x:float32[batch,3,224,224], nor NAME=VALUE"
+            )
         if match["name"]:
             named[match["name"]] = match["spec"]
         else:
@@ -61,6 +70,18 @@ def read_inputs(specs: tuple[str, ...], load_inputs: Path | None) -> Any:
     if positional and named:
         raise UsageError("give every input a name, or none")
     return tuple(positional) or named or None
+
+
+def _plain(value: str, text: str) -> Any:
+    words = {"true": True, "false": False, "none": None}
+    if value.lower() in words:
+        return words[value.lower()]
+    for kind in (int, float):
+        try:
+            return kind(value)
+        except ValueError:
+            continue
+    raise UsageError(f"-i {text!r}: {value!r} is no number, true, false or none")
 
 
 def read_tolerance(values: tuple[str, ...], flag: str) -> Any:

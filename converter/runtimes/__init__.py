@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from converter import frameworks
 from converter.errors import UsageError
 from converter.runtimes.base import Runner, RuntimeFailure
-from ir.core import Model
+from ir.core import Constant, Model
 
 if TYPE_CHECKING:
     from converter.importers.base import ImportOptions
@@ -59,7 +59,10 @@ def source_runner(source: Source, model: Model | None, provider: str | None = No
         from converter.runtimes.onnxruntime import OnnxRunner
 
         native = source.native
-        return OnnxRunner(native if isinstance(native, (bytes, Path)) else native.SerializeToString(), provider)
+        content = native if isinstance(native, (bytes, Path)) else native.SerializeToString()
+        parameters = model.signature.parameters if model is not None else ()
+        fixed = {p.name: p.tree.value for p in parameters if isinstance(p.tree, Constant)}
+        return OnnxRunner(content, provider, fixed=fixed)
     if source.framework == "torch" and model is not None:
         from converter.runtimes.live_torch import LiveTorchRunner
 

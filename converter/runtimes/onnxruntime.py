@@ -31,9 +31,15 @@ _ORT_TYPES = {
 
 
 class OnnxRunner:
-    """An ONNX Runtime session over a file or serialised model. bfloat16 goes through OrtValue, which NumPy lacks."""
+    """An ONNX Runtime session over a file or serialised model. bfloat16 goes through OrtValue, which NumPy lacks.
 
-    def __init__(self, model: Path | bytes, provider: str | None = None, optimise: bool = False) -> None:
+    `fixed` are plain values for inputs that a conversion has fixed: fed at every call, no inputs to the caller.
+    """
+
+    def __init__(
+        self, model: Path | bytes, provider: str | None = None, optimise: bool = False,
+        fixed: Mapping[str, bool | int | float] | None = None,
+    ) -> None:  # fmt: skip
         ort = require("onnxruntime")
         wanted = PROVIDERS.get(provider or "cpu", provider or "")
         if wanted not in ort.get_available_providers():

@@ -276,7 +276,7 @@ class Printer:
 
 
 def _negated(test: Expr) -> Expr:
-    opposite = {"==": "!=", "!=": "==", "<": ">=", ">": "<=", "<=": ">", ">=": "<"}
+    opposite = {"==": "!=", "!=": "==", "<": ">=", ">": "<=", "<=": ">", ">=": "<", "is": "is not"}
     if isinstance(test, Binary) and test.op in opposite:
         return Binary(opposite[test.op], test.left, test.right)
     return Unary("not", test)

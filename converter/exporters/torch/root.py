@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from converter.exporters.code import stmt as s
 from converter.exporters.code.expr import Binary, Dct, Expr, Index, Lit, Lst, Tup, Var
 from converter.exporters.code.names import identifier
@@ -21,6 +23,7 @@ class RootWriter(MethodWriter):
         """The method, names bound."""
         model, c = self.shared.model, self.c
         params: list[tuple[s.Param, Var | None]] = []
+        fixed: list[tuple[Var, str, Any]] = []
         star = False
         inputs = {v.name: v for v in model.graph.inputs}
         for parameter in model.signature.parameters:
@@ -34,6 +37,10 @@ class RootWriter(MethodWriter):
                 star = True
             default = Lit(parameter.tree.value) if isinstance(parameter.tree, Constant) else None
             params.append((s.Param("", _annotation(parameter.tree), default), var))
+            if isinstance(parameter.tree, Constant):
+                fixed.append((var, parameter.name, parameter.tree.value))
+        _required_before(params)
+        self._fixed(fixed)
         self._checks()
         self.items()
         self._state()
@@ -67,6 +74,13 @@ class RootWriter(MethodWriter):
             return Dct(tuple(zip((Lit(k) for k in tree.keys), children)))
         return Lst(tuple(children)) if tree.kind == "list" else Tup(tuple(children))
 
+    def _fixed(self, arguments: list[tuple[Var, str, Any]]) -> None:
+        """Plain arguments that the conversion fixed are checked: another value would be answered by the wrong model."""
+        for var, name, value in arguments:
+            message = Lit(f"this model was converted for {name}={value!r}")
+            op = "is" if value is None or isinstance(value, bool) else "=="
+            self.c.body.append(s.Check(Binary(op, var, Lit(value)), message))
+
     def _checks(self) -> None:
         """Sizes that the conversion took as equal are checked where they are symbolic on both sides of an input."""
         for assumption in self.shared.model.assumptions:
@@ -83,6 +97,16 @@ class RootWriter(MethodWriter):
             target = self.c.weight(self.shared.model.weight_value(name))
             kept = self.c.x(value).detach() if value.type.dtype.is_float else self.c.x(value)
             self.c.body.append(s.Do(target.copy_(kept)))
+
+
+def _required_before(params: list[tuple[s.Param, Var | None]]) -> None:
+    """Python wants defaults last: an argument before one without has none either. Those behind a star may mix."""
+    names = [p for p, _ in params]
+    stars = [i for i, p in enumerate(names) if p.star]
+    positional = names[: stars[0]] if stars else names
+    last = max((i for i, p in enumerate(positional) if p.default is None), default=0)
+    for param in positional[:last]:
+        param.default = None
 
 
 def _annotation(tree: Tree) -> str:

@@ -13,7 +13,7 @@ from converter.importers.base import ImportOptions, Planner, apply_trainable
 from converter.importers.onnx.complex import held, restore
 from converter.importers.onnx.inputs import InputTypes, given_specs
 from converter.importers.onnx.reader import open_source
-from ir.core import Branch, Builder, Leaf, Model, Parameter, Signature, Value
+from ir.core import Branch, Builder, Constant, Leaf, Model, Parameter, Signature, Value
 from ir.types import Assumption
 from ir.types.dim import recording_assumptions, symbols
 
@@ -75,6 +75,11 @@ def _bind_inputs(importer: GraphImporter, frame: Frame, inputs: Any) -> None:
     for info, name in zip(infos, names, strict=True):
         frame.poisoned.add(info.name)
         with importer.plan.collecting(f"input {info.name!r}"):
+            if isinstance(specs.get(name), (bool, int, float)):
+                frame.names[info.name] = types.fixed(info, specs[name])
+                importer.fixed[name] = specs[name]
+                frame.poisoned.discard(info.name)
+                continue
             value = importer.model.graph.add_input(types.type(info, specs.get(name)), name)
             frame.names[info.name] = Ref(value.type, value)
             frame.poisoned.discard(info.name)
@@ -174,4 +179,7 @@ def _signature(importer: GraphImporter) -> Signature:
         model.notes.append("the recorded structure of inputs and outputs does not fit this graph; flat names are used")
     leaves = tuple(Leaf(name) for name in outputs)
     result = leaves[0] if len(leaves) == 1 else Branch("tuple", leaves)
-    return Signature(tuple(Parameter(name, Leaf(name)) for name in inputs), result)
+    order = [recorded.names.get(i.name, i.name) for i in importer.source.model.graph.input]
+    fixed = {n: importer.fixed[n] for n in order if n in importer.fixed}
+    given = [n for n in order if n in fixed or n in inputs] if fixed else list(inputs)
+    return Signature(tuple(Parameter(n, Constant(fixed[n]) if n in fixed else Leaf(n)) for n in given), result)

@@ -101,6 +101,7 @@ class GraphImporter:
         self.derived: dict[Any, Ref] = {}  # parts of packed weights, so that a weight used twice stays one
         self.changing: set[str] = set()  # sizes of carried values that change from trip to trip
         self.assumptions: list[Assumption] = []
+        self.fixed: dict[str, bool | int | float] = {}  # inputs that the caller gave a plain value
         self._serial = 0
         self._weights: dict[int, tuple[Stored, Value]] = {}
         self._count = 0
@@ -373,7 +374,9 @@ def _unknown(node: onnx.NodeProto, domain: str, place: str) -> Unsupported:
     if domain == MICROSOFT or domain.startswith(MICROSOFT + "."):
         advice = "save the model with ONNX Runtime's optimisations off, or below the level that is for one processor (the extended level)"
         reason = "no rule for this op" if domain == MICROSOFT else "a layout for one processor is not supported"
-        return Unsupported(_op_label(node), reason, place, advice=advice, file=f"{RULES.folder}/rules_microsoft_<family>.py")
+        return Unsupported(
+            _op_label(node), reason, place, advice=advice, file=f"{RULES.folder}/rules_microsoft_<family>.py"
+        )
     if domain:
         advice = "export the model without custom operators, or give the operator as a function in the model"
         return Unsupported(

@@ -6,9 +6,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from converter.errors import UsageError
 from converter.importers.base import Refusal
 from converter.importers.onnx.tensors import element_type
+from converter.importers.onnx.values import Ref, known, objects
 from converter.importers.specs import InputSpec, parse_spec
 from ir.types import Dim, DType, TensorType, dtype, symbol
 
@@ -68,6 +71,16 @@ class InputTypes:
                 f"the input {info.name} has no rank in the file; give it: -i {info.name}:{declared}[dim,dim,...]"
             )
         return TensorType(declared, tuple(self._fresh(info.name, i) if d is None else d for i, d in enumerate(dims)))
+
+    def fixed(self, info: onnx.ValueInfoProto, value: bool | int | float) -> Ref:
+        """An input of one element that the caller fixes at a value; raises UsageError where it does not fit."""
+        declared, dims = self.declared(info)
+        if dims is None or any(d != 1 for d in dims):
+            raise UsageError(f"the input {info.name} has more than one element: it cannot be fixed at {value!r}")
+        array = np.array(value).astype(declared.numpy)
+        if array != value or isinstance(value, bool) != declared.is_bool:
+            raise UsageError(f"the input {info.name} is {declared} in the model: it cannot be {value!r}")
+        return known(declared, objects(array.reshape((1,) * len(dims))))
 
     def declared(self, info: onnx.ValueInfoProto) -> tuple[DType, list[Dim | None] | None]:
         """Element type and dims as the file has them: None for a size without a name, or no dims at all."""
