@@ -204,11 +204,22 @@ class Context:
         key = ("cast", tensor.name, dtype)
         found = self.frame.find(lambda f: f.cache.get(key))
         if found is None:
-            attrs = {"to": onnx_type(dtype)}
+            attrs, source = {"to": onnx_type(dtype)}, tensor
             if dtype.is_float and dtype.bits == 8:
                 attrs["saturate"] = 0  # the IR's cast overflows to infinity or NaN
-            found = self.frame.cache[key] = self.raw("Cast", [tensor], [dtype], attrs)[0]
+                source = self._overflowed(tensor, dtype)
+            found = self.frame.cache[key] = self.raw("Cast", [source], [dtype], attrs)[0]
         return found  # type: ignore[no-any-return]
+
+    def _overflowed(self, tensor: Tensor, dtype: DType) -> Tensor:
+        """Infinite where a float of 8 bits overflows: ONNX Runtime takes some of the numbers just above for its largest
+        (480 as 448), others for NaN where there is an infinity."""
+        if tensor.dtype.is_bool or tensor.dtype.bits <= 8:
+            return tensor
+        x = tensor if tensor.dtype.is_float else self.cast(tensor, dtypes.float32)
+        compare, limit = _overflow(dtype)
+        huge = self.op(compare, self.op("Abs", x), self.like(limit, x))
+        return self.op("Where", huge, self.op("Mul", self.op("Sign", x), self.like(np.inf, x)), x)  # type: ignore[no-any-return]
 
     def _variables(self, schema: Any, inputs: Sequence[Tensor | None]) -> dict[str, DType]:
         names = {c.type_param_str for c in schema.type_constraints}
@@ -245,6 +256,16 @@ def _schema(kind: str, opset: int) -> Any:
     from onnx import defs
 
     return defs.get_schema(kind, opset, "")
+
+
+def _overflow(dtype: DType) -> tuple[str, float]:
+    """The comparison and the number that tell which magnitudes a float of 8 bits has no finite number for."""
+    import ml_dtypes
+
+    largest = ml_dtypes.finfo(dtype.numpy).max
+    half_step = (float(largest) - float(np.nextafter(largest, dtype.numpy.type(0)))) / 2
+    limit = float(largest) + half_step
+    return ("Greater" if np.isfinite(np.float32(limit).astype(dtype.numpy)) else "GreaterOrEqual"), limit
 
 
 def _variable(specs: Any, index: int) -> str:
