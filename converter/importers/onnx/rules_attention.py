@@ -30,7 +30,7 @@ def attention(c: OnnxContext) -> tuple[Value | None, ...]:
     mask, causal = _mask(c, q, k, past)
     scale = c.attr("scale")
     if c.attr("softcap"):
-        out = _softcapped(c, (q, k, v), mask, causal, grouped)
+        out = softcapped(c, (q, k, v), mask, causal, grouped, scale)
     else:
         out = c.b.attention(q, k, v, mask, scale=scale, causal=causal, grouped=grouped)
     if flat:
@@ -134,15 +134,14 @@ def _both(c: OnnxContext, mask: Value | None, keep: Value) -> Value:
     return c.b.and_(mask, keep) if mask.type.dtype.is_bool else c.b.where(keep, mask, -math.inf)
 
 
-def _softcapped(
-    c: OnnxContext, qkv: tuple[Value, Value, Value], mask: Value | None, causal: bool, grouped: bool
+def softcapped(
+    c: OnnxContext, qkv: tuple[Value, Value, Value], mask: Value | None, causal: bool, grouped: bool, scale: float | None
 ) -> Value:
     """softcap * tanh(scores / softcap) before the mask; spelled out."""
     (q, k, v), b, cap = qkv, c.b, c.attr("softcap")
     if grouped:
         k, v = (_repeated(c, t, q.type.shape[1]) for t in (k, v))
     size = q.type.shape[3]
-    scale = c.attr("scale")
     if scale is None:
         if not isinstance(size, int):
             c.refuse("the scale depends on a number of features that only the run knows")

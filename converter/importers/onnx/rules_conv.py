@@ -39,11 +39,16 @@ def padding(c: OnnxContext, spatial: int) -> Any:
     return tuple(zip(pads[:spatial], pads[spatial:], strict=True)) if any(pads) else "valid"
 
 
-def check_same(c: OnnxContext, window: Sequence[Dim], strides: Sequence[int], dilations: Sequence[int]) -> None:
-    """Refuse auto_pad=SAME_* where the total padding is -2 or less: TensorFlow pads nothing, ONNX Runtime shifts."""
+def check_same(
+    c: OnnxContext, window: Sequence[Dim], strides: Sequence[int], dilations: Sequence[int], sizes: Sequence[Dim] | None = None
+) -> None:  # fmt: skip
+    """Refuse auto_pad=SAME_* where the total padding is -2 or less: TensorFlow pads nothing, ONNX Runtime shifts.
+
+    `sizes` are the spatial ones, those of the first operand unless given.
+    """
     if not c.attr("auto_pad").startswith("SAME"):
         return
-    for size, w, stride, dilation in zip(c.type().shape[2:], window, strides, dilations, strict=True):
+    for size, w, stride, dilation in zip(sizes or c.type().shape[2:], window, strides, dilations, strict=True):
         extent = (w - 1) * dilation + 1
         if isinstance(extent, int) and stride - extent < 2:
             continue
@@ -63,13 +68,15 @@ def check_kernel(c: OnnxContext, spatial: int, index: int = 1) -> None:
 
 
 @rule("Conv", 1, 11, 22)
-def conv(c: OnnxContext) -> Value:
+def conv(c: OnnxContext, x: Value | None = None) -> Value:
+    """Of the first operand, or of a value that stands for it channels first."""
+    x = c.x(0) if x is None else x
     spatial = c.rank() - 2
     check_kernel(c, spatial)
     strides, dilations = per_axis(c, "strides", spatial, 1), per_axis(c, "dilations", spatial, 1)
-    check_same(c, c.type(1).shape[2:], strides, dilations)
+    check_same(c, c.type(1).shape[2:], strides, dilations, x.type.shape[2:])
     return c.b.conv(
-        c.x(0),
+        x,
         c.x(1),
         c.opt(2),
         strides=strides,

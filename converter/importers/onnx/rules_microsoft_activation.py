@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from converter.importers.onnx.context import OnnxContext
 from converter.importers.onnx.table import microsoft
 from ir.core import Value
+from ir.types import normalize_axis, numel
 
 
 @microsoft("Gelu")
@@ -31,6 +32,44 @@ def quick_gelu(c: OnnxContext) -> Value:
     """x * sigmoid(alpha * x)."""
     x, alpha = c.x(), c.attr("alpha")
     return c.b.silu(x) if alpha == 1 else c.b.mul(x, c.b.sigmoid(c.b.mul(x, alpha)))
+
+
+@microsoft("BiasAdd")
+def bias_add(c: OnnxContext) -> Value:
+    """x + bias + skip."""
+    return c.b.add(c.b.add(c.x(0), _vector(c, 1)), c.x(2))
+
+
+@microsoft("BiasSplitGelu")
+def bias_split_gelu(c: OnnxContext) -> Value:
+    """The first half of x + bias times gelu of the second, along the last axis."""
+    total = c.b.add(c.x(0), _vector(c, 1))
+    width = total.type.shape[-1]
+    if not isinstance(width, int) or width % 2:
+        c.refuse(f"{width} features have no halves")
+    left, right = c.b.split(total, axis=-1, sizes=(width // 2, width // 2))
+    return c.b.mul(left, c.b.gelu(right))
+
+
+@microsoft("GemmFastGelu")
+def gemm_fast_gelu(c: OnnxContext) -> Value:
+    """gelu of x @ w + bias, by tanh."""
+    out = c.b.matmul(c.x(0), c.x(1))
+    return c.b.gelu(c.b.add(out, _vector(c, 2)) if c.has(2) else out, approximate="tanh")
+
+
+@microsoft("BiasSoftmax")
+def bias_softmax(c: OnnxContext) -> Value:
+    """softmax of x + bias over all axes from `axis` on; the bias has axes of 1 where it repeats."""
+    c.ignore("is_inner_broadcast")  # which axes repeat shows in the bias's shape
+    x, bias = c.x(0), c.x(1)
+    if bias.type.rank != x.type.rank:
+        c.refuse(f"a bias {bias.type} of another rank than {x.type} is not supported")
+    axis, total = normalize_axis(c.attr("axis"), x.type.rank), c.b.add(x, bias)
+    if total.type.shape != x.type.shape:
+        c.refuse(f"a bias {bias.type} does not fit {x.type}")
+    flat = c.b.reshape(total, shape=(*x.type.shape[:axis], numel(x.type.shape[axis:])))
+    return c.b.reshape(c.b.softmax(flat, axis=-1), shape=x.type.shape)
 
 
 def _vector(c: OnnxContext, index: int) -> Value:

@@ -47,6 +47,40 @@ def _sum(c: OnnxContext, bias: int) -> Value:
     return c.b.add(total, c.x(bias)) if c.has(bias) else total
 
 
+@microsoft("GroupNorm")
+def group_norm(c: OnnxContext) -> Value:
+    """Group normalisation, channels last unless told otherwise, then silu if `activation` is 1."""
+    return _grouped(c, c.x(0), bool(c.only("channels_last", 0, 1)))
+
+
+@microsoft("SkipGroupNorm")
+def skip_group_norm(c: OnnxContext) -> tuple[Value, Value]:
+    """Group normalisation of x + skip + bias, and that sum. Skip and bias may have channels only."""
+    last = bool(c.only("channels_last", 0, 1))
+    total = c.b.add(c.x(0), _over_image(c, 3, last))
+    if c.has(4):
+        total = c.b.add(total, _over_image(c, 4, last))
+    return _grouped(c, total, last), total
+
+
+def _over_image(c: OnnxContext, index: int, last: bool) -> Value:
+    """Channels, for each sample or for all, beside axes of size 1 for the image."""
+    x = c.x(index)
+    if x.type.rank == 4 or last and x.type.rank == 1:
+        return x
+    lead = x.type.shape[:-1] or (1,)
+    channels = x.type.shape[-1]
+    return c.b.reshape(x, shape=(*lead, 1, 1, channels) if last else (*lead, channels, 1, 1))
+
+
+def _grouped(c: OnnxContext, x: Value, last: bool) -> Value:
+    kind, wide = x.type.dtype, c.type(1).dtype
+    layout = "channels_last" if last else "channels_first"
+    out = c.b.group_norm(c.cast(x, wide), c.x(1), c.x(2), groups=c.attr("groups"), eps=c.attr("epsilon"), layout=layout)
+    out = c.b.silu(out) if c.only("activation", 0, 1) else out
+    return c.cast(out, kind)
+
+
 @microsoft("EmbedLayerNormalization")
 def embed_layer_norm(c: OnnxContext) -> tuple[Value, ...]:
     """Embeddings of words, positions and segments, summed and normalised; and how many words the mask keeps."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from converter.importers.onnx.context import OnnxContext
 from converter.importers.onnx.rules_microsoft_attention import attend_packed
+from converter.importers.onnx.rules_microsoft_conv import channels_first, channels_last
 from converter.importers.onnx.rules_pool import average_pool
-from converter.importers.onnx.rules_quantize import centred, dequantize_linear, quantize_linear
+from converter.importers.onnx.rules_quantize import centred, dequantize_linear, qlinear_conv, quantize_linear
 from converter.importers.onnx.table import microsoft
 from ir.core import Value
-from ir.types import dtypes
+from ir.types import dtypes, normalize_axis, numel
 
 microsoft("QuantizeLinear")(quantize_linear)
 microsoft("DequantizeLinear")(dequantize_linear)
@@ -67,8 +68,35 @@ def qlinear_leaky_relu(c: OnnxContext) -> Value:
 
 @microsoft("QLinearAveragePool")
 def qlinear_average_pool(c: OnnxContext) -> Value:
-    c.only("channels_last", 0)
-    return _quantised(c, average_pool(c, _real(c, 0, 1, 2)), 3, 4, shifted=True)
+    x = _real(c, 0, 1, 2)
+    if not c.only("channels_last", 0, 1):
+        return _quantised(c, average_pool(c, x), 3, 4, shifted=True)
+    return _quantised(c, channels_last(c, average_pool(c, channels_first(c, x))), 3, 4, shifted=True)
+
+
+@microsoft("QLinearConv")
+def nhwc_qlinear_conv(c: OnnxContext) -> Value:
+    """As the standard operator; `channels_last` concerns the images, not the weight."""
+    if not c.only("channels_last", 0, 1):
+        return qlinear_conv(c)
+    return channels_last(c, qlinear_conv(c, channels_first(c, c.x(0))))
+
+
+@microsoft("QLinearSoftmax")
+def qlinear_softmax(c: OnnxContext) -> Value:
+    """Along `axis`, or before opset 13 over all axes from there on; `opset` says which."""
+    x, axis = _real(c, 0, 1, 2), normalize_axis(c.attr("axis"), c.rank())
+    if c.attr("opset") >= 13:
+        return _quantised(c, c.b.softmax(x, axis=axis), 3, 4)
+    flat = c.b.reshape(x, shape=(*x.type.shape[:axis], numel(x.type.shape[axis:])))
+    return _quantised(c, c.b.reshape(c.b.softmax(flat, axis=axis), shape=x.type.shape), 3, 4)
+
+
+@microsoft("QLinearReduceMean")
+def qlinear_reduce_mean(c: OnnxContext) -> Value:
+    """By its definition: the mean of the floats; this runtime has no kernel of it."""
+    mean = c.b.reduce_mean(_real(c, 0, 1, 2), axes=tuple(c.attr("axes")), keepdims=bool(c.attr("keepdims")))
+    return _quantised(c, mean, 3, 4)
 
 
 @microsoft("QLinearGlobalAveragePool")

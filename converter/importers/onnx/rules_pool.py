@@ -11,13 +11,14 @@ from ir.core import Value
 from ir.types import Shape, dtypes, numel
 
 
-def _window(c: OnnxContext) -> dict[str, object]:
+def window_of(c: OnnxContext, x: Value | None = None) -> dict[str, Any]:
+    """What windows are, over the first operand or a value that stands for it channels first."""
     spatial = c.rank() - 2
     dilations = per_axis(c, "dilations", spatial, 1) if "dilations" in c.schema.attributes else (1,) * spatial
     if c.attr("auto_pad").startswith("SAME") and any(d != 1 for d in dilations):
         c.refuse("auto_pad with dilations is not done alike by the runtimes")
     window, strides = per_axis(c, "kernel_shape", spatial, 1), per_axis(c, "strides", spatial, 1)
-    check_same(c, window, strides, dilations)
+    check_same(c, window, strides, dilations, None if x is None else x.type.shape[2:])
     ceil_mode = bool(c.attr("ceil_mode")) if "ceil_mode" in c.schema.attributes else False
     return {
         "window": window, "strides": strides, "padding": padding(c, spatial), "dilations": dilations, "ceil_mode": ceil_mode,
@@ -30,8 +31,8 @@ def max_pool(c: OnnxContext) -> Any:
     if not c.used(1):
         if "storage_order" in c.schema.attributes:
             c.ignore("storage_order")  # orders the indices only
-        return c.b.max_pool(c.x(), **_window(c))
-    values, positions = c.b.max_pool_with_positions(c.x(), **_window(c))
+        return c.b.max_pool(c.x(), **window_of(c))
+    values, positions = c.b.max_pool_with_positions(c.x(), **window_of(c))
     if c.only("storage_order", 0, 1):
         positions = _by_columns(c, positions, c.type().shape[2:])
     return values, c.b.add(positions, _planes(c, c.type().shape))
@@ -93,13 +94,13 @@ def max_unpool(c: OnnxContext) -> Value:
 @rule("AveragePool", 7, 10, 11, 19, 22)
 def average_pool(c: OnnxContext, x: Value | None = None) -> Value:
     """Of the first operand, or of a value of its shape."""
-    return c.b.avg_pool(c.x() if x is None else x, **_window(c), include_pad=bool(c.attr("count_include_pad")))
+    return c.b.avg_pool(c.x() if x is None else x, **window_of(c, x), include_pad=bool(c.attr("count_include_pad")))
 
 
 @rule("LpPool", 2, 11, 18, 22)
 def lp_pool(c: OnnxContext) -> Value:
     """(sum of |x| ** p) ** (1 / p) over each window."""
-    total = c.b.avg_pool(_powered(c), **_window(c), include_pad=True, divisor=1)
+    total = c.b.avg_pool(_powered(c), **window_of(c), include_pad=True, divisor=1)
     return _rooted(c, total)
 
 

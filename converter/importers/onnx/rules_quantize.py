@@ -139,9 +139,9 @@ def conv_integer(c: OnnxContext) -> Value:
 
 
 @rule("QLinearConv", 10)
-def qlinear_conv(c: OnnxContext) -> Value:
+def qlinear_conv(c: OnnxContext, x: Value | None = None) -> Value:
     """The integer convolution, its int32 bias added, brought to the result's scale."""
-    total = c.b.cast(_integer_conv(c, 0, 3, 2, 5), to=dtypes.int32)
+    total = c.b.cast(_integer_conv(c, 0, 3, 2, 5, x), to=dtypes.int32)
     spatial = (1,) * (c.rank() - 2)
     if c.has(8):
         total = c.b.add(total, c.b.reshape(c.x(8), shape=(c.type(8).shape[0], *spatial)))
@@ -158,19 +158,19 @@ def _by_channel(c: OnnxContext, index: int, extra: tuple[int, ...]) -> Value:
     return c.b.reshape(value, shape=(value.type.shape[0], *extra))
 
 
-def _integer_conv(c: OnnxContext, x: int, w: int, x_zero: int, w_zero: int) -> Value:
-    """The sums as floats of a type that holds each of them exactly."""
+def _integer_conv(c: OnnxContext, x: int, w: int, x_zero: int, w_zero: int, given: Value | None = None) -> Value:
+    """The sums as floats of a type that holds each of them exactly; of an operand, or of what stands for it."""
     spatial = c.rank(x) - 2
     per_output = math.prod(d if isinstance(d, int) else 2**20 for d in c.type(w).shape[1:])
     wide = dtypes.float32 if per_output * 255 * 255 < 2**24 else dtypes.float64
-    image, weight = c.cast(c.x(x), wide), c.cast(c.x(w), wide)
+    image, weight = c.cast(c.x(x) if given is None else given, wide), c.cast(c.x(w), wide)
     if c.has(x_zero):
         image = c.b.sub(image, c.cast(_by_line(c, x_zero, True), wide))
     if c.has(w_zero):
         weight = c.b.sub(weight, c.cast(_by_channel(c, w_zero, (1,) * (spatial + 1)), wide))
     check_kernel(c, spatial, w)
     strides, dilations = per_axis(c, "strides", spatial, 1), per_axis(c, "dilations", spatial, 1)
-    check_same(c, c.type(w).shape[2:], strides, dilations)
+    check_same(c, c.type(w).shape[2:], strides, dilations, image.type.shape[2:])
     return c.b.conv(
         image, weight, strides=strides, padding=padding(c, spatial), dilations=dilations, groups=c.attr("group")
     )

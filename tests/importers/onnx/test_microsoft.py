@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,7 @@ def test_the_table_is_what_the_runtime_declares() -> None:
 
 
 def test_every_rule_is_tested_here() -> None:
-    text = open(__file__, encoding="utf-8").read()
+    text = "".join(p.read_text("utf-8") for p in Path(__file__).parent.glob("test_microsoft*.py"))
     named = {op for domain, op, _ in (r.key for r in RULES) if domain == MS}
     assert named and not [op for op in sorted(named) if f'"{op}"' not in text]
 
@@ -346,7 +347,6 @@ def test_quantised_pools(kind: str) -> None:
     wide = {**given, "x": q(2, 3, 8, 8, kind=kind)}
     for last in (0, 1):
         same("QLinearGlobalAveragePool", wide, kinds=kind.upper(), channels_last=last)
-    assert "channels_last=1" in refusal("QLinearAveragePool", given, kernel_shape=[2, 2], channels_last=1)
 
 
 @pytest.mark.parametrize("kind", ["uint8", "int8"])
