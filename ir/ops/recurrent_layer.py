@@ -187,7 +187,7 @@ class _Draw:
         self.x = s.floats(time, 3, 5, low=-2.0, high=2.0)
         shapes: list[tuple[int, ...]] = [(rows, 5), (rows, self.hidden), *([(rows,)] * (2 * bias))]
         self.weights = tuple(s.floats(*shape, low=-0.8, high=0.8) for _ in range(self.count) for shape in shapes)
-        self.fixed = {
+        self.fixed: dict[str, Any] = {
             "kind": kind, "hidden_size": self.hidden, "direction": direction, "bias": bias, "dynamic": ((0, 0), (0, 1)),
         }  # fmt: skip
 
@@ -227,11 +227,12 @@ def _samples(s: Sampler) -> Iterator[Sample]:
     still = tuple(np.zeros_like(w) for w in draw.weights[:3])
     draw.weights = (*still, np.full_like(draw.weights[3], 0.25))
     yield draw.acting("thresholded_relu", name="at the threshold")
-    for name, attrs in {
+    wrong: dict[str, dict[str, Any]] = {
         "unknown activation": {"activations": ("cosine",)}, "too many activations": {"activations": ("tanh", "tanh")},
         "alpha missing": {"activations": ("elu",), "alpha": (1.0, 2.0)}, "clip of 0": {"clip": 0.0},
         "coupled without a cell": {"coupled": True},
-    }.items():  # fmt: skip
+    }  # fmt: skip
+    for name, attrs in wrong.items():
         yield _Draw(s, "rnn").case(error=ValueError, name=name, **attrs)
     draw = _Draw(s, "lstm", both)
     yield draw.case(peepholes=draw.peepholes()[:1], error=ValueError, name="a peephole missing")

@@ -14,7 +14,7 @@ CROP = "tf_crop_and_resize"
 
 def scaled_sizes(c: OnnxContext, axes: Sequence[int], scales: Value) -> list[Dim]:
     """floor(size * factor), each bound to a size that the run tells."""
-    b, sizes = c.b, []
+    b, sizes = c.b, list[Dim]()
     for i, axis in enumerate(axes):
         length = b.cast(b.dim(size=c.type().shape[axis]), to=dtypes.float32)
         name = c.importer.fresh_symbol("n")

@@ -103,12 +103,10 @@ def _cached(c: OnnxContext, new: Value, before: Value, index: int) -> Value:
     total = c.dim(elements.reshape(-1)[0]) if elements is not None else None
     if total is None:
         c.refuse("total_sequence_length has a shape that is not known")
-    if not c.has(index):
-        if same(total, length) is True:
-            return new
-        past, held = None, 0
-    else:
-        past, held = c.x(index), c.type(index).shape[2]
+    if not c.has(index) and same(total, length) is True:
+        return new
+    past: Value | None = c.opt(index)
+    held: Dim = 0 if past is None else past.type.shape[2]
     span = total if same(held + length, total) is True else dim_max(held, total)
     places = b.arange(start=0, stop=span, step=1, dtype=dtypes.int64)
     at = b.sub(places, before)  # [batch, span]: the place among the new keys

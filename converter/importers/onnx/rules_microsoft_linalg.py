@@ -7,7 +7,7 @@ from converter.importers.onnx.rules_linalg import product
 from converter.importers.onnx.rules_microsoft_activation import PARAMETERS, activated
 from converter.importers.onnx.table import microsoft
 from ir.core import Value
-from ir.types import dtypes
+from ir.types import dtypes, normalize_axis
 
 
 @microsoft("FusedMatMul")
@@ -102,6 +102,53 @@ def _zero_points(c: OnnxContext, bits: int, rows: int, blocks: int) -> Value:
     if bytes_a_row * 8 // bits != blocks:
         numbers = c.b.slice(numbers, axes=(1,), starts=(0,), stops=(blocks,), steps=(1,))
     return c.b.unsqueeze(c.cast(numbers, kind), axes=(2,))
+
+
+@microsoft("GatherBlockQuantized")
+def gather_block_quantized(c: OnnxContext) -> Value:
+    """Rows of a table of small integers, made floats by a scale and zero point for each block of the last axis.
+
+    An index out of range gives zeros.
+    """
+    rank, block, bits = c.rank(), c.attr("block_size"), c.only("bits", 2, 4, 8)
+    axis = normalize_axis(c.attr("gather_axis"), rank)
+    if axis == rank - 1 or normalize_axis(c.attr("quantize_axis"), rank) != rank - 1:
+        c.refuse("blocks along another axis than the last, or rows along it, are not supported")
+    kind = c.type(0).dtype
+    if not kind.is_integer or block < 1 or not isinstance(c.type(2).shape[-1], int):
+        c.refuse(f"a table {c.type(0)} in blocks of {block} is not supported")
+    packed = kind == dtypes.uint8
+    rows = _rows_at(c, 0, axis)
+    numbers = _unpacked(c, rows, bits) if packed else rows
+    wide, blocks = c.type(2).dtype, int(c.type(2).shape[-1])
+    scales = _rows_at(c, 2, axis)
+    shape = numbers.type.shape
+    if not isinstance(shape[-1], int) or blocks != -(-shape[-1] // block) or scales.type.shape[:-1] != shape[:-1]:
+        c.refuse(f"scales {c.type(2)} do not fit {c.type(0)} in blocks of {block}")
+    zero = c.b.constant(1 << (bits - 1) if packed else 0, wide)
+    if c.has(3):
+        points = _rows_at(c, 3, axis)
+        points = _cut(c, _unpacked(c, points, bits), blocks) if packed else points
+        zero = _spread(c, c.cast(points, wide), block, shape[-1])
+    return c.b.mul(c.b.sub(c.cast(numbers, wide), zero), _spread(c, scales, block, shape[-1]))
+
+
+def _rows_at(c: OnnxContext, index: int, axis: int) -> Value:
+    return c.b.gather(c.x(index), c.x(1), axis=axis, bounds="fill", neg="from_end")
+
+
+def _spread(c: OnnxContext, values: Value, block: int, size: int) -> Value:
+    """One number for each block along the last axis, repeated over it."""
+    *outer, blocks = values.type.shape
+    wide = c.b.expand(c.b.unsqueeze(values, axes=(-1,)), shape=(*outer, blocks, block))
+    return _cut(c, c.b.reshape(wide, shape=(*outer, blocks * block)), size)
+
+
+def _cut(c: OnnxContext, x: Value, size: int) -> Value:
+    """The first `size` of the last axis."""
+    if x.type.shape[-1] == size:
+        return x
+    return c.b.slice(x, axes=(-1,), starts=(0,), stops=(size,), steps=(1,))
 
 
 @microsoft("Inverse")

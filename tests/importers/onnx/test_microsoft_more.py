@@ -15,6 +15,7 @@ import pytest
 
 from converter.importers.onnx import load
 from ir.eval import Evaluator
+from ir.types import dtypes
 from tests.importers.onnx.models import FLOAT, agree, floats, model, node, runtime
 from tests.importers.onnx.test_microsoft import MS, one, q, refusal, s, same
 
@@ -278,3 +279,36 @@ def test_operators_that_became_standard() -> None:
         ("bilinear", "nearest", "bicubic"), ("zeros", "border", "reflection"), (0, 1)
     ):
         same("GridSample", {"x": floats(2, 3, 5, 6), "g": grid}, mode=mode, padding_mode=padding, align_corners=align)
+
+
+# -- tables of few bits ---------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("bits", [2, 4, 8])
+@pytest.mark.parametrize("zeros", [False, True])
+@pytest.mark.parametrize(("columns", "block"), [(64, 16), (48, 32), (32, 32)])
+def test_rows_of_packed_tables(bits: int, zeros: bool, columns: int, block: int) -> None:
+    """An index out of range gives zeros."""
+    rng, blocks = np.random.default_rng(0), -(-columns // block)
+    table = rng.integers(0, 256, (6, columns * bits // 8), np.uint8)
+    given: dict[str, Any] = {"_t": table, "i": np.array([[0, 5, -1], [2, -6, 3]]), "_s": floats(6, blocks)}
+    given["_z"] = rng.integers(0, 256, (6, -(-blocks * bits // 8)), np.uint8) if zeros else None
+    options: dict[str, Any] = {"bits": bits, "block_size": block, "gather_axis": 0, "quantize_axis": 1}
+    same("GatherBlockQuantized", given, **options)
+    same("GatherBlockQuantized", {**given, "i": np.array([1, 6, -7])}, **options)
+
+
+@pytest.mark.parametrize("kind", ["int4", "uint4"])
+@pytest.mark.parametrize("zeros", [False, True])
+def test_rows_of_tables_of_four_bits(kind: str, zeros: bool) -> None:
+    rng, low = np.random.default_rng(0), -8 if kind == "int4" else 0
+    narrow = dtypes.dtype(kind).numpy
+    given: dict[str, Any] = {"_t": rng.integers(low, low + 16, (4, 6, 40)).astype(narrow), "_i": np.array([[2, 0], [-1, 1]])}
+    given |= {"_s": floats(4, 6, 3), "_z": rng.integers(low, low + 16, (4, 6, 3)).astype(narrow) if zeros else None}
+    for axis in (0, 1, -2):
+        same("GatherBlockQuantized", given, block_size=16, gather_axis=axis, quantize_axis=2)
+
+
+def test_rows_of_packed_tables_along_another_axis_are_refused() -> None:
+    given = {"_t": q(32, 32), "i": np.array([1]), "_s": floats(32, 2)}
+    for axes in ({"gather_axis": 1, "quantize_axis": 1}, {"gather_axis": 1, "quantize_axis": 0}):
+        assert "another axis" in refusal("GatherBlockQuantized", given, block_size=16, bits=8, **axes)
+    assert "do not fit" in refusal("GatherBlockQuantized", given, block_size=32, bits=8, gather_axis=0, quantize_axis=1)
