@@ -21,6 +21,10 @@ from converter.importers.torch.inputs import Example
 _LOCK = threading.Lock()  # exporting patches classes and global settings of torch
 _LOGGERS = ("torch", "torch.export", "torch._dynamo", "torch._functorch", "torch.fx", "torch._export")
 _ADVICE = (
+    (re.compile(r"DataDependentOutput\w*: aten\.(equal|allclose)|^aten\.(equal|allclose)"),
+     "a Python truth value would be fixed by the example: keep it a tensor, (x == y).all() or torch.isclose(x, y).all()"),
+    (re.compile(r"^aten\.linalg_lstsq"), "the sizes of its results depend on the rank: use torch.linalg.qr, or pinv"),
+    (re.compile(r"^aten\._ctc_loss"), "its steps follow lengths that the data gives: compute this loss outside the model"),
     (re.compile(r"data-dependent|GuardOnDataDependent|unbacked", re.I),
      "a Python decision depends on the values of a tensor: use torch.where, torch.cond or a size known beforehand"),
     (re.compile(r"\.item\(\)|_local_scalar_dense"), "avoid .item(); keep the number a tensor"),

@@ -11,7 +11,7 @@ FAMILIES = (
     "activation", "attention", "cast", "comparison", "conv", "creation", "dropout", "elementwise", "embedding",
     "factor", "fourier", "indexing",
     "linalg", "logic", "norm", "ordering", "pool", "random", "recurrent", "reduction", "resize", "scatter", "shape", "slicing",
-    "special", "triangular", "floats", "segments", "sampling",
+    "special", "triangular", "floats", "segments", "sampling", "distinct",
 )  # fmt: skip
 
 

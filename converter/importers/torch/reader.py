@@ -8,7 +8,7 @@ from typing import Any
 
 from converter.errors import ConversionError, Unsupported
 from converter.importers.base import ImportOptions, Planner, Refusal, place_of
-from converter.importers.torch import checks, control
+from converter.importers.torch import checks, control, refused
 from converter.importers.torch.context import Call, TorchContext
 from converter.importers.torch.context import rule as rules
 from converter.importers.torch.dims import Sizes
@@ -147,7 +147,8 @@ class Reader:
             self.c.env[node] = convert_number(self.c, node)
 
     def _missing(self, node: Any, target: str) -> None:
-        self.plan.add(rules.missing(target, place_of(self.scopes.origin(node))))
+        place, why = place_of(self.scopes.origin(node)), refused.reason(target)
+        self.plan.add(rules.missing(target, place) if why is None else Unsupported(target, why[0], place, advice=why[1]))
         self._poison(node)
 
     def _poison(self, node: Any) -> None:

@@ -78,9 +78,24 @@ def masked_select(c: TorchContext, a: Call) -> Value:
 
 @rule("aten.nonzero.default")
 def nonzero(c: TorchContext, a: Call) -> Value:
-    if a.value("self").type.rank == 0:
-        c.refuse("nonzero of a 0-d tensor")
-    return c.b.nonzero(a.value("self"), symbol=count_name(a))
+    """Of a 0-d tensor: no position or one, of no axes."""
+    x = a.value("self")
+    if x.type.rank:
+        return c.b.nonzero(x, symbol=count_name(a))
+    found = c.b.nonzero(c.b.reshape(x, shape=(1,)), symbol=count_name(a))
+    return c.b.slice(found, axes=(1,), starts=(0,), stops=(0,), steps=(1,))
+
+
+@rule("aten.nonzero_static.default")
+def nonzero_static(c: TorchContext, a: Call) -> Value:
+    """The first `size` of them, and `fill_value` for those that are missing."""
+    x, size = a.value("self"), a.lit("size")
+    if not x.type.rank:
+        a.lit("fill_value")
+        return c.b.expand(c.constant(0, dtypes.int64), shape=(size, 0))
+    found = c.b.nonzero(x, symbol=count_name(a))
+    rows = c.b.arange(start=0, stop=size, step=1, dtype=dtypes.int64)
+    return c.b.gather(found, rows, axis=0, bounds="fill", neg="invalid", fill_value=a.lit("fill_value"))
 
 
 def count_name(a: Call) -> str:

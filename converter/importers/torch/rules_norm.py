@@ -27,11 +27,27 @@ def _mixed(c: TorchContext, a: Call, name: str, compute: Callable[[Value, Value 
 def layer_norm(c: TorchContext, a: Call) -> Value | list[Value | None]:
     a.raw("cudnn_enable") if a.has("cudnn_enable") else None
     axes = tuple(range(-len(a.dims("normalized_shape")), 0))
+    if a.lit("eps") < 0:
+        return _spelled_layer_norm(c, a, axes)
     out = _mixed(c, a, "input", lambda x, w, b: c.b.layer_norm(x, w, b, axes=axes, eps=a.lit("eps")))
     if "native" not in str(a.node.target):
         return out
     x = a.value("input")
     return [out, *_statistics(c, a, x, tuple(i % x.type.rank for i in axes), keepdims=True)]
+
+
+def _spelled_layer_norm(c: TorchContext, a: Call, axes: tuple[int, ...]) -> Value:
+    """With a negative eps, which no layer has: NaN where the variance is below its size."""
+    x, b = a.value("input"), c.b
+    if "native" in str(a.node.target) or x.type.dtype.is_half:
+        c.refuse("a negative eps in this form")
+    centred = b.sub(x, b.reduce_mean(x, axes=axes, keepdims=True))
+    below = b.add(b.reduce_mean(b.square(centred), axes=axes, keepdims=True), c.constant(a.lit("eps"), x.type.dtype))
+    out = b.div(centred, b.sqrt(below))
+    for name, op in (("weight", b.mul), ("bias", b.add)):
+        factor = a.optional(name)
+        out = out if factor is None else op(out, factor)
+    return out
 
 
 def _statistics(c: TorchContext, a: Call, x: Value, axes: tuple[int, ...], keepdims: bool) -> list[Value | None]:
@@ -63,6 +79,11 @@ def rms_norm(c: TorchContext, a: Call) -> Value:
     eps = a.lit("eps")
     if eps is None:
         eps = a.dtype.eps  # torch.finfo(dtype).eps
+    if eps < 0 and not a.value("input").type.dtype.is_half:  # which no layer has
+        x, weight = a.value("input"), a.optional("weight")
+        below = c.b.add(c.b.reduce_mean(c.b.square(x), axes=axes, keepdims=True), c.constant(eps, x.type.dtype))
+        out = c.b.mul(x, c.b.rsqrt(below))
+        return out if weight is None else c.b.mul(out, weight)
     return _mixed(c, a, "input", lambda x, w, _: c.b.rms_norm(x, w, axes=axes, eps=eps))
 
 
@@ -75,11 +96,46 @@ def group_norm(c: TorchContext, a: Call) -> Value:
 
 @rule("aten.instance_norm.default")
 def instance_norm(c: TorchContext, a: Call) -> Value:
+    """By its own statistics, which move the running ones where there are any; or by the running ones (inference)."""
     a.raw("cudnn_enabled")
+    mean, var = a.optional("running_mean"), a.optional("running_var")
+    if not a.lit("use_input_stats"):
+        if mean is None or var is None:
+            c.refuse("an instance norm without statistics")
+        a.lit("momentum")
+        return _by_statistics(c, a, a.value("input"), mean, var)
+    if mean is not None and var is not None:
+        _move_statistics(c, a, mean, var)
     a.lit("momentum")
-    if a.raw("running_mean") is not None or a.raw("running_var") is not None or not a.lit("use_input_stats"):
-        c.refuse("instance norm with running statistics", "build it with track_running_stats=False")
     return _mixed(c, a, "input", lambda x, w, b: c.b.instance_norm(x, w, b, eps=a.lit("eps")))
+
+
+def _by_statistics(c: TorchContext, a: Call, x: Value, mean: Value, var: Value) -> Value:
+    """(x - mean) / sqrt(var + eps) per channel, scaled and shifted."""
+    b = c.b
+    if any(v.type.dtype != x.type.dtype for v in (mean, var)):
+        c.refuse("running statistics of another element type")
+    shape = (1, x.type.shape[1], *(1,) * (x.type.rank - 2))
+    root = b.sqrt(b.add(b.reshape(var, shape=shape), c.constant(a.lit("eps"), x.type.dtype)))
+    out = b.div(b.sub(x, b.reshape(mean, shape=shape)), root)
+    for name, op in (("weight", b.mul), ("bias", b.add)):
+        factor = a.optional(name)
+        out = out if factor is None else op(out, b.reshape(factor, shape=shape))
+    return out
+
+
+def _move_statistics(c: TorchContext, a: Call, mean: Value, var: Value) -> None:
+    """Running statistics move towards the average over the batch of each sample's mean and unbiased variance."""
+    x, momentum = a.value("input"), a.lit("momentum")
+    if not (mean.is_weight and var.is_weight):
+        c.refuse("running statistics that are computed rather than stored")
+    axes = tuple(range(2, x.type.rank))
+    found = c.b.reduce_mean(x, axes=axes), c.b.reduce_var(x, axes=axes, correction=1.0)
+    for stored, now in zip((mean, var), found, strict=True):
+        before = c.state.get(stored.name, stored)
+        kept = c.b.mul(before, c.constant(1 - momentum, before.type.dtype))
+        share = c.b.mul(c.b.reduce_mean(now, axes=(0,)), c.constant(momentum, x.type.dtype))
+        c.state[stored.name] = c.b.add(kept, c.cast(share, before.type.dtype))
 
 
 @rule("isomorph.batch_norm.default")

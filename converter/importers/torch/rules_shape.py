@@ -239,10 +239,25 @@ def edge_pad(c: TorchContext, a: Call) -> Value:
     return _pad(c, a.value("self"), a.dims("padding"), mode, 0)
 
 
+def _keeping_one(pair: tuple[Dim, Dim], size: Dim) -> tuple[Dim, Dim]:
+    """Repeating an edge, one side of which is cropped by more than there is: the element at that side's end stays, and
+    all that is repeated is it."""
+    low, high = pair
+    if not all(isinstance(n, int) for n in (low, high, size)) or size == 0:
+        return pair
+    if -low >= size:  # type: ignore[operator]
+        return 1 - size, high + low + size - 1
+    if -high >= size:  # type: ignore[operator]
+        return low + high + size - 1, 1 - size
+    return pair
+
+
 def _pad(c: TorchContext, x: Value, flat: tuple[Dim, ...], mode: str, value: Any) -> Value:
     """Torch lists pairs from the last axis backwards."""
     pairs: list[tuple[Dim, Dim]] = [(flat[i], flat[i + 1]) for i in range(0, len(flat), 2)]
     pads = [(0, 0)] * (x.type.rank - len(pairs)) + pairs[::-1]
+    if mode == "edge":
+        pads = [_keeping_one(pair, size) for pair, size in zip(pads, x.type.shape, strict=True)]
     if all(isinstance(p, int) and p == 0 for pair in pads for p in pair):
         return x
     if not x.type.dtype.is_float and mode == "constant":
@@ -289,8 +304,12 @@ def channel_shuffle(c: TorchContext, a: Call) -> Value:
 
 @rule("aten.unfold.default")
 def unfold(c: TorchContext, a: Call) -> Value:
+    """A number is taken as a tensor of one axis, which the windows then replace."""
     x = a.value("self")
-    return c.b.unfold(x, axis=a.axis("dimension", x.type.rank), size=a.lit("size"), step=a.lit("step"))
+    if x.type.rank:
+        return c.b.unfold(x, axis=a.axis("dimension", x.type.rank), size=a.lit("size"), step=a.lit("step"))
+    a.lit("dimension"), a.lit("step")
+    return c.b.slice(c.b.reshape(x, shape=(1,)), axes=(0,), starts=(0,), stops=(a.lit("size"),), steps=(1,))
 
 
 @rule("aten.meshgrid.indexing", "aten.meshgrid.default")

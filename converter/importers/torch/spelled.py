@@ -16,14 +16,21 @@ def spelled() -> Iterator[None]:
     import torch
     from torch.overrides import TorchFunctionMode
 
-    table = {
-        torch.istft: _istft, torch.Tensor.istft: _istft, torch.cov: _cov, torch.Tensor.cov: _cov,
-        torch.corrcoef: _corrcoef, torch.Tensor.corrcoef: _corrcoef,
+    methods: dict[str, Callable[..., Any]] = {
+        "istft": _istft,
+        "cov": _cov,
+        "corrcoef": _corrcoef,
+        "narrow": _narrow,
+        "histogram": _histogram,
+    }
+    table: dict[Any, Callable[..., Any]] = {
+        torch.combinations: _combinations, torch.nn.functional.gaussian_nll_loss: _gaussian_nll_loss,
+        **{getattr(place, name): own for name, own in methods.items() for place in (torch, torch.Tensor)},
     }  # fmt: skip
 
     class Spelled(TorchFunctionMode):
         def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            own: Callable[..., Any] | None = table.get(func)
+            own = table.get(func)
             result = None if own is None else own(*args, **(kwargs or {}))
             return func(*args, **(kwargs or {})) if result is None else result
 
@@ -124,3 +131,91 @@ def _corrcoef(input: Any) -> Any:
     if c.is_complex():
         return torch.complex(c.real.clamp(-1, 1), c.imag.clamp(-1, 1))
     return c.clamp(-1, 1)
+
+
+def _narrow(input: Any, dim: int, start: Any, length: int) -> Any:
+    """A slice from a computed position; from a known one: torch's own."""
+    import torch
+
+    if not isinstance(start, torch.Tensor):
+        return None
+    size = input.shape[dim]
+    first = torch.where(start < 0, start + size, start)
+    _assert((first >= 0) & (first + length <= size), "narrow: the slice leaves the tensor")
+    return input.index_select(dim, first + torch.arange(length, device=input.device))
+
+
+def _combinations(input: Any, r: int = 2, with_replacement: bool = False) -> Any:
+    """All choices of r elements, in order of their positions: those are known."""
+    import itertools
+
+    import torch
+
+    if input.dim() != 1 or r < 1 or not isinstance(input.shape[0], int):
+        return None
+    choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
+    places = torch.tensor(list(choose(range(input.shape[0]), r)), dtype=torch.int64).reshape(-1, r)
+    return input[places]
+
+
+def _gaussian_nll_loss(
+    input: Any, target: Any, var: Any, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
+) -> Any:
+    """As torch's, with its check of the variances as an assertion."""
+    import math
+
+    import torch
+
+    if not isinstance(var, torch.Tensor):
+        if var < 0:
+            return None
+        var = torch.full_like(input, var)
+    if var.size() != input.size():
+        if input.size()[:-1] == var.size():
+            var = var.unsqueeze(-1)
+        elif input.dim() != var.dim() or sum(v for v, n in zip(var.size(), input.size(), strict=True) if v != n) != 1:
+            return None
+    if reduction not in ("none", "mean", "sum"):
+        return None
+    _assert((var >= 0).all(), "gaussian_nll_loss: var has negative entries")
+    with torch.no_grad():
+        var = var.clone().clamp_(min=eps)
+    loss = 0.5 * (torch.log(var) + (input - target) ** 2 / var)
+    if full:
+        loss = loss + 0.5 * math.log(2 * math.pi)
+    return loss if reduction == "none" else loss.mean() if reduction == "mean" else loss.sum()
+
+
+def _histogram(input: Any, bins: Any, *, range: Any = None, weight: Any = None, density: bool = False) -> Any:
+    """How many numbers, or how much weight, lie between neighbouring edges; the last edge counts as inside."""
+    import torch
+
+    kind, x = input.dtype, input.reshape(-1)
+    if not kind.is_floating_point or kind not in (torch.float32, torch.float64):
+        return None
+    edges = bins if isinstance(bins, torch.Tensor) else _even_edges(x, bins, range)
+    low, high, places = edges[:-1], edges[1:], x.unsqueeze(1)
+    final = torch.arange(low.shape[0], device=x.device) == low.shape[0] - 1
+    inside = (places >= low) & ((places < high) | (final & (places == high)))
+    amounts = (
+        inside.to(kind) if weight is None else torch.where(inside, weight.reshape(-1, 1), torch.zeros((), dtype=kind))
+    )
+    found = amounts.sum(0)
+    if density:
+        found = found / (high - low) / found.sum()
+    return torch.return_types.histogram((found, edges))
+
+
+def _even_edges(x: Any, bins: int, span: Any) -> Any:
+    """Edges of bins of one width, between the extremes or as told; a span of no width becomes one wide."""
+    import torch
+
+    if span is not None:
+        low, high = map(float, span)
+        low, high = (low - 0.5, high + 0.5) if low == high else (low, high)
+        return torch.linspace(low, high, bins + 1, dtype=x.dtype, device=x.device)
+    first, last = x.min(), x.max()
+    flat = first == last
+    first, last = torch.where(flat, first - 0.5, first), torch.where(flat, last + 0.5, last)
+    step, place = (last - first) / bins, torch.arange(bins + 1, dtype=x.dtype, device=x.device)
+    return torch.where(place < (bins + 1) // 2, first + step * place, last - step * (bins - place))
