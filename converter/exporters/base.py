@@ -85,11 +85,13 @@ class RuleTable:
         return self.folder.format(family=node.op.family)
 
 
-def lower(model: Model, table: RuleTable) -> Model:
-    """A copy of `model` in which a rule applies to every node; raises ConversionError listing all without one."""
+def lower(model: Model, table: RuleTable, apart: Accepts | None = None) -> Model:
+    """A copy of `model` in which a rule applies to every node; raises ConversionError listing all without one.
+
+    `apart` names a reason to take a node apart although a rule applies to it."""
     lowered = copy_model(model)
     refused: list[Unsupported] = []
-    _lower_graph(lowered.graph, table, refused)
+    _lower_graph(lowered.graph, table, apart or _nothing, refused)
     if refused:
         kinds = merge(refused)
         count = sum(u.count for u in kinds)
@@ -107,16 +109,20 @@ def unsupported(model: Model, table: RuleTable) -> tuple[Unsupported, ...]:
     return ()
 
 
-def _lower_graph(graph: Graph, table: RuleTable, refused: list[Unsupported]) -> None:
+def _nothing(node: Node) -> str | None:
+    return None
+
+
+def _lower_graph(graph: Graph, table: RuleTable, apart: Accepts, refused: list[Unsupported]) -> None:
     for node in graph:
-        _lower_node(node, table, refused)
+        _lower_node(node, table, apart, refused)
 
 
-def _lower_node(node: Node, table: RuleTable, refused: list[Unsupported]) -> None:
-    reason = table.refusal(node)
+def _lower_node(node: Node, table: RuleTable, apart: Accepts, refused: list[Unsupported]) -> None:
+    reason = table.refusal(node) or apart(node)
     if reason is None:
         for body in node.bodies.values():
-            _lower_graph(body, table, refused)
+            _lower_graph(body, table, apart, refused)
     elif node.op.decompose is None:
         refused.append(refusal(node, reason, table.file_of(node)))
     else:
@@ -126,7 +132,7 @@ def _lower_node(node: Node, table: RuleTable, refused: list[Unsupported]) -> Non
             refused.append(refusal(node, f"{reason}; {error}", table.file_of(node)))
             return
         for made in nodes:
-            _lower_node(made, table, refused)
+            _lower_node(made, table, apart, refused)
 
 
 def refusal(node: Node, reason: str, file: str = "") -> Unsupported:

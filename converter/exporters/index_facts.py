@@ -5,6 +5,8 @@ Exporters leave out guards and notes where these hold. Nothing is assumed: what 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ir.core import Node, Value
@@ -47,6 +49,8 @@ def repeats(node: Node) -> bool:
     """Whether a write may name a place twice, so that the order counts."""
     if node.attrs["reduction"] != "none" or node.attrs["unique"]:
         return False
+    if node.op.name == "index_put":
+        return not _distinct_together(node.operands["arrays"])
     indices = node.operand("indices")
     if node.op.name == "scatter_nd":
         return not distinct_rows(indices)
@@ -58,10 +62,11 @@ def distinct_rows(indices: Value) -> bool:
 
     Vectors that differ name different places only where none counts from the end.
     """
-    if not never_negative(indices):
-        return False
+    rank = indices.type.rank - 1
+    if all(d == 1 for d in indices.type.shape[:-1]):
+        return True
     made = indices.producer
-    if made is None:
+    if made is None or not never_negative(indices):
         return False
     if made.op.name == "constant":
         rows = made.attrs["value"].value
@@ -69,7 +74,6 @@ def distinct_rows(indices: Value) -> bool:
         return len(np.unique(rows, axis=0)) == len(rows)
     if made.op.name == "nonzero":
         return True
-    rank = indices.type.rank - 1
     parts = _components(made, rank)
     covered: set[int] = set().union(*(_injective(p) for p in parts)) if parts else _injective(indices)
     return covered >= {k for k in range(rank) if indices.type.shape[k] != 1} or _whole_mask(parts)
@@ -84,6 +88,20 @@ def distinct_elements(indices: Value, axis: int) -> bool:
         ordered = np.sort(made.attrs["value"].value, axis)
         return not bool((np.diff(ordered, axis=axis) == 0).any())
     return axis in _injective(indices) or indices.type.shape[axis] == 1
+
+
+def _distinct_together(arrays: Sequence[Value]) -> bool:
+    """Whether the index arrays of a subscript, masks among them, name no place twice once they are broadcast."""
+    rank = max((1 if v.type.dtype.is_bool else v.type.rank for v in arrays), default=0)
+    covered, needed = set[int](), set[int]()
+    for v in arrays:
+        if v.type.dtype.is_bool:  # a list of positions, which has none twice
+            covered.add(rank - 1)
+            continue
+        shift = rank - v.type.rank
+        needed |= {k + shift for k, size in enumerate(v.type.shape) if size != 1}
+        covered |= {k + shift for k in _injective(v)} if never_negative(v) else set()
+    return covered >= needed
 
 
 def _components(made: Node, rank: int) -> list[Value]:

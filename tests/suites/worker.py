@@ -3,6 +3,7 @@
 `worker.py torch TORCH_WORKER` runs emitted packages (our own packages are unimportable there); `worker.py onnx` runs
 ONNX files in ONNX Runtime without optimisation. One JSON request a line, `{"artefact", "inputs", "outputs"}`, answered
 by `{"ok": true}` or `{"error": text}`; every request is served by a child of its own, so that a crash is one case's.
+A request to a package may name a file with a `cotangent` of its one output: it is answered by gradients, by input.
 """
 
 import importlib.util
@@ -31,6 +32,11 @@ def torch_runner(worker_file: str) -> Any:
         leaves = worker.read(request["inputs"])
         args = [worker.build(p["tree"], leaves) for p in signature["parameters"] if not p["keyword_only"]]
         kwargs = {p["name"]: worker.build(p["tree"], leaves) for p in signature["parameters"] if p["keyword_only"]}
+        if "cotangent" in request:
+            worker.write(
+                request["outputs"], gradients(model, args, leaves, *worker.read(request["cotangent"]).values())
+            )
+            return
         with torch.no_grad():
             result = model(*args, **kwargs)
         found: dict[str, Any] = {}
@@ -38,6 +44,17 @@ def torch_runner(worker_file: str) -> Any:
         worker.write(request["outputs"], found)
 
     return run
+
+
+def gradients(model: Any, args: list, leaves: dict, cotangent: Any) -> dict:
+    """The gradient of each floating input; zero where the output does not depend on it."""
+    import torch
+
+    wanted = {k: v for k, v in leaves.items() if v.is_floating_point()}
+    for leaf in wanted.values():
+        leaf.requires_grad_()
+    model(*args).backward(cotangent)
+    return {k: torch.zeros_like(v) if v.grad is None else v.grad for k, v in wanted.items()}
 
 
 def onnx_runner(root: str) -> Any:

@@ -16,6 +16,7 @@ from converter.exporters.code.expr import (
     Lit,
     Name,
     Slice,
+    Tup,
     Var,
     children,
     transform,
@@ -96,9 +97,9 @@ def _inherit(stmt: s.Stmt, var: Var) -> None:
 
 
 def _substitute(stmt: s.Stmt, var: Var, value: Expr) -> None:
-    for name in ("value", "test", "iterable", "message"):
+    for name in ("value", "test", "iterable", "message", "target"):
         expr = getattr(stmt, name, None)
-        if isinstance(expr, Expr):
+        if isinstance(expr, Expr) and not (name == "target" and isinstance(expr, (Var, Tup))):  # `x[i] = ...` reads i
             setattr(stmt, name, transform(expr, lambda e: value if e is var else None))
 
 

@@ -11,6 +11,7 @@ from converter.exporters.base import ExportOptions, lower
 from converter.exporters.code import stmt as s
 from converter.exporters.code.names import class_name
 from converter.exporters.code.printer import Printer
+from converter.exporters.index_facts import repeats
 from converter.exporters.outline.instances import Instance, assign_forms, build_instances, number, weight_inputs
 from converter.exporters.outline.optional import insert_identities
 from converter.exporters.outline.regions import Region, build_regions, connect, dissolve, steps_of
@@ -43,7 +44,7 @@ def write_package(model: Model, target: pathlib.Path, options: ExportOptions) ->
 
 def write_source(model: Model, options: ExportOptions) -> Source:
     """The module's source."""
-    lowered = lower(model, TABLE)
+    lowered = lower(model, TABLE, _in_order if options.index_policy == "strict" else None)
     widen(lowered)
     names = normalise(lowered)
     insert_identities(lowered, steps_of(lowered))
@@ -54,6 +55,11 @@ def write_source(model: Model, options: ExportOptions) -> Source:
         except CallsDiffer as differ:
             region = differ.region
             dissolve(list(region.nodes()), len(region.steps) - 1, steps)
+
+
+def _in_order(node: Node) -> str | None:
+    """Writes through a subscript are taken apart where their order counts, down to a helper that keeps it."""
+    return "PyTorch leaves open which of several writes remains" if node.op.name == "index_put" and repeats(node) else None
 
 
 def _attempt(model: Model, options: ExportOptions, steps: dict, names: dict[str, str]) -> Source:

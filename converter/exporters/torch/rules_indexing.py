@@ -7,6 +7,7 @@ from typing import Any
 
 from converter.exporters.code import stmt as s
 from converter.exporters.code.expr import Expr, Index, Slice, hole, lift
+from converter.exporters.index_facts import repeats
 from converter.exporters.torch.context import TORCH, Context, F
 from converter.exporters.torch.table import rule
 from ir.core import Node, Value
@@ -24,6 +25,21 @@ def as_int64(c: Context, value: Value) -> Expr:
     """Indices as int64."""
     x = c.x(value)
     return x if value.type.dtype.name == "int64" else x.long()
+
+
+ORDER = (
+    "where an index repeats, PyTorch leaves open which of the updates remains (and gives each its gradient), here the last "
+    "(--index-policy strict keeps the last)"
+)
+
+
+def note_order(c: Context, node: Node) -> bool:
+    """Whether a write may name a place twice, which is told where the source is not torch itself."""
+    if not repeats(node):
+        return False
+    if not c.strict and c.model.metadata.get("framework") != "torch":
+        c.note(ORDER)
+    return True
 
 
 def index_settings(node: Node, fill: bool = False) -> dict[str, Any]:
@@ -149,13 +165,15 @@ def index_get(c: Context, node: Node) -> Expr:
 
 
 def _python_write(node: Node) -> str | None:
-    if any(not v.type.dtype.is_bool for v in node.operands["arrays"]) and not node.attrs["unique"]:
-        return "torch leaves open which of several writes to one place remains"
+    integers = any(not v.type.dtype.is_bool for v in node.operands["arrays"])
+    if node.attrs["reduction"] == "add" and integers and not node.attrs["unique"]:
+        return "x[i] += y counts a place once"
     return _python_index(node)
 
 
 @rule("index_put", accepts=_python_write)
 def index_put(c: Context, node: Node) -> Expr:
+    note_order(c, node)
     copy = c.assign(c.x(node.operand("data")).clone(), "updated", fold=False)
     place = copy[_subscript(c, node) or (lift(Ellipsis),)]
     updates = c.x(node.operand("updates"))

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from converter.exporters.code.expr import Expr, hole, lift
-from converter.exporters.index_facts import repeats
 from converter.exporters.torch.context import Context
-from converter.exporters.torch.rules_indexing import NATIVE, as_index, as_int64, index_settings
+from converter.exporters.torch.rules_indexing import NATIVE, as_index, as_int64, index_settings, note_order
 from converter.exporters.torch.table import rule
 from ir.core import Node
 
-ORDER = (
-    "where an index repeats, PyTorch leaves open which of the updates remains (and gives each its gradient), here the last "
-    "(--index-policy strict keeps the last)"
+TIES = (
+    "gradients of maxima and minima of written places: PyTorch gives away a part to what was there before where that is as "
+    "large (--index-policy strict does not)"
 )
 _REDUCE = {"add": "sum", "mul": "prod", "max": "amax", "min": "amin", "mean": "mean"}
 
@@ -43,19 +42,16 @@ def scatter_elements(c: Context, node: Node) -> Expr:
 
 def _last(c: Context, node: Node) -> dict[str, Expr]:
     """The helpers' setting that keeps the last of several writes to a place, under the strict policy; else a note."""
-    if not repeats(node):
-        return {}
-    if c.strict:
-        return {"last": lift(True)}
-    if c.model.metadata.get("framework") != "torch":
-        c.note(ORDER)
-    return {}
+    return {"last": lift(True)} if note_order(c, node) and c.strict else {}
 
 
 def _ties(c: Context, node: Node) -> bool:
     """Whether torch's own gradient gives away a part of it, to a maximum that was there before and does not count."""
     a = node.attrs
-    return c.strict and a["reduction"] in ("max", "min") and not a["include_self"] and node.output.type.dtype.is_float
+    shares = a["reduction"] in ("max", "min") and not a["include_self"] and node.output.type.dtype.is_float
+    if shares and not c.strict and c.model.metadata.get("framework") != "torch":
+        c.note(TIES)
+    return shares and c.strict
 
 
 def _reduction(node: Node) -> dict[str, Expr]:

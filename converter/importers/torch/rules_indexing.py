@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from converter.importers.torch.context import Call, TorchContext, rule
 from ir.core import Value
 from ir.types import Dim, broadcast_shapes, dtypes
@@ -106,77 +108,51 @@ def count_name(a: Call) -> str:
 @rule("aten.one_hot.default")
 def one_hot(c: TorchContext, a: Call) -> Value:
     """Indices out of range are errors."""
-    classes = a.dim("num_classes")
-    if isinstance(classes, int) and classes < 0:
-        c.refuse("num_classes is taken from the data", "pass num_classes")
     return c.b.one_hot(
-        a.value("self"), depth=classes, axis=-1, on=1, off=0, dtype=dtypes.int64, neg="invalid", bounds="error"
+        a.value("self"), depth=a.dim("num_classes"), axis=-1, on=1, off=0, dtype=dtypes.int64, neg="invalid", bounds="error"
     )
 
 
-# -- x[i, :, j] -----------------------------------------------------------------------------------------------------
-def selection(c: TorchContext, x: Value, items: list[Value | None]) -> tuple[list[int], Value | None, list[int]]:
-    """Indexed axes, one int64 index array [..., k] over them, and the axes order that puts them in front.
+# -- x[i, :, j]: what a subscript means is `ir.ops.index_spec`'s alone ------------------------------------------------
+def subscript(c: TorchContext, a: Call) -> dict[str, Any]:
+    """The operand `arrays` and the attributes `spec` and `symbol` of an `index_get` or `index_put`.
 
-    Torch's rule: adjacent index tensors leave their result where they stood, separated ones put it first. Here the
-    indexed axes are always moved to the front; the caller moves the result back (see `front_axis`).
+    A list of index tensors by axis. uint8 ones are masks; where there are several, each becomes the positions of its
+    True elements, so that their counts may differ where they broadcast. 0-d tensors count as arrays here, as in NumPy.
     """
-    axes = [i for i, item in enumerate(items) if item is not None]
-    tensors = [c.cast(item, dtypes.int64) for item in items if item is not None]
-    shape = broadcast_shapes(*(t.type.shape for t in tensors))
-    parts = [c.b.unsqueeze(_expand(c, t, shape), axes=(len(shape),)) for t in tensors]
-    index = parts[0] if len(parts) == 1 else c.b.concat(parts, axis=len(shape))
-    return axes, index, axes + [i for i in range(x.type.rank) if i not in axes]
-
-
-def front_axis(axes: list[int]) -> int:
-    """Where the broadcast index axes stand in torch's result."""
-    adjacent = axes == list(range(axes[0], axes[-1] + 1))
-    return axes[0] if adjacent else 0
-
-
-def index_arguments(c: TorchContext, a: Call) -> list[Value | None]:
-    """The index tensors by axis; a boolean or uint8 mask becomes one int64 tensor for each axis it covers."""
-    out: list[Value | None] = []
-    for item in a.raw("indices"):
-        value = None if item is None else c.value(item)
-        if value is not None and (value.type.dtype.is_bool or value.type.dtype == dtypes.uint8):
-            out += _mask_positions(c, a, c.cast(value, dtypes.bool_), len(out))
-        else:
-            out.append(value)
-    return out
-
-
-def _mask_positions(c: TorchContext, a: Call, mask: Value, at: int) -> list[Value | None]:
-    if mask.type.rank == 0:
+    items = [None if item is None else c.value(item) for item in a.raw("indices")]
+    given = [v for v in items if v is not None]
+    masks = [v for v in given if v.type.dtype.is_bool or v.type.dtype == dtypes.uint8]
+    if any(v.type.rank == 0 for v in masks):
         c.refuse("a 0-d mask as an index")
-    found = c.b.nonzero(mask, symbol=f"{count_name(a)}_{at}" if at else count_name(a))
+    spec: list[tuple[Any, ...]] = []
+    arrays: list[Value] = []
+    for item in items:
+        parts: list[Value] = [] if item is None else [item]
+        if item is not None and any(item is m for m in masks):
+            mask = c.cast(item, dtypes.bool_)
+            parts = [mask] if len(masks) == 1 else _positions(c, mask, f"{count_name(a)}_{len(spec)}")
+        spec += [("array", len(arrays) + k) for k in range(len(parts))] or [("slice", None, None, None)]
+        arrays += parts
+    symbol = {"symbol": count_name(a)} if len(masks) == 1 else {}
+    return {"arrays": tuple(arrays), "spec": tuple(spec), "rule": "numpy", **symbol}
+
+
+def _positions(c: TorchContext, mask: Value, symbol: str) -> list[Value]:
+    found = c.b.nonzero(mask, symbol=symbol)
     return [c.b.select(found, axis=1, index=i) for i in range(mask.type.rank)]
 
 
 @rule("aten.index.Tensor", "aten._unsafe_index.Tensor")
 def index(c: TorchContext, a: Call) -> Value:
-    x = a.value("self")
-    masks = [c.value(i) for i in a.raw("indices") if i is not None]
-    if len(masks) == 1 and masks[0].type.dtype.is_bool and a.raw("indices")[0] is not None and masks[0].type.rank:
-        return c.b.mask_select(x, masks[0], symbol=count_name(a))
-    items = index_arguments(c, a)
-    used = [i for i, item in enumerate(items) if item is not None]
-    if not used:
+    """One mask over the leading axes is a selection, one index tensor a gather; else a subscript."""
+    x, given = a.value("self"), subscript(c, a)
+    arrays, spec = given["arrays"], given["spec"]
+    if not arrays:
         return x
-    if len(used) == 1:
-        only = items[used[0]]
-        return c.b.gather(x, only, axis=used[0], bounds="error", neg="from_end")
-    axes, positions, order = selection(c, x, items)
-    assert positions is not None
-    moved = x if order == list(range(x.type.rank)) else c.b.transpose(x, perm=tuple(order))
-    out = c.b.gather_nd(moved, positions, bounds="error", neg="from_end")
-    return restore(c, out, positions.type.rank - 1, front_axis(axes))
-
-
-def restore(c: TorchContext, out: Value, width: int, at: int) -> Value:
-    """Move the first `width` axes to position `at`."""
-    if at == 0 or width == 0:
-        return out
-    perm = [*range(width, width + at), *range(width), *range(width + at, out.type.rank)]
-    return c.b.transpose(out, perm=tuple(perm))
+    (only, *more) = arrays
+    if not more and not only.type.dtype.is_bool:
+        return c.b.gather(x, only, axis=spec.index(("array", 0)), bounds="error", neg="from_end")
+    if not more and spec[0] == ("array", 0):
+        return c.b.mask_select(x, only, symbol=given["symbol"])
+    return c.b.index_get(x, bounds="error", neg="from_end", **given)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from converter.importers.torch.context import Call, TorchContext, is_static, rule
-from converter.importers.torch.rules_indexing import _numel, front_axis, index_arguments, selection
+from converter.importers.torch.rules_indexing import _numel, subscript
 from ir.core import Value
 from ir.types import dtypes
 
@@ -65,22 +65,8 @@ def index_put(c: TorchContext, a: Call) -> Value:
     masked = _as_where(c, a, x, values, accumulate)
     if masked is not None:
         return masked
-    items = index_arguments(c, a)
-    axes, positions, order = selection(c, x, items)
-    assert positions is not None
-    width = positions.type.rank - 1
-    rest = tuple(x.type.shape[i] for i in order[len(axes) :])
-    at = front_axis(axes)
-    shape = (*rest[:at], *positions.type.shape[:-1], *rest[at:])
-    values = values if values.type.shape == shape else c.b.expand(values, shape=shape)
-    if at and width:  # torch's selection has the index axes at `at`; scatter_nd wants them first
-        values = c.b.transpose(values, perm=(*range(at, at + width), *range(at), *range(at + width, len(shape))))
-    moved = x if order == list(range(x.type.rank)) else c.b.transpose(x, perm=tuple(order))
-    out = c.b.scatter_nd(
-        moved, positions, values, bounds="error", neg="from_end", reduction="add" if accumulate else "none"
-    )
-    inverse = tuple(order.index(i) for i in range(x.type.rank))
-    return out if moved is x else c.b.transpose(out, perm=inverse)
+    form = "add" if accumulate else "none"
+    return c.b.index_put(x, updates=values, reduction=form, bounds="error", neg="from_end", **subscript(c, a))
 
 
 def _as_where(c: TorchContext, a: Call, x: Value, values: Value, accumulate: bool) -> Value | None:
