@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Collection, Iterator
+from typing import Any, Literal
 
 import numpy as np
 
@@ -13,53 +14,69 @@ from ir.ops.sampler import Sample
 from tests.ops.harness import flat, named, operand_types
 
 PATH = "net.layers.0"
-OWNED = {"weight", "weights", "bias", "scale", "mean", "var", "slope"}
+CLASSES = ("Net", "ModuleList", "Layer")
+OWNED = frozenset({"weight", "weights", "bias", "scale", "mean", "var", "slope"})
 STATISTICS = {"mean": 1, "var": 2}
 """Operands that training moves, and the result that is their next value."""
+Shown = Literal["first", "all", "crossed"]
+"""Which results the model returns; `crossed` is the first, with the statistics exchanged."""
+Arrays = dict[str, np.ndarray]
 
 
-def layer_of(
-    op: OpDef, sample: Sample, path: str = PATH, cls: str = "Layer"
-) -> tuple[Model, dict[str, np.ndarray]]:
-    """As `harness.model_of`, with the operands that a layer owns as its trainable weights, statistics as its buffers."""
+def variants(op: OpDef, sample: Sample) -> Iterator[tuple[str, Model, Arrays]]:
+    """The layer with all it can own, with all but one, with nothing, and with its results used in other ways."""
+    present = {name for name, item in named(op, sample).items() if item is not None} & OWNED
+    yield ("layer", *layer_of(op, sample))
+    for name in sorted(present):
+        yield (f"{name}_given", *layer_of(op, sample, OWNED - {name}))
+    if present:
+        yield ("all_given", *layer_of(op, sample, ()))
+    if present >= set(STATISTICS):
+        yield ("all_shown", *layer_of(op, sample, shown="all"))
+        yield ("crossed", *layer_of(op, sample, shown="crossed"))
+
+
+def layer_of(op: OpDef, sample: Sample, owned: Collection[str] = OWNED, shown: Shown = "first") -> tuple[Model, Arrays]:
+    """As `harness.model_of`, with the operands that a layer owns as its trainable weights, statistics as its buffers
+    whose next values are the model's state."""
     model = Model(op.name)
-    values: dict[str, Any] = {}
-    given: list[str] = []
-    types = operand_types(op, sample)
-    for name, item in named(op, sample).items():
-        if item is None:
-            values[name] = None
-        elif name not in OWNED:
-            values[name] = _inputs(model, name, types[name])
-            given.append(name)
-        elif isinstance(item, tuple):
-            values[name] = tuple(_weight(model, f"{path}.{name}_{i}", a) for i, a in enumerate(item))
-        else:
-            values[name] = _weight(model, f"{path}.{name}", item, "buffer" if name in STATISTICS else "parameter")
+    operands, types = named(op, sample), operand_types(op, sample)
+    values = {name: _operand(model, name, item, types[name], name in owned) for name, item in operands.items()}
     b = Builder(model.graph)
-    with b.at(Origin(path=tuple(Scope(*step) for step in zip(path.split("."), ("Net", "ModuleList", cls), strict=True)))):
+    with b.at(Origin(path=tuple(Scope(*step) for step in zip(PATH.split("."), CLASSES, strict=True)))):
         outputs = b.node(op, **values, **sample.attrs, **{k: make() for k, make in sample.bodies.items()}).outputs
-    if set(STATISTICS) <= set(values):
-        for name, position in STATISTICS.items():
-            model.set_state(f"{path}.{name}", outputs[position])
-        outputs = outputs[:1]
+    if operands.keys() >= STATISTICS.keys():
+        for (name, position), other in zip(STATISTICS.items(), (2, 1), strict=True):
+            if name in owned:
+                model.set_state(f"{PATH}.{name}", outputs[other if shown == "crossed" else position])
+        outputs = outputs if shown == "all" else outputs[:1]
     model.graph.set_outputs(outputs)
-    leaves = tuple(Leaf(f"output.{i}" if len(outputs) > 1 else "output") for i in range(len(outputs)))
-    trees = [
-        Leaf(n) if not isinstance(values[n], tuple) else Branch("tuple", tuple(Leaf(v.name) for v in values[n]))
-        for n in given
-    ]
-    parameters = tuple(Parameter(n, tree) for n, tree in zip(given, trees, strict=True))
-    model.signature = Signature(parameters, leaves[0] if len(leaves) == 1 else Branch("tuple", leaves))
-    arrays = list(flat([named(op, sample)[n] for n in given]))
+    _sign(model, {n: values[n] for n, item in operands.items() if item is not None and n not in owned})
+    arrays = flat([item for n, item in operands.items() if n not in owned])
     return model, dict(zip((v.name for v in model.graph.inputs), arrays, strict=True))
 
 
-def _inputs(model: Model, name: str, kind: Any) -> Any:
-    if isinstance(kind, tuple):
-        return tuple(model.graph.add_input(t, f"{name}.{i}") for i, t in enumerate(kind))
-    return model.graph.add_input(kind, name)
+def _operand(model: Model, name: str, item: Any, kind: Any, owned: bool) -> Any:
+    if item is None:
+        return None
+    if isinstance(item, tuple):
+        parts = [
+            (f"{name}_{i}" if owned else f"{name}.{i}", *part) for i, part in enumerate(zip(item, kind, strict=True))
+        ]
+        return tuple(_operand(model, label, array, of, owned) for label, array, of in parts)
+    if not owned:
+        return model.graph.add_input(kind, name)
+    if name in STATISTICS:
+        return model.add_weight(Weight(f"{PATH}.{name}", Array(item), "buffer"))
+    return model.add_weight(Weight(f"{PATH}.{name}", Array(item), "parameter", True))
 
 
-def _weight(model: Model, name: str, array: np.ndarray, kind: Any = "parameter") -> Any:
-    return model.add_weight(Weight(name, Array(array), kind, None if kind == "buffer" else True))
+def _sign(model: Model, given: dict[str, Any]) -> None:
+    """The signature: operands by name, results as one or a tuple."""
+    parts = {
+        n: tuple(Leaf(v.name) for v in value) if isinstance(value, tuple) else Leaf(n) for n, value in given.items()
+    }
+    parameters = tuple(Parameter(n, Branch("tuple", t) if isinstance(t, tuple) else t) for n, t in parts.items())
+    count = len(model.graph.outputs)
+    leaves = tuple(Leaf(f"output.{i}") for i in range(count))
+    model.signature = Signature(parameters, Leaf("output") if count == 1 else Branch("tuple", leaves))

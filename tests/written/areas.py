@@ -34,5 +34,6 @@ AREAS = {
         Area("exporters_torch", "tests.written.exporters_torch"),
         Area("exporters_onnx", "tests.written.exporters_onnx"),
         Area("importers_onnx", "tests.written.importers_onnx"),
+        Area("importers_torch", "tests.written.importers_torch"),
     )
 }

@@ -10,7 +10,7 @@ from ir.core import Model
 from tests.exporters.onnx.generated import SETTINGS, chosen
 from tests.ops import constants
 from tests.ops.harness import cases_of, model_of
-from tests.ops.layers import OWNED, layer_of
+from tests.ops.layers import OWNED, variants
 from tests.written.areas import Texts
 
 DEFAULT = 20
@@ -45,7 +45,7 @@ def _models(group: str) -> Iterator[tuple[str, Model, int]]:
         if sample.training and not (op.random and op.family == "creation"):
             yield f"{name}-{DEFAULT}", model_of(op, sample)[0], DEFAULT
         if OWNED.intersection(s.name for s in op.operands):
-            yield f"{name}-layer", layer_of(op, sample)[0], DEFAULT
+            yield from ((f"{name}-{v}", model, DEFAULT) for v, model, _ in variants(op, sample))
     if op in constants.ops():
         yield from ((f"{name}-numbers", model, DEFAULT) for name, model, _ in constants.constant_cases(op))
 

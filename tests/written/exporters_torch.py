@@ -15,7 +15,7 @@ from ir.core import Model
 from ir.types import dtypes
 from tests.ops import constants
 from tests.ops.harness import cases_of, model_of
-from tests.ops.layers import PATH, layer_of
+from tests.ops.layers import PATH, variants
 from tests.written.areas import Texts
 
 Arrays = dict[str, np.ndarray]
@@ -47,7 +47,7 @@ def _models(group: str) -> Iterator[tuple[str, Model]]:
         if sample.dynamic:
             yield f"{name}-dynamic", model_of(op, sample, sample.dynamic)[0]
         if op.name in FORMS:
-            yield f"{name}-layer", as_named(*layer_of(op, sample))[0]
+            yield from ((f"{name}-{v}", as_named(model, arrays)[0]) for v, model, arrays in variants(op, sample))
     if op in constants.ops():
         yield from ((f"{name}-numbers", model) for name, model, _ in constants.constant_cases(op))
 

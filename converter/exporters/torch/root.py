@@ -11,6 +11,7 @@ from converter.exporters.outline.classes import base_of, constructor_body, finis
 from converter.exporters.torch.classes import ClassWriter, compress
 from converter.exporters.torch.context import SELF, Shared
 from converter.exporters.torch.method import MethodWriter
+from converter.exporters.torch.state import exposed, open_state
 from ir.core import Model
 from ir.core.signature import Branch, Constant, Leaf, Tree
 from ir.types import symbols
@@ -91,9 +92,10 @@ class RootWriter(MethodWriter):
 
     def _state(self) -> None:
         """State that no module keeps by itself is assigned at the end; no gradient reaches back into earlier calls."""
-        from converter.exporters.torch.state import open_state
-
-        for name, value in open_state(self.shared.model, self.shared.leaves).items():
+        entries = open_state(self.shared.model, self.shared.leaves)
+        for value in exposed(self.shared.model, entries):
+            self.c.values[value] = self.c.assign(self.c.x(value).clone(), fold=False)
+        for name, value in entries.items():
             target = self.c.weight(self.shared.model.weight_value(name))
             kept = self.c.x(value).detach() if value.type.dtype.is_float else self.c.x(value)
             self.c.body.append(s.Do(target.copy_(kept)))

@@ -21,7 +21,7 @@ from ir.ops.define import OpDef
 from ir.ops.sampler import Sample
 from tests.exporters.torch import package
 from tests.ops.harness import assert_close, cases_of
-from tests.ops.layers import layer_of
+from tests.ops.layers import OWNED, layer_of, variants
 from tests.written.exporters_torch import as_named
 
 CASES = [case for name in sorted(FORMS) for case in cases_of(ir.ops.get(name))]
@@ -41,6 +41,20 @@ def test_layer(name, op, sample, tmp_path: Path) -> None:
         if training and _draws_or_fails(op, sample):
             continue
         check(model, net.train(training), arrays, training, sample)
+
+
+@pytest.mark.parametrize(
+    "name", [n for n in sorted(FORMS) if OWNED.intersection(s.name for s in ir.ops.get(n).operands)]
+)
+def test_other_owners(name: str, tmp_path: Path) -> None:
+    """What the layer would own handed in, results used in other ways: no module fits, or another."""
+    op = ir.ops.get(name)
+    for label, _, sample in cases_of(op):
+        for variant, model, arrays in list(variants(op, sample))[1:]:
+            model, arrays = as_named(model, arrays)
+            folder = tmp_path / f"{label}-{variant}"
+            write_package(model, folder, ExportOptions(index_policy="strict"))
+            check(model, package.load(folder).load_model(), arrays, False, sample)
 
 
 def check(model: Model, net: torch.nn.Module, arrays: dict[str, np.ndarray], training: bool, sample: Sample) -> None:
