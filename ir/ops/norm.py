@@ -138,6 +138,11 @@ class BatchNorm:
             yield s.case(s.floats(2, 3), *vectors(3), training=training, name="two values")
         yield s.case(s.floats(0, 3, 4), *vectors(3), name="no batch")
         yield s.case(s.floats(1, 3), *vectors(3), unbiased=False, training=True, name="one value")
+        yield s.case(s.floats(3, 4, 5), *vectors(3), axis=0)
+        yield s.case(s.floats(2, 4, 5, 3), *vectors(3), axis=-1)
+        yield s.case(s.floats(2, 4, 3, 5), *vectors(3), axis=-2, frozen=True)
+        yield s.case(s.floats(2, 3), *vectors(3), frozen=True)
+        yield s.case(s.floats(3), *vectors(3), axis=0, frozen=True)
         yield s.case(s.floats(1, 3), *vectors(3), training=True, error=ValueError, name="one value, unbiased")
         yield s.case(s.floats(2, 3), *vectors(4), error=ValueError, name="channels")
 
@@ -305,6 +310,10 @@ class GroupNorm:
         yield s.case(s.floats(2, 6), s.floats(6), None, groups=3)
         yield s.case(s.floats(2, 4, 2, 3, 2), None, s.floats(4), groups=2)
         yield s.case(s.floats(0, 4, 2), None, s.floats(4), groups=2)
+        yield s.case(s.floats(2, 4), s.floats(4), s.floats(4), groups=4, eps=0.1)
+        yield s.case(s.floats(2, 1, 4), s.floats(4), s.floats(4), groups=4, eps=0.1, layout="channels_last")
+        yield s.case(s.floats(2, 3, 2), s.floats(2), s.floats(2), groups=1, layout="channels_last")
+        yield s.case(s.floats(2, 4, 1), s.floats(4), s.floats(4), groups=2)
         yield s.case(s.floats(2, 5, 3), None, None, groups=2, error=ValueError, name="groups that do not divide")
 
 
@@ -399,6 +408,8 @@ class Lrn:
                 yield s.case(s.floats(2, 5, 3, 4), size=size, alpha=0.5, wider=wider, dynamic=((0, 0), (0, 2)))
         yield s.case(s.floats(2, 3, 4, 5), size=3, alpha=1e-2, beta=0.5, k=2.0, layout="channels_last")
         yield s.case(s.floats(2, 5, 3), size=4)
+        yield s.case(s.floats(2, 5, 3), size=3, alpha=0.5)
+        yield s.case(s.floats(4, 5), size=3, alpha=0.5, wider="before", name="no axis behind the channels")
         yield s.case(s.floats(2, 5, 3), size=0, error=ValueError, name="empty window")
 
 

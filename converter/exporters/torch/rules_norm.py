@@ -34,12 +34,12 @@ def _batch_norm_weights(node: Node) -> dict[str, Value] | None:
 
 
 def _updates_own_state(node: Node, weights: dict[str, Value]) -> bool:
-    """Whether the next statistics go nowhere but into the running ones."""
+    """Whether the next statistics go nowhere but into the running ones, which nothing else reads."""
     for value, attr in zip(node.outputs[1:], ("running_mean", "running_var")):
         for use in value.uses:
             if not isinstance(use.user, Model) or use.key != weights[attr].name:
                 return False
-    return True
+    return all(use.user is node for attr in ("running_mean", "running_var") for use in weights[attr].uses)
 
 
 @form("batch_norm")
@@ -190,13 +190,15 @@ def group_norm(c: Context, node: Node) -> Expr:
 @rule("lrn")
 def lrn(c: Context, node: Node) -> Expr:
     a, dtype = node.attrs, node.operand("x").type.dtype
-    y = first(c, node, c.x(node.operand("x")))
+    flat = node.operand("x").type.rank == 2  # torch's function wants an axis behind the channels
+    y = c.x(node.operand("x")).unsqueeze(-1) if flat else first(c, node, c.x(node.operand("x")))
     y = y.float() if dtype.is_half else y  # one rounding at the end
     if a["wider"] == "before" or a["size"] % 2:
         result = F.local_response_norm(y, a["size"], alpha=a["alpha"], beta=a["beta"], k=a["k"])
     else:  # torch's window reaches further before the channel: mirror the channels
         result = F.local_response_norm(y.flip(1), a["size"], alpha=a["alpha"], beta=a["beta"], k=a["k"]).flip(1)
-    return back(node, result.to(c.dtype(dtype)) if dtype.is_half else result)
+    result = result.to(c.dtype(dtype)) if dtype.is_half else result
+    return result.squeeze(-1) if flat else back(node, result)
 
 
 @rule("normalize")
