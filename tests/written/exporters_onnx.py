@@ -8,24 +8,28 @@ import ir.ops
 from converter.errors import ConversionError
 from ir.core import Model
 from tests.exporters.onnx.generated import SETTINGS, chosen
-from tests.ops import constants
+from tests.ops import constants, symbolic
 from tests.ops.harness import cases_of, model_of
 from tests.ops.layers import OWNED, variants
 from tests.written.areas import Texts
 
 DEFAULT = 20
 DTYPES = ("float32", "bfloat16")
+SYMBOLIC = "symbolic sizes"
 INDEXED = {"indexing", "scatter", "embedding"}
 """Families that the index policy concerns."""
 
 
 def groups() -> list[str]:
-    """Names of ops."""
-    return [op.name for op in ir.ops.all_ops()]
+    """Names of ops, and one for those with symbolic attributes."""
+    return [*(op.name for op in ir.ops.all_ops()), SYMBOLIC]
 
 
 def texts(group: str) -> Texts:
     """The graph of every sample of an op."""
+    if group == SYMBOLIC:
+        yield from ((name, graph(symbolic.models(name)[0], DEFAULT, False)) for name in symbolic.CASES)
+        return
     policies = (False, True) if ir.ops.get(group).family in INDEXED else (False,)
     for name, model, opset in _models(group):
         for strict in policies:

@@ -13,7 +13,7 @@ from converter.exporters.torch.package import write_source
 from converter.exporters.torch.table import FORMS, form_of
 from ir.core import Model
 from ir.types import dtypes
-from tests.ops import constants
+from tests.ops import constants, symbolic
 from tests.ops.harness import cases_of, model_of
 from tests.ops.layers import PATH, variants
 from tests.written.areas import Texts
@@ -21,17 +21,21 @@ from tests.written.areas import Texts
 Arrays = dict[str, np.ndarray]
 AFTER = "\n\nHERE = Path("
 """What follows is the same in every file."""
+SYMBOLIC = "symbolic sizes"
 INDEXED = {"indexing", "scatter", "embedding"}
 """Families that the index policy concerns."""
 
 
 def groups() -> list[str]:
-    """Names of ops."""
-    return [op.name for op in ir.ops.all_ops()]
+    """Names of ops, and one for those with symbolic attributes."""
+    return [*(op.name for op in ir.ops.all_ops()), SYMBOLIC]
 
 
 def texts(group: str) -> Texts:
     """The source of every sample of an op."""
+    if group == SYMBOLIC:
+        yield from ((name, source(symbolic.models(name)[0], ExportOptions())) for name in symbolic.CASES)
+        return
     policies = INDEX_POLICIES if ir.ops.get(group).family in INDEXED else INDEX_POLICIES[:1]
     for name, model in _models(group):
         for policy in policies:

@@ -1,0 +1,31 @@
+"""Ops whose attributes follow symbolic sizes, written as PyTorch and run at several sizes, against the evaluator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ir.eval import EvaluationError, Evaluator
+from tests.exporters.torch import package
+from tests.ops.harness import assert_close
+from tests.ops.symbolic import CASES, arrays, models
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_sizes(name: str, tmp_path: Path) -> None:
+    model, kind = models(name)
+    net = package.export(model, tmp_path).load_model()
+    count = 0
+    for x in arrays(kind):
+        try:
+            wanted = Evaluator("exact").run(model, {"x": x})["output"]
+        except EvaluationError:
+            continue  # nothing exists at this size
+        got = package.run(net, model, {"x": x})["output"]
+        assert got.dtype == wanted.dtype and got.shape == wanted.shape, (
+            f"{x.shape}: {got.shape}, expected {wanted.shape}"
+        )
+        assert_close(got, wanted, model.graph.outputs[0].type.dtype)
+        count += 1
+    assert count > 1
