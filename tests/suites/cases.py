@@ -54,7 +54,7 @@ class Case:
     @property
     def drawn(self) -> bool:
         """Whether the outputs are random: only their shapes and types can be compared."""
-        return self.category == "random" or any(_drops(self.model, inputs) for inputs, _ in self.data)
+        return self.category == "random" or any(drops(self.model, inputs) for inputs, _ in self.data)
 
 
 def load_cases(kinds: tuple[str, ...] = KINDS) -> list[Case]:
@@ -180,7 +180,7 @@ def _trains(nodes: list[onnx.NodeProto]) -> bool:
     return False
 
 
-def _drops(model: onnx.ModelProto, inputs: tuple[Any, ...]) -> bool:
+def drops(model: onnx.ModelProto, inputs: tuple[Any, ...]) -> bool:
     """Whether these inputs make a Dropout drop: it trains, by a ratio other than 0."""
     given = {i.name: v for i, v in zip(model.graph.input, inputs)}
     dropouts = [n for n in _nodes(model.graph.node) if n.op_type == "Dropout" and len(n.input) == 3]
