@@ -13,7 +13,7 @@ MINILM := fixtures/real/minilm
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-models check bench fixtures minilm mutants suite-onnx suite-op-db suite-transformers clean
+.PHONY: help install demo test test-models check bench fixtures minilm mutants suite-onnx suite-op-db suite-indexing suite-transformers clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ suite-onnx: $(STAMP)  ## ONNX's own backend tests to ONNX and PyTorch, against t
 
 suite-op-db: $(STAMP)  ## PyTorch's operator database to ONNX and PyTorch, against the recorded results
 	$(ONE_THREAD) $(PY) -m tests.suites.op_db --jobs $(WORKERS) $(SUITE_ARGS)
+
+suite-indexing: $(STAMP)  ## the recorded indexing cases through every importer and exporter, against the recorded results
+	$(ONE_THREAD) $(PY) -m tests.suites.indexing --jobs $(WORKERS) $(SUITE_ARGS)
 
 suite-transformers: $(STAMP)  ## tiny models of the transformers library to ONNX and PyTorch, against the recorded results
 	$(ONE_THREAD) $(PY) -m tests.suites.architectures --jobs $(WORKERS) $(SUITE_ARGS)

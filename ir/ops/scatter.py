@@ -238,6 +238,8 @@ class ScatterNd:
             yield s.case(s.bools(4), s.ints(7, 1, low=0, high=4), s.bools(7), reduction=reduction)
         yield s.case(s.floats(3, 2), s.permutation(3)[:, None], s.floats(3, 2), unique=True, bounds="unchecked")
         yield s.case(s.floats(3), s.ints(0, 1), s.floats(0), name="no index")
+        for reduction in ("none", "add"):
+            yield s.case(s.floats(3, 0), s.ints(2, 1, low=0, high=3), s.floats(2, 0), reduction=reduction, name="no width")
         yield s.case(s.floats(3), np.array([[3]]), s.floats(1), name="out of range", error=PositionError)
         yield s.case(s.floats(3), s.ints(2, 2), s.floats(2), name="vectors too long", error=ShapeError)
         yield s.case(s.floats(3), s.ints(2, 1), s.ints(2), name="dtypes", error=DTypeError)

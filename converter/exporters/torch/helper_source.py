@@ -302,8 +302,8 @@ def scatter_nd(x, index, updates, reduce="none", include_self=True, from_end=Tru
     if bounds == "drop":
         rows = torch.cat([rows, rows.new_zeros(1, width)])
         flat = torch.where(inside.reshape(-1), flat, count)
-    flat = flat[:, None].expand(-1, width)
-    out = scatter_rows(rows, 0, flat, updates.reshape(-1, width), reduce, include_self, last)
+    updates = updates.reshape(len(flat), width)
+    out = scatter_rows(rows, 0, flat[:, None].expand(-1, width), updates, reduce, include_self, last)
     return out[:count].reshape(x.shape)
 
 
