@@ -7,13 +7,15 @@ STAMP := $(VENV)/.installed
 WORKERS ?= 2
 PYTEST_ARGS ?=
 SUITE_ARGS ?=
+GRAPHS_STATE ?= build/random_graphs.jsonl
 MINILM := fixtures/real/minilm
+SILERO := fixtures/real/silero
 
 # Two pytest workers share the cores; each keeps to one thread.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-models check bench fixtures minilm mutants suite-onnx suite-op-db suite-indexing suite-transformers clean
+.PHONY: help install demo test test-models check bench fixtures minilm silero mutants suite-onnx suite-op-db suite-indexing suite-transformers random-graphs clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,7 +35,7 @@ demo: $(STAMP)  ## digits classifier: PyTorch -> ONNX -> PyTorch source, verifie
 test: $(STAMP)  ## the test suite (small models)
 	$(ONE_THREAD) $(PY) -m pytest -n $(WORKERS) --dist loadfile -q -m "not models" $(PYTEST_ARGS)
 
-test-models: $(STAMP) minilm  ## real-sized models, minutes long
+test-models: $(STAMP) minilm silero  ## real-sized models, minutes long
 	$(PY) -m pytest -q -m models $(PYTEST_ARGS)
 
 check: $(STAMP)  ## linter, types, house rules
@@ -53,6 +55,11 @@ minilm: $(MINILM)/.complete  ## fetch the real MiniLM weights (skipped with a me
 $(MINILM)/.complete: | $(STAMP)
 	$(PY) -m fixtures.zoo.minilm --download $(MINILM) || echo "MiniLM could not be fetched: its tests will be skipped"
 
+silero: $(SILERO)/.complete  ## fetch Silero's voice detector (skipped with a message when unreachable)
+
+$(SILERO)/.complete: | $(STAMP)
+	$(PY) -m fixtures.zoo.silero --download $(SILERO) || echo "Silero could not be fetched: its tests will be skipped"
+
 mutants: $(STAMP)  ## plant faults in the rules and list those the generated tests miss
 	$(ONE_THREAD) $(PY) -m tests.mutants
 
@@ -67,6 +74,9 @@ suite-indexing: $(STAMP)  ## the recorded indexing cases through every importer 
 
 suite-transformers: $(STAMP)  ## tiny models of the transformers library to ONNX and PyTorch, against the recorded results
 	$(ONE_THREAD) $(PY) -m tests.suites.architectures --jobs $(WORKERS) $(SUITE_ARGS)
+
+random-graphs: $(STAMP)  ## 20,000 random graphs through every step; goes on where it stopped (SUITE_ARGS=--update records)
+	$(ONE_THREAD) $(PY) -m tests.random_graphs --jobs $(WORKERS) --state $(GRAPHS_STATE) $(SUITE_ARGS)
 
 clean:  ## remove caches and built files (keeps .venv)
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis fixtures/out out

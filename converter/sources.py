@@ -43,7 +43,9 @@ def open_source(given: Any, framework: str | None = None, options: ImportOptions
     if found.startswith("package:"):
         from converter.runtimes.packages import load_package, read_metadata
 
-        native, own_inputs = load_package(Path(given)), read_metadata(Path(given))["inputs"]
+        metadata = read_metadata(Path(given))
+        fixed = {p["name"]: p["tree"]["constant"] for p in metadata["signature"]["parameters"] if "constant" in p["tree"]}
+        native, own_inputs = load_package(Path(given)), {**metadata["inputs"], **fixed}
         return Source(given, found.removeprefix("package:"), native, options, own_inputs)
     if found not in frameworks.SOURCES:
         raise UsageError(f"models of {found!r} cannot be read; known sources: {', '.join(frameworks.SOURCES)}")

@@ -66,7 +66,8 @@ class OnnxRunner:
             for i in self._session.get_inputs() for name in [self._flat.get(i.name, i.name)]
         }  # fmt: skip
         self._fixed = self._fixed_feeds(fixed or {})
-        self._outputs = [o.name for o in self._session.get_outputs()]
+        state = set(_recorded(self._session, "isomorph.state").values())  # next values of state, beside the outputs
+        self._outputs = [o.name for o in self._session.get_outputs() if o.name not in state]
 
     def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Outputs by name. Raises UsageError on misfitting inputs, RuntimeFailure when a kernel does."""

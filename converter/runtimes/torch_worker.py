@@ -103,6 +103,7 @@ def serve(folder: Path) -> None:
     signature = json.loads((folder / "metadata.json").read_text())["signature"]
     try:
         model = load_package(folder)
+        start = {name: buffer.clone() for name, buffer in model.named_buffers()}
         answers.write(json.dumps({"ok": True}) + "\n")
     except Exception as error:  # noqa: BLE001 - whatever user code raises is the answer
         answers.write(json.dumps({"error": f"{type(error).__name__}: {error}"}) + "\n")
@@ -118,6 +119,8 @@ def serve(folder: Path) -> None:
             found: dict[str, Any] = {}
             flatten(result, signature["result"], found)
             write(request["outputs"], found)
+            for name, buffer in model.named_buffers():  # a call may change the model's state: each begins at the start
+                buffer.detach().copy_(start[name])
             answers.write(json.dumps({"ok": True}) + "\n")
         except Exception as error:  # noqa: BLE001 - whatever user code raises is the answer
             answers.write(json.dumps({"error": f"{type(error).__name__}: {error}"}) + "\n")

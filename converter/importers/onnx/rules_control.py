@@ -32,6 +32,12 @@ def if_(c: OnnxContext) -> tuple[Any, ...]:
     for body in bodies:
         body.close(c, body.outputs)
     first, second = (b.graph for b in bodies)
+    for i, (a, b) in enumerate(zip(first.outputs, second.outputs, strict=True)):
+        if a.type.rank != b.type.rank:
+            c.refuse(
+                f"result {i} has rank {a.type.rank} in one branch and {b.type.rank} in the other, and only the run knows which",
+                "give what decides it as numbers: sizes by -i NAME:TYPE[SHAPE], an input's value by -i NAME=VALUE",
+            )
     predicate = _scalar(c, c.x(0))
     return with_symbols(
         c, lambda names: c.b.cond(predicate, captures.values, symbols=names, then=first, **{"else": second})

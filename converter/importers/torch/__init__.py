@@ -11,7 +11,7 @@ from ir.core import Model
 def load(source: Any, inputs: Any = None, *, options: ImportOptions | None = None) -> Model:
     """Read a PyTorch model.
 
-    `source` is an `nn.Module` or a `ScriptModule` (with example inputs), an `ExportedProgram`, or a path: a `.pt2`
+    `source` is an `nn.Module` or a `torch.jit.ScriptModule` (with example inputs), an `ExportedProgram`, or a path: a `.pt2`
     archive, a TorchScript archive (checked as data before it is loaded), or
     `file.py:factory`, a function without arguments that returns a module, or a module and its example inputs; it is
     executed, which needs `options.trust`. `inputs` is a tuple, list or dict of tensors, arrays or specs such as

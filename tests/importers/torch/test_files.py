@@ -236,15 +236,6 @@ def test_pickles_are_never_executed(tmp_path: Path, flag: Path, legacy: bool, pr
     assert not flag.exists()
 
 
-def test_torchscript_is_refused_by_name(tmp_path: Path) -> None:
-    path = tmp_path / "script.pt"
-    scripted = torch.jit.trace(nn.Linear(4, 2), torch.zeros(1, 4))
-    torch.jit.save(scripted, path)
-    for source in (path, scripted):
-        with pytest.raises(ConversionError, match=r"TorchScript.*torch\.export"):
-            load(source, (torch.zeros(1, 4),))
-
-
 @pytest.mark.parametrize("content", [b"", b"hello", b"\x80\x02", b"PK\x03\x04"])
 def test_damaged_files(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x.pt"

@@ -6,7 +6,7 @@ only a tensor knows becomes control flow (`control.py`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from converter.errors import ConversionError, Unsupported, merge
@@ -17,6 +17,7 @@ from converter.importers.torch.script.graphs import Block, Graphs, Step, at_line
 from converter.importers.torch.script.memory import Memory, is_tensor
 from converter.importers.torch.script.numbers import Number, SizeTensor
 
+_GRADIENTS = ("aten::is_grad_enabled", "prim::requires_grad")
 OWNER = ""
 """Where a body's names keep the module whose method runs: no value of a graph is called so."""
 
@@ -29,7 +30,7 @@ class Machine:
         self.scripts = scripts
         self.memory = memory
         self.notes: list[str] = []
-        self.unknown: list[Unsupported] = []
+        self.bodies: Callable[[], Iterable[Block]] = list  # every body that a call may reach
         self.depth = 0
 
     # -- calls --------------------------------------------------------------------------------------------------
@@ -107,7 +108,7 @@ class Machine:
     def op(self, step: Step, args: list[Any]) -> Any:
         """The result of one operation: a primitive of the language, arithmetic of numbers, or an ATen op."""
         name = step.op.partition(".")[0]
-        if step.op in ("aten::is_grad_enabled", "prim::requires_grad"):
+        if step.op in _GRADIENTS:
             self.note("the program asks whether gradients are on: it is read as it computes while they are")
             return bool(args[0].requires_grad) if args else True
         found = prims.find(step.op)
@@ -124,8 +125,9 @@ class Machine:
         raise self.missing(step)
 
     def missing(self, step: Step) -> ConversionError:
-        """The error for an operation that is not known: all such of the program at once."""
-        found = [*self.unknown, Unsupported(step.op, "no counterpart of this TorchScript operation", step.place)]
+        """The error for an operation that is not known: all such of the program at once, reached or not."""
+        steps = [s for body in self.bodies() for s in body.walk() if not _is_known(s)] or [step]
+        found = [Unsupported(s.op, "no counterpart of this TorchScript operation", s.place) for s in steps]
         merged = merge(found)
         count = "1 thing" if len(merged) == 1 else f"{len(merged)} things"
         return ConversionError(f"the TorchScript program cannot be converted exactly: {count} not supported", merged)
@@ -150,6 +152,13 @@ class Machine:
             else:
                 positional.append(value)
         return overload(*positional, **keyword)
+
+
+def _is_known(step: Step) -> bool:
+    """Whether a step's operation is one that can run here."""
+    name = step.op.partition(".")[0]
+    own = step.op in _STRUCTURE or step.op in _GRADIENTS or prims.find(step.op) is not None
+    return own or numbers.knows(name.split("::")[1]) or (step.schema is not None and allowed.allowed(step.op))
 
 
 def _argument(spec: Any, value: Any) -> Any:

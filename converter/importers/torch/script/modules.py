@@ -27,6 +27,7 @@ class Program:
         self.module = self._build(script, "")
         self._attributes()
         self._defaults(script)
+        self.machine.bodies = lambda: [block for _, block in self.reachable()]
 
     # -- the tree -----------------------------------------------------------------------------------------------
     def _build(self, script: Any, path: str) -> Any:
