@@ -18,15 +18,20 @@ CLASSES = ("Net", "ModuleList", "Layer")
 OWNED = frozenset({"weight", "weights", "bias", "scale", "mean", "var", "slope"})
 STATISTICS = {"mean": 1, "var": 2}
 """Operands that training moves, and the result that is their next value."""
-Shown = Literal["first", "all", "crossed"]
-"""Which results the model returns; `crossed` is the first, with the statistics exchanged."""
+Shown = Literal["first", "all", "crossed"] | int
+"""Which results the model returns. Of an op with statistics `first` is one, of others all; `crossed` is the first, with
+the statistics exchanged; a number is one of several."""
 Arrays = dict[str, np.ndarray]
 
 
 def variants(op: OpDef, sample: Sample) -> Iterator[tuple[str, Model, Arrays]]:
     """The layer with all it can own, with all but one, with nothing, and with its results used in other ways."""
     present = {name for name, item in named(op, sample).items() if item is not None} & OWNED
-    yield ("layer", *layer_of(op, sample))
+    layer, arrays = layer_of(op, sample)
+    yield "layer", layer, arrays
+    count = len(layer.graph.outputs)
+    for i in range(count if count > 1 else 0):
+        yield (f"only_{i}", *layer_of(op, sample, shown=i))
     for name in sorted(present):
         yield (f"{name}_given", *layer_of(op, sample, OWNED - {name}))
     if present:
@@ -34,6 +39,11 @@ def variants(op: OpDef, sample: Sample) -> Iterator[tuple[str, Model, Arrays]]:
     if present >= set(STATISTICS):
         yield ("all_shown", *layer_of(op, sample, shown="all"))
         yield ("crossed", *layer_of(op, sample, shown="crossed"))
+
+
+def has_several_results(op: OpDef) -> bool:
+    """Whether the op gives more than one result, or as many as its attributes say."""
+    return len(op.outputs) > 1 or any(o.endswith("*") for o in op.outputs)
 
 
 def layer_of(op: OpDef, sample: Sample, owned: Collection[str] = OWNED, shown: Shown = "first") -> tuple[Model, Arrays]:
@@ -50,7 +60,7 @@ def layer_of(op: OpDef, sample: Sample, owned: Collection[str] = OWNED, shown: S
             if name in owned:
                 model.set_state(f"{PATH}.{name}", outputs[other if shown == "crossed" else position])
         outputs = outputs if shown == "all" else outputs[:1]
-    model.graph.set_outputs(outputs)
+    model.graph.set_outputs([outputs[shown]] if isinstance(shown, int) else outputs)
     _sign(model, {n: values[n] for n, item in operands.items() if item is not None and n not in owned})
     arrays = flat([item for n, item in operands.items() if n not in owned])
     return model, dict(zip((v.name for v in model.graph.inputs), arrays, strict=True))

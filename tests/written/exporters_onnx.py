@@ -10,7 +10,7 @@ from ir.core import Model
 from tests.exporters.onnx.generated import SETTINGS, chosen
 from tests.ops import constants, symbolic
 from tests.ops.harness import cases_of, model_of
-from tests.ops.layers import OWNED, variants
+from tests.ops.layers import OWNED, has_several_results, variants
 from tests.written.areas import Texts
 
 DEFAULT = 20
@@ -48,7 +48,7 @@ def _models(group: str) -> Iterator[tuple[str, Model, int]]:
     for name, _, sample in cases_of(op):
         if sample.training and not (op.random and op.family == "creation"):
             yield f"{name}-{DEFAULT}", model_of(op, sample)[0], DEFAULT
-        if OWNED.intersection(s.name for s in op.operands):
+        if OWNED.intersection(s.name for s in op.operands) or has_several_results(op):
             yield from ((f"{name}-{v}", model, DEFAULT) for v, model, _ in variants(op, sample))
     if op in constants.ops():
         yield from ((f"{name}-numbers", model, DEFAULT) for name, model, _ in constants.constant_cases(op))

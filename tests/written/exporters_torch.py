@@ -15,7 +15,7 @@ from ir.core import Model
 from ir.types import dtypes
 from tests.ops import constants, symbolic
 from tests.ops.harness import cases_of, model_of
-from tests.ops.layers import PATH, variants
+from tests.ops.layers import PATH, has_several_results, variants
 from tests.written.areas import Texts
 
 Arrays = dict[str, np.ndarray]
@@ -50,7 +50,7 @@ def _models(group: str) -> Iterator[tuple[str, Model]]:
     for name, _, sample in cases_of(op):
         if sample.dynamic:
             yield f"{name}-dynamic", model_of(op, sample, sample.dynamic)[0]
-        if op.name in FORMS:
+        if op.name in FORMS or has_several_results(op):
             yield from ((f"{name}-{v}", as_named(model, arrays)[0]) for v, model, arrays in variants(op, sample))
     if op in constants.ops():
         yield from ((f"{name}-numbers", model) for name, model, _ in constants.constant_cases(op))

@@ -11,7 +11,6 @@ from tests.exporters.onnx.generated import exported
 from tests.ops.harness import assert_close
 from tests.ops.symbolic import CASES, arrays, models
 
-
 NOT_EMPTY = {13: {"one_in_front", "ones_gone", "exchanged", "doubled"}, 20: {"doubled"}}
 """By opset, the cases that ONNX Runtime fails at without elements: Reshape makes no size of 0 before opset 14, Resize
 divides by it."""
