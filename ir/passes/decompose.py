@@ -11,6 +11,7 @@ from ir.core.graph import Node, Value
 from ir.core.model import Model
 from ir.core.walk import walk
 from ir.passes.base import Pass, Rewriter, home
+from ir.verify import types_agree
 
 _REFUSALS = (TypeError, ValueError, NotImplementedError)
 _DEPTH = 30  # an op may decompose into itself with simpler attributes, but not for ever
@@ -52,6 +53,9 @@ class Decompose(Pass):
             values = decompose_node(node, rewriter.builder(node), made)
         except _REFUSALS as error:
             return rewriter.miss(node, name, f"its decomposition does not apply: {error}")
+        if not all(types_agree(old.type, new.type) for old, new in zip(node.outputs, values, strict=True)):
+            undo(made)
+            return rewriter.miss(node, name, "the sizes of its decomposition are not shown to be its own")
         rewriter.replace(node, values, name, "the target lacks it")
         for new in [n for m in made for n in (m, *(x for body in m.bodies.values() for x in walk(body)))]:
             if new.graph is not None:
@@ -71,8 +75,13 @@ def decompose_node(node: Node, b: Builder, made: list[Node] | None = None) -> tu
     try:
         result = node.op.decompose(b, **node.operands, **node.attrs, **node.bodies)
     except _REFUSALS:
-        for item in reversed(new):
-            home(item).remove(item)
-        new.clear()
+        undo(new)
         raise
     return result if isinstance(result, tuple) else (result,)
+
+
+def undo(made: list[Node]) -> None:
+    """Remove nodes that were made, the last one first."""
+    for node in reversed(made):
+        home(node).remove(node)
+    made.clear()

@@ -63,7 +63,7 @@ class Namespace:
 
 
 class _Lifetimes:
-    """Position of each variable's last read, loops counted whole."""
+    """Position of each variable's last read or repeated assignment, loops counted whole."""
 
     def __init__(self, body: list[s.Stmt]) -> None:
         self.position: dict[int, int] = {}
@@ -83,7 +83,7 @@ class _Lifetimes:
                 reads: list[Var] = (
                     [v for e in s.expressions(stmt) for v in variables(e)] if isinstance(stmt, s.While) else []
                 )
-                self._define(stmt)
+                self._define(stmt, loops)
                 self._block(stmt.body, [*loops, (here, reads)])
                 self._now += 1
                 for var in reads:
@@ -91,11 +91,15 @@ class _Lifetimes:
             else:
                 for block in s.blocks(stmt):
                     self._block(block, loops)
-                self._define(stmt)
+                self._define(stmt, loops)
 
-    def _define(self, stmt: s.Stmt) -> None:
+    def _define(self, stmt: s.Stmt, loops: list[tuple[int, list[Var]]]) -> None:
+        """A variable that is assigned again keeps its name until then, read or not: what had the name would be lost."""
+        here = self.position[id(stmt)]
         for var in s.targets(stmt):
-            self._defined.setdefault(var, self.position[id(stmt)])
+            if var in self._defined:
+                self._read(var, here, loops)
+            self._defined.setdefault(var, here)
 
     def _read(self, var: Var, here: int, loops: list[tuple[int, list[Var]]]) -> None:
         self.last[var] = max(self.last.get(var, 0), here)

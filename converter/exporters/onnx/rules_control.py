@@ -9,7 +9,7 @@ from converter.exporters.onnx.context import Context, Finish, Formal, Frame, Ten
 from converter.exporters.onnx.table import expand, rule
 from ir.core import Builder, Graph, Node, Value
 from ir.ops.bodies import is_always
-from ir.types import TensorType, dtypes
+from ir.types import TensorType, dtypes, normalize_axis
 
 COUNT = TensorType(dtypes.int64, ())
 FLAG = TensorType(dtypes.bool_, ())
@@ -115,9 +115,25 @@ def scan(c: Context, node: Node) -> list[Tensor]:
     outs = len(body.outputs) - states
     bound = list(zip(body.inputs[len(inner) :], invariant, strict=True))
     graph = c.bodies.body(body, "body", formals, bound, _as_declared(body))
-    return _results(
+    places = [_place(axis, v) for axis, v in zip(a["output_axes"], node.outputs[states:], strict=False)]
+    results = _results(
         c, "Scan", given, node, body=graph, num_scan_inputs=len(given) - states,
         scan_input_axes=list(a["axes"]) or None, scan_input_directions=[int(r) for r in a["reverse"]] or None,
-        scan_output_axes=(list(a["output_axes"]) or None) if outs else None,
+        scan_output_axes=[axis for axis, _ in places] if outs and places else None,
         scan_output_directions=([int(r) for r in a["output_reverse"]] or None) if outs else None,
     )  # fmt: skip
+    for k, (_, perm) in enumerate(places, states):
+        results[k] = results[k] if perm is None else c.op("Transpose", results[k], perm=perm)
+    return results
+
+
+def _place(axis: int, value: Value) -> tuple[int, list[int] | None]:
+    """The axis along which Scan stacks a result, and what moves it to `axis`.
+
+    ONNX Runtime's process dies of a division where an empty result is stacked along another axis than the first.
+    """
+    rank = value.type.rank
+    place = normalize_axis(axis, rank)
+    if place == 0 or all(isinstance(d, int) and d > 0 for d in value.type.shape):
+        return axis, None
+    return 0, [*range(1, place + 1), 0, *range(place + 1, rank)]

@@ -119,10 +119,10 @@ def instance_norm(c: Context, node: Node) -> Tensor:
 
 @expand("lrn")
 def windowed(b: Builder, node: Node, opset: int) -> Any:
-    """ONNX Runtime takes odd windows only: even ones are sums of shifted squares."""
+    """ONNX Runtime takes odd windows over images only: others are sums of shifted squares."""
     out = channels_first(b, node)
     a, x = node.attrs, node.operand("x")
-    if out is not None or a["size"] % 2 or x.type.shape[1] == 0:
+    if out is not None or (a["size"] % 2 and x.type.rank == 4) or x.type.shape[1] == 0:
         return out
     short, long = (a["size"] - 1) // 2, a["size"] // 2
     pair = (short, long) if a["wider"] == "after" else (long, short)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, field
 
 from ir.core import Graph, Model, Node, Origin, Value
-from ir.core.walk import walk
+from ir.core.walk import graphs
 
 CONTAINERS = {"ModuleList", "ModuleDict", "ParameterList", "ParameterDict"}
 
@@ -191,10 +191,10 @@ def _culprit(groups: dict[Key, list[Node]], order: dict[Node, int]) -> list[Node
 def reads(node: Node) -> Iterator[Value]:
     """What a node reads: its operands, and the weights its bodies mention."""
     yield from node.inputs
-    for body in node.bodies.values():
-        for inner in walk(body):
+    for graph in (g for body in node.bodies.values() for g in graphs(body)):
+        for inner in graph:
             yield from (v for v in inner.inputs if v.is_weight)
-        yield from (v for v in body.outputs if v.is_weight)
+        yield from (v for v in graph.outputs if v.is_weight)
 
 
 def connect(root: Region, model: Model, kept: Set[str] = frozenset()) -> None:

@@ -23,6 +23,12 @@ def numbers(c: Context, node: Node) -> tuple[Expr, Expr]:
     return c.x(x), c.x(y)
 
 
+def divided(c: Context, node: Node) -> tuple[Expr, Expr]:
+    """Both operands of a function whose first must be a tensor."""
+    x, y = node.operand("x"), node.operand("y")
+    return c.x(x), c.number_or_x(y) if c.literal(x) is None else c.x(y)
+
+
 @rule(*_OPERATORS)
 def operator(c: Context, node: Node) -> Expr:
     return Binary(_OPERATORS[node.op.name], *numbers(c, node))
@@ -57,7 +63,7 @@ def rounded_division(c: Context, node: Node) -> Expr:
     mode = "floor" if node.op.name == "floor_div" else "trunc"
     if _may_overflow(c, node):
         return c.helper("integer_div")(c.x(node.operand("x")), c.x(node.operand("y")), lift(mode))
-    return TORCH.div(*numbers(c, node), rounding_mode=mode)
+    return TORCH.div(*divided(c, node), rounding_mode=mode)
 
 
 @rule("mod", "fmod")
@@ -65,10 +71,10 @@ def remainder(c: Context, node: Node) -> Expr:
     if _may_overflow(c, node):
         function = lift("remainder" if node.op.name == "mod" else "fmod")
         return c.helper("integer_mod")(c.x(node.operand("x")), c.x(node.operand("y")), function)
+    if node.op.name == "fmod":
+        return TORCH.fmod(*divided(c, node))
     x, y = numbers(c, node)
-    if node.op.name == "mod" and c.literal(node.operand("x")) is None:
-        return Binary("%", x, y)
-    return (TORCH.remainder if node.op.name == "mod" else TORCH.fmod)(x, y)
+    return Binary("%", x, y) if c.literal(node.operand("x")) is None else TORCH.remainder(x, y)
 
 
 @rule("clip")

@@ -1,0 +1,96 @@
+"""Random graphs through every step of a conversion.
+
+    python -m tests.random_graphs --jobs 2 --state FILE             20,000 graphs; goes on where FILE ends
+    python -m tests.random_graphs --first 7 --count 1 --list        one seed, its smallest failing model printed
+    python -m tests.random_graphs --jobs 2 --state FILE --update    record the counts and write docs/suites.md
+
+Fails when a graph is wrong or crashes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict
+from pathlib import Path
+
+from tests.random_graphs import record
+from tests.random_graphs.outcome import Outcome
+from tests.random_graphs.pool import Pool
+
+COUNT = 20_000
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run, print, record; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    seeds = range(options.first, options.first + options.count)
+    outcomes = [o for o in _kept(options.state) if o.seed in seeds]
+    waiting = [s for s in seeds if s not in {o.seed for o in outcomes}]
+    started = time.monotonic()
+    for number, outcome in enumerate(run(waiting, options.jobs, options.seconds), 1):
+        outcomes.append(outcome)
+        _tell(outcome, options)
+        if number % 100 == 0:
+            print(
+                f"{number} of {len(waiting)} in {time.monotonic() - started:.0f} s: {record.line(outcomes)}", flush=True
+            )
+    found = record.summary(outcomes)
+    print(f"seeds {seeds.start} to {seeds.stop - 1}: {record.line(outcomes)}")
+    for reason, n in list(found["refused by reason"].items())[:20]:
+        print(f"  refused {n}: {reason}")
+    if len(outcomes) < len(seeds):
+        print(f"{len(seeds) - len(outcomes)} seeds are left; run again to go on")
+    if options.update:
+        record.store(found)
+    return int(any(o.verdict in ("wrong", "crashed") for o in outcomes))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.random_graphs", description="random graphs at length")
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--count", type=int, default=COUNT)
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="start no graph after this time")
+    parser.add_argument("--list", action="store_true", help="print refused and ill-conditioned graphs too")
+    parser.add_argument("--state", type=Path, help="a file of outcomes to go on from and to add to")
+    parser.add_argument("--update", action="store_true", help="record these counts")
+    return parser
+
+
+def _kept(state: Path | None) -> list[Outcome]:
+    if state is None or not state.exists():
+        return []
+    return [Outcome(**json.loads(line)) for line in state.read_text().splitlines()]
+
+
+def _tell(outcome: Outcome, options: argparse.Namespace) -> None:
+    if outcome.verdict in ("wrong", "crashed") or (options.list and outcome.verdict != "agreed"):
+        print(f"{outcome.verdict:8} seed {outcome.seed}, {outcome.step}: {outcome.detail}\n{outcome.text}", flush=True)
+    if options.state is not None:
+        options.state.parent.mkdir(parents=True, exist_ok=True)
+        with options.state.open("a") as file:
+            file.write(json.dumps(asdict(outcome)) + "\n")
+
+
+def run(seeds: Sequence[int], jobs: int, seconds: float) -> Iterator[Outcome]:
+    """Outcomes in no particular order."""
+    until = time.monotonic() + seconds
+    pool = Pool()
+
+    def one(seed: int) -> Outcome | None:
+        return pool.outcome(seed) if time.monotonic() < until else None
+
+    with ThreadPoolExecutor(jobs) as threads:
+        for future in as_completed([threads.submit(one, s) for s in seeds]):
+            outcome = future.result()
+            if outcome is not None:
+                yield outcome
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,26 @@
+"""Answers `run SEED` and `died SEED` on its standard input with an outcome as one line of JSON."""
+
+import json
+import os
+import sys
+from dataclasses import asdict
+
+from tests.random_graphs.outcome import Outcome
+from tests.random_graphs.trial import died, run_seed
+
+
+def main() -> None:
+    """Serve until the input ends."""
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # what libraries print must not mix with answers
+    for line in sys.stdin:
+        what, seed = line.split()
+        try:
+            outcome = run_seed(int(seed)) if what == "run" else died(int(seed))
+        except Exception as error:  # noqa: BLE001 - a mistake of the generator is told like one of the product
+            outcome = Outcome(int(seed), "crashed", step="generator", detail=f"{type(error).__name__}: {error}")
+        answers.write(json.dumps(asdict(outcome)) + "\n")
+
+
+if __name__ == "__main__":
+    main()

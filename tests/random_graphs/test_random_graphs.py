@@ -1,0 +1,101 @@
+"""300 random graphs through every step of a conversion, and the judge judged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ir.text import format_model, parse
+from tests.random_graphs import stages
+from tests.random_graphs.draw import Case, draw
+from tests.random_graphs.level import Unfit
+from tests.random_graphs.noise import measure
+from tests.random_graphs.shrink import shrink
+from tests.random_graphs.trial import run_seed
+
+GRAPHS, CHUNK, NODES = 300, 20, 5
+
+
+@pytest.mark.parametrize("first", range(0, GRAPHS, CHUNK))
+def test_graphs_keep_their_results(first: int) -> None:
+    outcomes = [run_seed(seed, most=NODES) for seed in range(first, first + CHUNK)]
+    bad = [o for o in outcomes if o.verdict in ("wrong", "crashed")]
+    assert not bad, "\n\n".join(f"seed {o.seed}, {o.step}: {o.detail}\n{o.text}" for o in bad)
+    assert sum(o.verdict == "agreed" for o in outcomes) > CHUNK // 3
+
+
+def test_a_seed_draws_one_model() -> None:
+    first, second = draw(11), draw(11)
+    assert format_model(first.model) == format_model(second.model)
+    assert all(np.array_equal(first.inputs[k], second.inputs[k]) for k in first.inputs)
+
+
+def case(graph: str, **inputs: Any) -> Case:
+    """A model in text form."""
+    model = parse(f"isomorph-ir 1\nmodel small\n\nsignature ({', '.join(inputs)}) -> (output.0,)\n\n{graph}")
+    return Case(0, model, {n: np.asarray(a, model.input_types[n].dtype.numpy) for n, a in inputs.items()})
+
+
+DIFFERENCE = """graph (x: float32[3], y: float32[3]):
+  a: float32[3] = exp(x)
+  b: float32[3] = tanh(y)
+  c: float32[3] = sub(a, b)
+  d: float32[3] = relu(c)
+  return d
+"""
+
+
+def test_swapped_operands_are_found_and_shrunk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault planted in what a pass makes: the judge sees it, the model becomes the nodes that show it."""
+    given = case(DIFFERENCE, x=[1, 2, 3], y=[0.5, 0.25, -1])
+    stages.own(measure(given))
+    evaluated = stages.evaluated
+
+    def swapped(measured: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
+        turned = parse(format_model(model))
+        for node in turned.nodes():
+            if node.op.name == "sub":
+                x, y = node.operand("x"), node.operand("y")
+                node.set_operand("x", y)
+                node.set_operand("y", x)
+        return evaluated(measured, turned, *args, **kwargs)
+
+    def fails(candidate: Case) -> bool:
+        try:
+            stages.own(measure(candidate))
+        except stages.Diverged:
+            return True
+        return False
+
+    monkeypatch.setattr(stages, "evaluated", swapped)
+    smallest = shrink(given, fails)
+    assert [n.op.name for n in smallest.model.graph] == ["sub", "relu"]
+
+
+def test_what_rounding_decides_is_told_and_not_judged() -> None:
+    """A sum that cancels says nothing; a floor of noise is decided by rounding."""
+    cancels = case(
+        """graph (x: float32[3], y: float32[3]):
+  a: float32[3] = add(x, y)
+  b: float32[3] = sub(a, y)
+  return b
+""",
+        x=[1e-3, 2e-3, 3e-3], y=[9000, 9000, 9000],
+    )  # fmt: skip
+    assert stages.own(measure(cancels)).inconclusive
+    decided = case(
+        """graph (x: float32[3]):
+  a: float32[3] = floor(x)
+  return a
+""",
+        x=[1, 2.5, 3],
+    )
+    assert stages.own(measure(decided)).inconclusive
+
+
+def test_values_that_say_nothing_are_refused() -> None:
+    for x in ([np.nan], [np.inf], [3e6]):
+        with pytest.raises(Unfit):
+            measure(case("graph (x: float32[1]):\n  a: float32[1] = neg(x)\n  return a\n", x=x))

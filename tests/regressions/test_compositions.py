@@ -1,0 +1,145 @@
+"""What random graphs found, cut down to the few nodes that showed it. Each model goes through every step of a
+conversion: passes, text form, ONNX and back, PyTorch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ir.data import Array
+from ir.passes import Decompose
+from ir.text import format_model, parse
+from tests.random_graphs import stages
+from tests.random_graphs.draw import Case
+from tests.random_graphs.noise import measure
+
+PI = np.arange(1, 25, dtype=np.float32) / 7
+
+
+def through(text: str, seeds: tuple[int, ...] = (0,), **inputs: Any) -> None:
+    """Assert that the model in text form survives everything, at the opset of each seed. Refusals are failures."""
+    model = parse("isomorph-ir 1\nmodel small\n\n" + text)
+    for name in list(model.weights):
+        model.update_weight(
+            name, data=Array(PI[: int(np.prod(model.weights[name].type.shape))].reshape(model.weights[name].type.shape))
+        )
+    given = {name: np.asarray(array, model.input_types[name].dtype.numpy) for name, array in inputs.items()}
+    for seed in seeds:
+        measured = measure(Case(seed, model, given))
+        stages.own(measured)
+        stages.printed(measured)
+        for item in stages.passes(measured):
+            stages.after_pass(measured, item)
+        for route in (stages.to_onnx, stages.to_torch):
+            for _, work in route(measured):
+                work()
+
+
+@pytest.mark.parametrize("width", [0, 3])
+def test_a_scan_stacks_empty_results_along_any_axis(width: int) -> None:
+    """ONNX Runtime's process died of a division by zero."""
+    text = f"""signature (x) -> (output.0,)
+
+graph (x: float32[2, {width}]):
+  y: float32[{width}, 2] = scan([], [x], []; output_axes=(1,))
+    body(row: float32[{width}]):
+      z: float32[{width}] = neg(row)
+      return z
+  return y
+"""
+    through(text, x=PI[: 2 * width].reshape(2, width))
+
+
+@pytest.mark.parametrize("shape", [(4, 5), (2, 5, 3), (2, 5, 2, 1)])
+def test_channels_without_an_image_are_normalised(shape: tuple[int, ...]) -> None:
+    """ONNX Runtime knows images only, PyTorch wants an axis behind the channels."""
+    kind = ", ".join(map(str, shape))
+    text = f"""signature (x) -> (output.0,)
+
+graph (x: float32[{kind}]):
+  y: float32[{kind}] = lrn(x; size=3, alpha=0.5)
+  return y
+"""
+    through(text, x=np.resize(PI, shape))
+
+
+@pytest.mark.parametrize("op", ["fmod", "mod", "floor_div"])
+def test_a_number_is_divided_by_a_tensor(op: str) -> None:
+    """PyTorch's functions want a tensor first."""
+    text = f"""signature (x) -> (output.0,)
+
+graph (x: float32[4]):
+  n: float32[] = constant(; value=tensor(float32[], 2.5))
+  y: float32[4] = {op}(n, x)
+  return y
+"""
+    through(text, x=[0.7, -0.7, 3.0, -1.1])
+
+
+def test_a_decomposition_of_other_looking_sizes_is_left() -> None:
+    """n // 2 of n columns are min(n, n // 2) ones: the pass raised, where it only cannot show that they are equal."""
+    text = """isomorph-ir 1
+model m
+
+signature (x) -> (output.0,)
+
+graph (x: float32[2, n]):
+  y: float32[2, n // 2] = glu(x)
+  return y
+"""
+    model = parse(text)
+    Decompose(lambda node: False).run(model)
+    again = parse(format_model(model))
+    assert again.output_types == parse(text).output_types
+
+
+def test_a_weight_that_only_an_inner_body_returns() -> None:
+    """The module that holds the loop was not told of it."""
+    text = """weights
+  @part.w: float32[2] parameter
+
+signature (x) -> (output.0,)
+
+graph (x: float32[2, 3]):
+  y: float32[3, 2, 2] = scan([], [x], []; axes=(1,))  # op="sample" path="enc:Enc/lin:Lin"
+    body(a: float32[2]):
+      v: float32[2, 2] = scan([], [a], [])
+        body(b: float32[]):
+          return @part.w
+      return v
+  return y
+"""
+    through(text, x=PI[:6].reshape(2, 3))
+
+
+def test_a_carried_value_that_nothing_reads_keeps_its_name() -> None:
+    """Its name was given to the list of rows, which the loop then overwrote."""
+    text = """signature (x) -> (output.0, output.1)
+
+graph (x: float32[2, 3]):
+  rows: float32[2, 3] = scan([], [x], [])
+    body(a: float32[3]):
+      b: float32[3] = neg(a)
+      return b
+  n: int64[] = constant(; value=tensor(int64[], 0))
+  (i: int64[], c: float32[2, 3], d: float32[3, 3]) = while([n, rows], [x]; trips=3)
+    cond(i: int64[], c: float32[2, 3], x: float32[2, 3]):
+      t: bool[] = constant(; value=tensor(bool[], True))
+      return t
+    body(i: int64[], c: float32[2, 3], x: float32[2, 3]):
+      one: int64[] = constant(; value=tensor(int64[], 1))
+      j: int64[] = add(i, one)
+      s: float32[2, 3] = sin(x)
+      r: float32[3] = reduce_sum(x; axes=(0,))
+      return j, s, r
+  return d, c
+"""
+    for outputs in ("d, c", "d"):
+        names = ", ".join(f"output.{k}" for k in range(outputs.count(",") + 1))
+        closing = "," if outputs == "d" else ""
+        changed = text.replace("(output.0, output.1)", f"({names}{closing})").replace(
+            "return d, c", f"return {outputs}"
+        )
+        through(changed, x=PI[:6].reshape(2, 3))
