@@ -1,6 +1,7 @@
 """`python -m tests.mutants [--limit N] [--seed S] [PATH ...]`: plant faults, run the tests that reach them, list survivors.
 
-Without paths, every file of `areas.py`. `--limit` draws that many mutants of each area by seed. Survivors that change
+Without paths, every file of `areas.py`. `--limit` draws that many mutants of each area by seed, `--again FILE` takes the
+survivors that an earlier run printed. Survivors that change
 nothing anyone can observe are explained in `explained.txt`; the exit code is 1 when any other survives.
 """
 
@@ -11,7 +12,7 @@ import sys
 from pathlib import Path
 
 from tests.mutants.areas import AREAS, area_of
-from tests.mutants.run import Counts, mutants_of, report, run_area, sampled
+from tests.mutants.run import Counts, keys_of, mutants_of, report, run_area, sampled
 
 PRELOADED = ("numpy", "torch", "onnx", "onnxruntime", "scipy.special", "safetensors.torch", "ml_dtypes")
 """Frameworks, loaded once before any process forks."""
@@ -23,6 +24,7 @@ def main() -> int:
     parser.add_argument("paths", nargs="*", type=Path)
     parser.add_argument("--limit", type=int, help="mutants of each area, drawn by seed")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--again", type=Path, help="only mutants that the output of an earlier run, in this file, lists")
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
     paths = [p.resolve() for p in options.paths]
@@ -35,10 +37,12 @@ def main() -> int:
             area_of(path)
     for name in PRELOADED:
         __import__(name)
+    listed = keys_of(options.again.read_text("utf-8")) if options.again else None
     total = Counts()
     for area, sources in by_area.items():
-        if sources:
-            mutants = sampled(mutants_of(sources), options.limit, options.seed)
+        found = [m for m in mutants_of(sources) if listed is None or m.key in listed]
+        if found:
+            mutants = sampled(found, options.limit, options.seed)
             total += report(area, mutants, run_area(area, mutants, options.jobs))
     print(f"all: {total}")
     return 1 if total.survived else 0

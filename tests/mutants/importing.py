@@ -19,15 +19,13 @@ class _Captured(Exception):
 
 
 @functools.cache
-def preloaded(family: str, run: str) -> tuple[tuple, dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]:
-    """A family of the importer's cases, exported: what `assemble` reads, then inputs and eager results by size."""
+def preloaded(family: str, run: str) -> tuple[tuple, dict[str, Any]]:
+    """A family of the importer's cases, exported: what `assemble` reads."""
     from converter.importers.base import ImportOptions
     from converter.importers.torch import load, sources
-    from tests.importers.torch import cases, test_ops
-    from tests.importers.torch.support import expected, flat_inputs
+    from tests.importers.torch import programs
 
-    module, pool, dynamic = test_ops.bundle(family, run)
-    dtype, sizes, _ = test_ops.RUNS[run]
+    module, pool, dynamic = programs.bundle(family, run)
 
     def capture(*args: Any, **kwargs: Any) -> None:
         raise _Captured(args, kwargs)
@@ -37,37 +35,34 @@ def preloaded(family: str, run: str) -> tuple[tuple, dict[str, Any], list[dict[s
             load(module, (pool,), options=ImportOptions(dynamic=dynamic))
         except _Captured as found:
             args, kwargs = found.args
-    values = [(cases.pool(dtype, n, h, seed=n),) for n, h in sizes]
-    inputs = [flat_inputs(module, v, {}) for v in values]
-    return args, kwargs, inputs, [expected(module, v, {}) for v in values]
+    return args, kwargs
 
 
 def check_program(family: str, run: str) -> None:
-    """Read the exported family and hold every result against eager PyTorch."""
+    """Read the exported family and hold its IR, which the tests hold against eager PyTorch, or what is refused of it
+    against what is recorded."""
+    from converter.errors import ConversionError
     from converter.importers.torch.assemble import assemble
-    from ir.eval import Evaluator
-    from ir.verify import check
-    from tests.importers.torch import test_ops
-    from tests.importers.torch.support import close
+    from tests.importers.torch import programs
+    from tests.written.areas import AREAS
+    from tests.written.record import digest, recorded
 
-    args, kwargs, inputs, results = preloaded(family, run)
-    model = assemble(*args, **kwargs)
-    check(model)
-    for given, wanted in zip(inputs, results, strict=True):
-        found = Evaluator().run(model, given)
-        for name, want in wanted.items():
-            close(found[name], want, test_ops.tolerance(run, want, name.partition(".")[0]), name)
+    args, kwargs = preloaded(family, run)
+    try:
+        text = programs.text_of(assemble(*args, **kwargs))
+    except ConversionError as error:
+        text = programs.text_of(error)
+    assert digest(text) == recorded(AREAS["importers_torch"])[f"{family}-{run}"]
 
 
 def torch_programs() -> Iterator[Named]:
-    """Every family in every run."""
-    from tests.importers.torch import test_ops
+    """Every family in every run, and the cases that are refused."""
+    from tests.importers.torch import programs
 
-    for run in test_ops.RUNS:
-        for family in test_ops.FAMILIES:
-            with contextlib.redirect_stderr(io.StringIO()):
-                preloaded(family, run)
-            yield f"programs::{family}-{run}", partial(check_program, family, run)
+    for family, run in (*programs.PROGRAMS, *(("refused", run) for run in programs.REFUSED)):
+        with contextlib.redirect_stderr(io.StringIO()):
+            preloaded(family, run)
+        yield f"programs::{family}-{run}", partial(check_program, family, run)
 
 
 def onnx_cases() -> Iterator[Named]:

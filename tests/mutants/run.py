@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import random
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -83,6 +84,11 @@ def sampled(mutants: list[Mutant], limit: int | None, seed: int) -> list[Mutant]
     if limit is None or limit >= len(mutants):
         return mutants
     return [mutants[i] for i in sorted(random.Random(seed).sample(range(len(mutants)), limit))]
+
+
+def keys_of(text: str) -> set[str]:
+    """The mutants that a report lists, by key."""
+    return {f"{path} {rest}" for path, rest in re.findall(r"^ *\w[\w ]*: (\S+\.py):\d+ (.+)$", text, re.MULTILINE)}
 
 
 def report(area: Area, mutants: Sequence[Mutant], verdicts: Iterator[tuple[Mutant, Verdict]]) -> Counts:
