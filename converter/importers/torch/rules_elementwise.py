@@ -171,7 +171,7 @@ def floor_divide(c: TorchContext, a: Call) -> Value:
     return _binary(c, a, "floor_div")
 
 
-@rule("aten.remainder.Tensor", "aten.remainder.Scalar")
+@rule("aten.remainder.Tensor", "aten.remainder.Scalar", "aten.remainder.Scalar_Tensor")
 def remainder(c: TorchContext, a: Call) -> Value:
     return _binary(c, a, "mod")
 

@@ -35,6 +35,7 @@ for _name in ("and", "or", "xor"):
     for _form in ("Tensor", "Scalar"):
         rule.add(f"aten.bitwise_{_name}.{_form}", _bitwise(f"{_name}_", f"bitwise_{_name}"), f"bitwise_{_name}")
         rule.add(f"aten.__{_name}__.{_form}", _bitwise(f"{_name}_", f"bitwise_{_name}"), f"bitwise_{_name}")
+    rule.add(f"aten.bitwise_{_name}.Scalar_Tensor", _bitwise(f"{_name}_", f"bitwise_{_name}"), f"bitwise_{_name}")
 
 
 @rule("aten.bitwise_not.default")
@@ -56,6 +57,7 @@ def _shift(op: str) -> RuleFn:
 for _aten, _op in {"left": "shift_left", "right": "shift_right"}.items():
     rule.add(f"aten.bitwise_{_aten}_shift.Tensor", _shift(_op), _op)
     rule.add(f"aten.bitwise_{_aten}_shift.Tensor_Scalar", _shift(_op), _op)
+    rule.add(f"aten.bitwise_{_aten}_shift.Scalar_Tensor", _shift(_op), _op)
 for _aten, _op in {"lshift": "shift_left", "rshift": "shift_right"}.items():
     for _form in ("Tensor", "Scalar"):
         rule.add(f"aten.__{_aten}__.{_form}", _shift(_op), _op)
