@@ -246,7 +246,7 @@ def _run_time_table(b: Builder, x: Value, inverse: bool) -> Pair:
     """The matrices for a number of points known at run time only; angles in double precision."""
     size, kind = x.type.shape[-1], x.type.dtype
     ones = b.expand(b.constant(1, dtypes.int64), shape=(size,))
-    place = b.cumsum(ones, axis=0, exclusive=True)  # 0, 1, ... of as many elements as the axis has
+    place = b.sub(b.cumsum(ones, axis=0), 1)  # 0, 1, ... of as many elements as the axis has
     count = b.dim(size=size)
     turns = b.mod(b.mul(b.unsqueeze(place, axes=(1,)), b.unsqueeze(place, axes=(0,))), count)
     part = b.div(b.cast(turns, to=dtypes.float64), b.cast(count, to=dtypes.float64))

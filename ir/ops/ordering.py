@@ -156,9 +156,12 @@ def _simpler(b: Builder, x: Value, axis: int, exclusive: bool, reverse: bool, to
         raise NotImplementedError("a plain running total has no smaller form")
     axis = normalize_axis(axis, x.type.rank)
     x = b.flip(x, axes=(axis,)) if reverse else x
-    if exclusive:
+    if exclusive and isinstance(x.type.shape[axis], int):
         pads = tuple((1, -1) if i == axis else (0, 0) for i in range(x.type.rank))
         x = x if x.type.shape[axis] == 0 else b.pad(x, pads=pads, value=start)
+    elif exclusive:  # of a size that may be 0, nothing can be cropped before something is added
+        x = b.pad(x, pads=tuple((1, 0) if i == axis else (0, 0) for i in range(x.type.rank)), value=start)
+        x = b.slice(x, axes=(axis,), starts=(None,), stops=(-1,), steps=(1,))
     out = total(x, axis=axis)
     return b.flip(out, axes=(axis,)) if reverse else out
 

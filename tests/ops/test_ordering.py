@@ -1,11 +1,14 @@
-"""What top_k's inference refuses by itself, before any value is known."""
+"""What top_k's inference refuses by itself, before any value is known; running totals of sizes that may be 0."""
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from ir.core import Builder, Graph
-from ir.types import Dim, symbol, tensor_type
+from ir.core import Builder, Graph, Leaf, Model, Parameter, Signature
+from ir.eval import Evaluator
+from ir.ops import get
+from ir.types import Dim, TensorType, dtypes, symbol, tensor_type
 
 N = symbol("n")
 
@@ -23,3 +26,18 @@ def test_possible_counts_become_the_size(size: Dim, k: Dim) -> None:
     graph = Graph()
     values, indices = Builder(graph).top_k(graph.add_input(tensor_type("float32", 2, size), "x"), k=k)
     assert values.type.shape == indices.type.shape == (2, k)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_exclusive_totals_of_open_sizes_take_nothing(reverse: bool) -> None:
+    """The decomposition at a size that is 0 at run time only, where nothing can be cropped."""
+    model = Model(signature=Signature((Parameter("x", Leaf("x")),), Leaf("output")))
+    x = model.graph.add_input(TensorType(dtypes.float32, (symbol("n"), 2)), "x")
+    record, b = get("cumprod"), Builder(model.graph)
+    attrs = {"axis": 0, "exclusive": True, "reverse": reverse}
+    model.graph.set_outputs([record.decompose(b, x, **attrs)])
+    assert not any(low < 0 or high < 0 for n in model.graph if n.op.name == "pad" for low, high in n.attrs["pads"])
+    for size in (0, 1, 4):
+        given = np.arange(2 * size, dtype=np.float32).reshape(size, 2) + 1
+        found = Evaluator("exact").run(model, {"x": given})["output"]
+        np.testing.assert_array_equal(found, record.evaluate(given, **attrs))

@@ -20,6 +20,9 @@ REASONS: dict[str, tuple[str, str]] = {
     "torch_nn._linear_cross_entropy": (
         "a private form of linear and cross_entropy in chunks", "call torch.nn.functional.linear and cross_entropy",
     ),
+    "aten.fractional_max_pool": (
+        "its windows lie where random numbers say", "use MaxPool or AdaptiveMaxPool",
+    ),
     "aten.unique_dim": ("distinct slices along an axis", "number the slices and compare the numbers"),
 }  # fmt: skip
 """By the beginning of an op's name: the reason, and advice."""

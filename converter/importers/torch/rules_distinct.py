@@ -5,13 +5,13 @@ from __future__ import annotations
 from converter.importers.torch.context import Call, TorchContext, rule
 from converter.importers.torch.rules_indexing import count_name
 from ir.core import Value
-from ir.types import Dim, dtypes
+from ir.types import Dim, dtypes, symbol
 
 
 def positions(c: TorchContext, size: Dim) -> Value:
     """0, 1, ... of as many elements as a size says, known or not."""
     ones = c.b.expand(c.constant(1, dtypes.int64), shape=(size,))
-    return c.b.cumsum(ones, axis=0, exclusive=True)
+    return c.b.sub(c.b.cumsum(ones, axis=0), 1)
 
 
 def _runs(c: TorchContext, a: Call, x: Value) -> tuple[Value, Value, Value]:
@@ -63,6 +63,19 @@ def unique(c: TorchContext, a: Call) -> list[Value | None]:
         inverse = c.b.reshape(inverse, shape=x.type.shape)
     out: list[Value | None] = [c.cast(values, x.type.dtype), inverse]
     return [*out, counts if a.lit("return_counts") else None] if a.has("return_counts") else out
+
+
+@rule("aten.repeat_interleave.Tensor")
+def repeat_interleave(c: TorchContext, a: Call) -> Value:
+    """The position of each count, as often as the count says: their sum is the size of the result."""
+    counts = c.cast(a.value("repeats"), dtypes.int64)
+    a.raw("output_size")
+    total = c.b.bind_dim(c.b.reduce_sum(counts, axes=(0,)), symbol=count_name(a))
+    place = positions(c, symbol(count_name(a), opaque=True))
+    ends = c.b.cumsum(counts, axis=0)
+    behind = c.b.less_equal(c.b.unsqueeze(ends, axes=(0,)), c.b.unsqueeze(place, axes=(1,)))
+    assert total.type.rank == 0
+    return c.b.reduce_sum(c.cast(behind, dtypes.int64), axes=(1,))
 
 
 @rule("aten.mode.default")

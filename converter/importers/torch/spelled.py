@@ -25,6 +25,7 @@ def spelled() -> Iterator[None]:
     }
     table: dict[Any, Callable[..., Any]] = {
         torch.combinations: _combinations, torch.nn.functional.gaussian_nll_loss: _gaussian_nll_loss,
+        torch.linspace: _linspace, torch.nn.functional.one_hot: _one_hot,
         **{getattr(place, name): own for name, own in methods.items() for place in (torch, torch.Tensor)},
     }  # fmt: skip
 
@@ -219,3 +220,35 @@ def _even_edges(x: Any, bins: int, span: Any) -> Any:
     first, last = torch.where(flat, first - 0.5, first), torch.where(flat, last + 0.5, last)
     step, place = (last - first) / bins, torch.arange(bins + 1, dtype=x.dtype, device=x.device)
     return torch.where(place < (bins + 1) // 2, first + step * place, last - step * (bins - place))
+
+
+def _linspace(start: Any, end: Any, steps: Any, *, dtype: Any = None, **options: Any) -> Any:
+    """Numbers at even distances, as many as a size says; torch's own where their count is fixed.
+
+    As torch has them: up from the start in the first half, down from the end in the second, in the result's type.
+    """
+    import torch
+
+    kind = dtype or torch.get_default_dtype()
+    plain = isinstance(start, (int, float)) and isinstance(end, (int, float))
+    if not isinstance(steps, torch.SymInt) or not plain or kind not in (torch.float32, torch.float64):
+        return None
+    if any(value not in (None, False) and name != "device" for name, value in options.items()):
+        return None
+    place = torch.arange(steps, dtype=kind, device=options.get("device"))
+    last = torch.full((), steps - 1, dtype=kind)
+    step = torch.full((), end - start, dtype=kind) / last.clamp(min=1)
+    half = torch.full((), steps // 2, dtype=kind)
+    return torch.where((place < half) | (last == 0), start + step * place, end - step * (last - place))
+
+
+def _one_hot(tensor: Any, num_classes: Any = -1) -> Any:
+    """With as many classes as the largest index asks for; torch's own where their number is given."""
+    import torch
+
+    if num_classes != -1 or not isinstance(tensor, torch.Tensor):
+        return None
+    _assert((tensor >= 0).all(), "one_hot: indices must not be negative")
+    classes = (tensor.max() + 1).item()
+    torch._check_is_size(classes)
+    return (tensor.unsqueeze(-1) == torch.arange(classes, device=tensor.device)).to(torch.int64)
