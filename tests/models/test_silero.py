@@ -41,7 +41,7 @@ def probabilities(form: Form, call: Callable[..., Any]) -> np.ndarray:
     """A form's answer to each chunk, its state carried: float64[CHUNKS]. `call` takes and gives arrays."""
     chunks = speech(form.rate, CHUNKS)
     if form.file.endswith(".jit"):
-        return np.array([float(call(chunk)) for chunk in chunks])
+        return np.array([float(np.asarray(call(chunk)).reshape(())) for chunk in chunks])
     chunks = with_context(form.rate, chunks)
     if "h" in form.inputs:
         nothing = np.zeros((1, 1, 128), np.float32)
