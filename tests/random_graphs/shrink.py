@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
@@ -15,6 +16,8 @@ from ir.types import DimExpr, TensorType, symbols
 from tests.random_graphs.draw import Case, set_outputs
 
 Fails = Callable[[Case], bool]
+SECONDS = 30
+"""Of the processor, for one model."""
 
 
 def without(case: Case, ops: Collection[str]) -> Case | None:
@@ -29,13 +32,13 @@ def _holds(node: Node, ops: Collection[str]) -> bool:
 
 
 def shrink(case: Case, fails: Fails, budget: int = 80) -> Case:
-    """A model as small as greedy steps make it for which `fails` still holds, in at most `budget` trials."""
-    left = budget
+    """A model as small as greedy steps make it for which `fails` still holds, in at most `budget` trials and SECONDS."""
+    left, until = budget, time.process_time() + SECONDS
 
     def still(candidate: Case | None) -> bool:
         nonlocal left
-        left -= 1
-        return left >= 0 and candidate is not None and len(candidate.model.graph) > 0 and fails(candidate)
+        left = left - 1 if time.process_time() < until else 0
+        return left > 0 and candidate is not None and len(candidate.model.graph) > 0 and fails(candidate)
 
     for i in range(len(case.model.graph.outputs)):
         alone = _one_output(case, i)
