@@ -84,6 +84,21 @@ def test_maxima_go_back_to_their_places(to: str, tmp_path: Path) -> None:
 
 
 @TARGETS
+def test_positions_of_a_pytorch_layer(to: str, tmp_path: Path) -> None:
+    """`return_indices=True` stays the layer's."""
+    torch = pytest.importorskip("torch")
+    net = torch.nn.Sequential(torch.nn.MaxPool2d(3, stride=2, padding=1, return_indices=True, ceil_mode=True)).eval()
+    x = torch.randn(2, 3, 9, 8, generator=torch.Generator().manual_seed(0))
+    target = tmp_path / ("model.onnx" if to == "onnx" else "model")
+    path = converter.convert(net, to, target, inputs=(x,), verify=False).path
+    found = converter.run(path, {"input": x.numpy()})
+    for got, want in zip(found.values(), net(x), strict=True):
+        np.testing.assert_array_equal(got, want.numpy())
+    if to == "torch":
+        assert "return_indices=True" in (path / "model.py").read_text("utf-8")
+
+
+@TARGETS
 def test_factors_and_regions_that_the_run_tells(to: str, tmp_path: Path) -> None:
     scaled = model([node("Resize", "x _ s", "y", mode="linear")], [IMAGE, ("s", FLOAT, [4])], ["y"])
     runs = [{"x": floats(2, 3, 6, 8), "s": np.float32([1, 1, *f])} for f in ((1.5, 2), (0.5, 3))]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from converter.exporters.code.expr import Expr, Name, hole, lift
+from converter.exporters.code import stmt as s
+from converter.exporters.code.expr import Expr, Name, Tup, Var, hole, lift
 from converter.exporters.outline.instances import Form
 from converter.exporters.torch.context import Context, F
 from converter.exporters.torch.spatial import back, first, pad_widths, squash, static_pads, symmetric
@@ -19,7 +20,7 @@ def _native(node: Node) -> bool:
     dilations = node.attrs["dilations"] or (1,) * len(window)
     if pads is None or not symmetric(pads) or not 1 <= len(window) <= 3:
         return False
-    return all(2 * int(p[0]) <= (w - 1) * d + 1 for p, w, d in zip(pads, window, dilations))
+    return all(2 * int(before) <= (w - 1) * d + 1 for (before, _), w, d in zip(pads, window, dilations))
 
 
 def _settings(node: Node) -> dict[str, Any]:
@@ -28,7 +29,7 @@ def _settings(node: Node) -> dict[str, Any]:
     settings = {"stride": hole(squash(a["strides"]), "stride")}
     if a["strides"] == a["window"]:
         settings = {"stride": hole(squash(a["strides"]), "stride", squash(a["window"]))}
-    return {**settings, "padding": hole(squash([int(p[0]) for p in pads]), "padding", 0)}
+    return {**settings, "padding": hole(squash([int(before) for before, _ in pads]), "padding", 0)}
 
 
 def _numbered(node: Node) -> bool:
@@ -102,7 +103,9 @@ def max_pool_positions(c: Context, node: Node) -> tuple[Expr | None, ...]:
 
 
 def _values_and_positions(c: Context, node: Node, call: Expr) -> tuple[Expr | None, ...]:
-    return tuple(c.unpack(call, [bool(v.uses) for v in node.outputs], "largest"))
+    kept = [Var(hint) if v.uses else None for v, hint in zip(node.outputs, ("largest", "places"), strict=True)]
+    c.body.append(s.Assign(Tup(tuple(v or Name("_") for v in kept)), call))
+    return tuple(kept)
 
 
 def _widths(c: Context, node: Node, x: Expr) -> Expr:

@@ -127,7 +127,7 @@ def _transposed_padding(
         total = stride * (size - 1) + add + extent - target
         if not isinstance(total, int):
             c.refuse(f"a transposed convolution of size {size} to {target} would have to crop {total} elements")
-        if total < 0 and add - total >= stride:
+        if total < 0 and (not wanted or add - total >= stride):  # without output_shape the runtimes do not agree
             c.refuse(f"a transposed convolution of size {size} to {target} would have to add {-total} elements")
         added.append(add - min(total, 0))
         total = max(total, 0)

@@ -88,3 +88,7 @@ def test_a_larger_output_has_zeros_behind() -> None:
     assert any("output_shape" in n for n in taken.notes)
     with pytest.raises(ConversionError, match="below the"):
         load(unpooled(x, sizes=[1, 1, 3, 5], kernel_shape=[2, 2], strides=[2, 2]))
+    with pytest.raises(ConversionError, match="does not fit"):
+        load(unpooled(x, sizes=[5, 5], kernel_shape=[2, 2], strides=[2, 2]))
+    with pytest.raises(ConversionError, match="do not fit 2 spatial axes"):
+        load(unpooled(x, kernel_shape=[2, 2], pads=[1, 1]))

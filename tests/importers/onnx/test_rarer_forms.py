@@ -43,6 +43,9 @@ def test_an_output_larger_than_the_whole_result(auto_pad: str) -> None:
         agree(transposed(more, stride, extra, auto_pad=auto_pad), {"x": floats(1, 2, 4)})
     assert "have to add" in refusal(transposed(1, 1, auto_pad=auto_pad))
     assert "have to add" in refusal(transposed(1, 2, 1, auto_pad=auto_pad))
+    if auto_pad != "NOTSET":  # windows that leave gaps: as many elements as strides, says the text
+        gaps = node("ConvTranspose", "x w", "y", strides=[3], auto_pad=auto_pad)
+        assert "have to add" in refusal(model([gaps], [("x", FLOAT, [1, 2, 4])], ["y"], {"w": floats(2, 3, 1)}))
 
 
 # -- dropout --------------------------------------------------------------------------------------------------------

@@ -90,6 +90,17 @@ def test_factors_that_the_run_tells(mode: str, coordinates: str) -> None:
             agree(*resized({"scales": scales}, {}, ("n", 3, "h", "w"), **options, **extra))
 
 
+def test_factors_of_opset_11() -> None:
+    """`tf_half_pixel_for_nn`, which later versions lack, takes no half off."""
+    for scales in ([1, 1, 2, 1.5], [1, 1, 0.6, 1.3]):
+        options: dict[str, Any] = {
+            "mode": "nearest",
+            "coordinate_transformation_mode": "tf_half_pixel_for_nn",
+            "opset": 11,
+        }
+        agree(*resized({"scales": scales}, {"roi": []}, nearest_mode="floor", **options))
+
+
 def test_excluding_what_lies_outside() -> None:
     options: dict[str, Any] = {"mode": "cubic", "exclude_outside": 1, "cubic_coeff_a": -0.5}
     agree(*resized({"scales": [1, 1, 1.5, 0.7]}, {}, **options))
