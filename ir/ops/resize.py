@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -253,12 +253,14 @@ def source_coordinates(size: int, out: int, scale: float | None, system: Coordin
     return at
 
 
-def quotient_picks(size: int, out: int, scale: float | None, coordinates: Coordinates) -> np.ndarray:
-    """What `nearest="quotient"` picks: at some sizes the neighbour of what exact coordinates pick."""
+def quotient_picks(
+    size: int, out: int, scale: float | None, coordinates: Coordinates, one: Any = np.float32
+) -> np.ndarray:
+    """What `nearest="quotient"` picks, computed in the type `one`: at some sizes the neighbour of what exact coordinates
+    pick."""
     i = np.arange(out)
     if coordinates == "asymmetric" and out in (size, 2 * size):
         return i // (out // size) if size else i
-    one = np.float32
     step = one(size) / one(out) if scale is None else one(1.0 / scale)
     at = i.astype(one) + one(0.0 if coordinates == "asymmetric" else 0.5)
     return np.minimum(np.floor(at * step), size - 1).astype(np.int64)

@@ -59,7 +59,7 @@ def torch_programs() -> Iterator[Named]:
     """Every family in every run, and the cases that are refused."""
     from tests.importers.torch import programs
 
-    for family, run in (*programs.PROGRAMS, *(("refused", run) for run in programs.REFUSED)):
+    for family, run in programs.READ:
         with contextlib.redirect_stderr(io.StringIO()):
             preloaded(family, run)
         yield f"programs::{family}-{run}", partial(check_program, family, run)

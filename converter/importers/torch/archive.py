@@ -17,7 +17,7 @@ from typing import Any
 
 from converter.errors import ConversionError, Unsupported, UntrustedSource, UsageError
 from converter.importers.base import ImportOptions, Planner
-from converter.importers.torch import families
+from converter.importers.torch import export, families
 from converter.importers.torch.context import rule as rules
 from converter.importers.torch.pickles import SAFE_GLOBALS, pickle_globals
 
@@ -158,8 +158,16 @@ def _check_target(plan: Planner, target: str, known: set[str]) -> None:
     match = _TARGET.fullmatch(target)
     if match is None:
         plan.add(Unsupported(target.removeprefix("torch.ops."), "not an ATen op", advice="export the model without it"))
-    elif match["op"] and match["op"].rstrip("_") not in known and match["op"] not in known:
+    elif match["op"] and match["op"].rstrip("_") not in known and match["op"] not in known and not _composed(match):
         plan.add(rules.missing(f"aten.{match['op']}.{match['overload']}"))
+
+
+def _composed(match: re.Match[str]) -> bool:
+    """Whether PyTorch itself computes the op from others, which the reader then finds in its place."""
+    import torch
+
+    found = getattr(getattr(torch.ops.aten, match["op"], None), match["overload"], None)
+    return found is not None and export.definition_of(found) is not None
 
 
 def _is_expression(text: str) -> bool:

@@ -23,8 +23,6 @@ for _aten, _op in {
 rule.add("aten.leaky_relu.default", _plain("leaky_relu", alpha="negative_slope"), "leaky_relu")
 rule.add("aten.celu.default", _plain("celu", alpha="alpha"), "celu")
 rule.add("aten.softplus.default", _plain("softplus", beta="beta", threshold="threshold"), "softplus")
-rule.add("aten.softshrink.default", _plain("soft_shrink", lambd="lambd"), "softshrink")
-rule.add("aten.hardshrink.default", _plain("hard_shrink", lambd="lambd"), "hardshrink")
 rule.add("aten.threshold.default", _plain("threshold", threshold="threshold", value="value"), "threshold")
 rule.add("aten.gelu.default", _plain("gelu", approximate="approximate"), "gelu")
 rule.add("aten.glu.default", _plain("glu", axis="dim"), "glu")
@@ -54,12 +52,12 @@ def _clip(c: TorchContext, x: Value, low: float, high: float) -> Value:
     return c.b.clip(x, c.constant(low, x.type.dtype), c.constant(high, x.type.dtype))
 
 
-@rule("aten.softmax.int", "aten._softmax.default", "aten.special_softmax.int")
+@rule("aten.softmax.int", "aten._softmax.default")
 def softmax(c: TorchContext, a: Call) -> Value:
     return c.b.softmax(_floating(c, a), axis=a.axis("dim", len(a.shape)))
 
 
-@rule("aten.log_softmax.int", "aten._log_softmax.default", "aten.special_log_softmax.int")
+@rule("aten.log_softmax.int", "aten._log_softmax.default")
 def log_softmax(c: TorchContext, a: Call) -> Value:
     return c.b.log_softmax(_floating(c, a), axis=a.axis("dim", len(a.shape)))
 
@@ -79,6 +77,8 @@ def prelu(c: TorchContext, a: Call) -> Value:
     x, slope = a.value("self"), a.value("weight")
     if slope.type.rank == 1 and x.type.rank >= 2:
         return c.b.prelu(x, slope, axis=1)
+    if slope.type.rank > x.type.rank:  # one slope for one number
+        slope = c.b.reshape(slope, shape=())
     return c.b.prelu(x, slope)
 
 

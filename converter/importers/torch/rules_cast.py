@@ -7,21 +7,20 @@ from ir.core import Value
 from ir.types import dtypes
 
 
-@rule("aten._to_copy.default", "aten.to.dtype", "aten.to.dtype_layout", "aten.to.device", "aten.to.other", "aten.type_as.default")
+@rule("aten._to_copy.default", "aten.type_as.default")
 def to(c: TorchContext, a: Call) -> Value:
     for name in ("dtype", "layout", "other"):
         if a.has(name):
             a.raw(name)
     x = a.value("self")
-    if x.type.dtype.is_complex and not a.dtype.is_complex and not a.dtype.is_bool:
+    if x.type.dtype.is_complex and a.dtype.is_bool:
+        return c.b.not_equal(x, c.constant(0, x.type.dtype))
+    if x.type.dtype.is_complex and not a.dtype.is_complex:
         return c.cast(c.b.real(x), a.dtype)  # torch drops the imaginary part, with a warning
     return c.cast(x, a.dtype)
 
 
-@rule(
-    "aten.clone.default", "aten.contiguous.default", "aten.alias.default", "aten.lift_fresh.default",
-    "aten.lift_fresh_copy.default", "aten.lift.default",
-)  # fmt: skip
+@rule("aten.clone.default", "aten.alias.default")
 def same(c: TorchContext, a: Call) -> Value:
     return a.value("self")
 

@@ -14,11 +14,3 @@ def dropout(c: TorchContext, a: Call) -> Value:
         return x
     shared = tuple(range(2, x.type.rank)) if features else ()
     return c.b.dropout(x, p=p, broadcast_axes=shared, frozen=frozen, always=always)
-
-
-@rule("aten.dropout.default", "aten.alpha_dropout.default", "aten.feature_alpha_dropout.default", "aten.feature_dropout.default")
-def inference_dropout(c: TorchContext, a: Call) -> Value:
-    if a.lit("train"):
-        c.refuse("drops values at inference too", "pass training=self.training")
-    a.lit("p")
-    return a.value("input")

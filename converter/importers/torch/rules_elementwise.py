@@ -51,8 +51,7 @@ def neg(c: TorchContext, a: Call) -> Value:
 
 @rule("aten.abs.default", "aten.absolute.default")
 def absolute(c: TorchContext, a: Call) -> Value:
-    x = a.value("self")
-    return x if x.type.dtype.is_bool else c.b.abs(x)
+    return c.b.abs(a.value("self"))
 
 
 @rule("aten.sign.default", "aten.sgn.default")
@@ -72,7 +71,7 @@ def square(c: TorchContext, a: Call) -> Value:
 def round_decimals(c: TorchContext, a: Call) -> Value:
     """As torch's kernel: scaled by a power of ten, rounded, scaled back."""
     decimals, x = a.lit("decimals"), a.value("self")
-    if decimals == 0 or not x.type.dtype.is_float:
+    if decimals == 0:
         return _round_to(c, a, "round")
     if x.type.dtype.is_half:
         c.refuse("rounding half floats to decimals")
@@ -85,11 +84,6 @@ def round_decimals(c: TorchContext, a: Call) -> Value:
 def frac(c: TorchContext, a: Call) -> Value:
     x = a.value("self")
     return c.b.sub(x, c.b.trunc(x))
-
-
-@rule("aten.positive.default")
-def positive(c: TorchContext, a: Call) -> Value:
-    return a.value("self")
 
 
 # -- binary ---------------------------------------------------------------------------------------------------------
@@ -237,7 +231,7 @@ def _never_negative(y: Value) -> bool:
 @rule("aten.pow.Tensor_Scalar")
 def power_scalar(c: TorchContext, a: Call) -> Value:
     x, exponent = a.operand("self", a.dtype), a.raw("exponent")
-    if exponent == 2 and not a.dtype.is_bool:
+    if exponent == 2:
         return c.b.square(x)
     if isinstance(exponent, (int, float)) and a.dtype.is_float and exponent in (0.5, -0.5):
         return c.b.sqrt(x) if exponent > 0 else c.b.rsqrt(x)
@@ -290,8 +284,7 @@ def lerp(c: TorchContext, a: Call) -> Value:
 
 @rule("aten.where.self", "aten.where.ScalarSelf", "aten.where.ScalarOther", "aten.where.Scalar")
 def where(c: TorchContext, a: Call) -> Value:
-    condition = c.cast(a.value("condition"), dtypes.bool_)
-    return c.b.where(condition, a.operand("self", a.dtype), a.operand("other", a.dtype))
+    return c.b.where(a.value("condition"), a.operand("self", a.dtype), a.operand("other", a.dtype))
 
 
 @rule("aten.hypot.default")
@@ -300,20 +293,12 @@ def hypot(c: TorchContext, a: Call) -> Value:
     return c.b.sqrt(c.b.add(c.b.square(x), c.b.square(y)))
 
 
-@rule("aten.real.default", "aten.imag.default")
-def part(c: TorchContext, a: Call) -> Value:
-    x = a.value("self")
-    if not x.type.dtype.is_complex:
-        return x
-    return getattr(c.b, "real" if ".real." in str(a.node.target) else "imag")(x)
-
-
 @rule("aten.complex.default")
 def complex_(c: TorchContext, a: Call) -> Value:
     return c.b.complex_(a.value("real"), a.value("imag"))
 
 
-@rule("aten.conj.default", "aten._conj.default", "aten.conj_physical.default", "aten._conj_physical.default")
+@rule("aten._conj.default", "aten._conj_physical.default")
 def conj(c: TorchContext, a: Call) -> Value:
     x = a.value("self")
     return c.b.conj(x) if x.type.dtype.is_complex else x

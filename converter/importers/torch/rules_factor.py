@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from converter.importers.torch.context import Call, TorchContext, rule
+from converter.importers.torch.context import Call, TorchContext, is_static, rule
 from ir.core import Value
 from ir.types import dtypes
 
@@ -146,8 +146,9 @@ def svd(c: TorchContext, a: Call) -> list[Value | None]:
     x = a.value("A")
     if x.type.dtype.is_complex:
         c.refuse("singular values of complex matrices")
-    u, values, vh = c.b.svd(x, full=a.lit("full_matrices") if a.lit("compute_uv") else False)
-    return [u, values, vh] if a.lit("compute_uv") else [None, values, None]
+    full, vectors = a.lit("full_matrices"), a.lit("compute_uv")
+    u, values, vh = c.b.svd(x, full=full and vectors)
+    return [u, values, vh] if vectors else [None, values, None]
 
 
 @rule("aten._linalg_eigh.default")
@@ -172,7 +173,7 @@ def pinv(c: TorchContext, a: Call) -> Value:
     """By singular values (eigenvalues of Hermitian matrices); those not above the tolerance count as 0."""
     x = real_only(c, a.value("self"))
     kind, rank = x.type.dtype, x.type.rank
-    if 0 in x.type.shape[-2:]:
+    if 0 in known_sizes(c, x):
         for name in ("hermitian", "atol", "rtol"):
             a.raw(name)
         return c.b.expand(c.constant(0, kind), shape=a.shape)
@@ -198,10 +199,7 @@ def _cutoff(c: TorchContext, a: Call, x: Value, largest: Value) -> Value:
     """max(atol, rtol * largest); rtol is eps times the larger size where neither is given or atol is 0."""
     kind = x.type.dtype
     atol, rtol = a.optional("atol"), a.optional("rtol")
-    rows, columns = x.type.shape[-2:]
-    if not isinstance(rows, int) or not isinstance(columns, int):
-        c.refuse("the size of the matrices must be known")
-    usual = c.constant(kind.eps * max(rows, columns), kind)
+    usual = c.constant(kind.eps * max(known_sizes(c, x)), kind)
     zero = c.constant(0, kind)
     absolute = zero if atol is None else _column(c, c.cast(atol, kind))
     if rtol is not None:
@@ -224,8 +222,15 @@ def real_only(c: TorchContext, x: Value) -> Value:
     return x
 
 
+def known_sizes(c: TorchContext, x: Value) -> tuple[int, ...]:
+    """The size of matrices."""
+    if not is_static(x.type.shape[-2:]):
+        c.refuse("the size of the matrices must be known")
+    return tuple(int(d) for d in x.type.shape[-2:])
+
+
 def diagonal_of(c: TorchContext, x: Value) -> Value:
-    return c.b.diagonal(x, offset=0, axis1=x.type.rank - 2, axis2=x.type.rank - 1)
+    return c.b.diagonal(x, axis1=x.type.rank - 2, axis2=x.type.rank - 1)
 
 
 def zero_pivot(c: TorchContext, factors: Value) -> Value:

@@ -6,7 +6,7 @@ from converter.importers.torch.context import Call, TorchContext, rule
 from ir.core import Value
 
 
-@rule("aten.signbit.default", "prims.signbit.default")
+@rule("aten.signbit.default")
 def signbit(c: TorchContext, a: Call) -> Value:
     return _negative(c, a.value("self"))
 

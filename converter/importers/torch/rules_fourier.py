@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from converter.importers.torch.context import Call, TorchContext, rule
 from ir.core import Value
-from ir.types import DType, dtypes
 
 _NORM = ("none", "ortho", "count")
 
@@ -13,27 +12,15 @@ def _norm(a: Call) -> str:
     return _NORM[a.lit("normalization")]
 
 
-def _complex_of(kind: DType) -> DType:
-    return dtypes.complex128 if kind == dtypes.float64 else dtypes.complex64
-
-
-def _axes(a: Call, x: Value) -> tuple[int, ...]:
-    return tuple(d % x.type.rank for d in a.ints("dim"))
-
-
 @rule("aten._fft_c2c.default")
 def complex_to_complex(c: TorchContext, a: Call) -> Value:
-    x = a.value("self")
-    return c.b.fft(x, axes=_axes(a, x), inverse=not a.lit("forward"), norm=_norm(a))
+    return c.b.fft(a.value("self"), axes=a.ints("dim"), inverse=not a.lit("forward"), norm=_norm(a))
 
 
 @rule("aten._fft_r2c.default")
 def real_to_complex(c: TorchContext, a: Call) -> Value:
     """One-sided results keep the first half of the last of the axes."""
-    x, axes = a.value("self"), _axes(a, a.value("self"))
-    if not axes:  # real numbers as complex ones, as they are
-        return c.cast(x, a.dtype)
-    return c.b.fft(x, axes=axes, norm=_norm(a), onesided=a.lit("onesided"))
+    return c.b.fft(a.value("self"), axes=a.ints("dim"), norm=_norm(a), onesided=a.lit("onesided"))
 
 
 @rule("aten._fft_c2r.default")
@@ -42,14 +29,12 @@ def complex_to_real(c: TorchContext, a: Call) -> Value:
 
     The other axes are transformed first; the parts that would be imaginary are dropped, as torch does.
     """
-    x, axes, size = a.value("self"), _axes(a, a.value("self")), a.lit("last_dim_size")
+    x, axes, size = a.value("self"), a.ints("dim"), a.lit("last_dim_size")
     norm, last = _norm(a), axes[-1]
     if len(axes) > 1:
         x = c.b.fft(x, axes=axes[:-1], inverse=True, norm=norm)
     half = size // 2 + 1
     have = x.type.shape[last]
-    if not isinstance(have, int):
-        c.refuse("the length of the spectrum must be known")
     if have != half:
         c.refuse(f"a spectrum of {have} points for {size}")
     mirrored = (size - 1) // 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from converter.importers.torch.context import Call, TorchContext, rule
+from converter.importers.torch.rules_factor import known_sizes
 from ir.core import Value
 from ir.types import dtypes
 
@@ -71,9 +72,9 @@ def outer(c: TorchContext, a: Call) -> Value:
 @rule("aten.linalg_vector_norm.default")
 def vector_norm(c: TorchContext, a: Call) -> Value:
     a.dtype_arg()
-    x = c.cast(a.value("self"), a.dtype)
-    if not a.dtype.is_float:
+    if a.value("self").type.dtype.is_complex:
         c.refuse("norms of complex tensors")
+    x = c.cast(a.value("self"), a.dtype)
     return _norm(c, x, a.lit("ord"), {"axes": a.axes("dim", x.type.rank), "keepdims": a.lit("keepdim")})
 
 
@@ -153,9 +154,6 @@ def grouped_mm(c: TorchContext, a: Call) -> Value:
 def pdist(c: TorchContext, a: Call) -> Value:
     """Distances of each row to those after it."""
     x, order = a.value("self"), a.lit("p")
-    count = x.type.shape[0]
-    if not isinstance(count, int):
-        c.refuse("the number of rows must be known")
-    first, second = (c.b.constant(i.astype("int64")) for i in np.triu_indices(count, 1))
+    first, second = (c.b.constant(i.astype("int64")) for i in np.triu_indices(known_sizes(c, x)[0], 1))
     apart = c.b.sub(c.b.gather(x, first, axis=0), c.b.gather(x, second, axis=0))
     return _norm(c, apart, order, {"axes": (1,)})

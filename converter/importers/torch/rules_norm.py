@@ -154,16 +154,6 @@ def batch_norm(c: TorchContext, a: Call) -> Value:
     return out
 
 
-@rule("aten.batch_norm.default")
-def batch_norm_without_statistics(c: TorchContext, a: Call) -> Value:
-    """Batch statistics in both modes (`track_running_stats=False`): per channel, biased variance."""
-    for name in ("cudnn_enabled", "momentum", "training"):
-        a.lit(name)
-    if a.raw("running_mean") is not None or a.raw("running_var") is not None:
-        c.refuse("running statistics in this form")
-    return _by_batch(c, a)
-
-
 @rule("aten._native_batch_norm_legit.no_stats")
 def batch_norm_by_batch(c: TorchContext, a: Call) -> list[Value | None]:
     for name in ("momentum", "training"):
@@ -196,9 +186,3 @@ def batch_norm_inference(c: TorchContext, a: Call) -> list[Value | None]:
         eps=a.lit("eps"), momentum=momentum, frozen=True,
     )  # fmt: skip
     return [out, None, None]
-
-
-@rule("aten.local_response_norm.default")
-def local_response_norm(c: TorchContext, a: Call) -> Value:
-    size, alpha, beta, k = (a.lit(n) for n in ("size", "alpha", "beta", "k"))
-    return c.b.lrn(a.value("input"), size=size, alpha=alpha, beta=beta, k=k, wider="before")

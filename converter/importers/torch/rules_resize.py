@@ -5,6 +5,7 @@ With `scale_factors` torch samples at positions divided by them; with `output_si
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,8 @@ import numpy as np
 from converter.importers.base import Refusal
 from converter.importers.torch.context import Call, TorchContext, rule
 from ir.core import Value
-from ir.ops.resize import Coordinates, output_sizes
-from ir.types import dtypes, same
+from ir.ops.resize import Coordinates, output_sizes, quotient_picks
+from ir.types import Dim, dtypes, same
 
 
 def _target(a: Call, copies: bool = False) -> dict[str, Any]:
@@ -53,9 +54,25 @@ def nearest_exact(c: TorchContext, a: Call) -> Value:
 
 def _nearest(c: TorchContext, a: Call, coordinates: Coordinates) -> Value:
     x, where = a.value("input"), _target(a)
-    if x.type.dtype == dtypes.float64 and any(1 / s != np.float32(1 / s) for s in where.get("scales", ())):
-        c.refuse("the nearest elements of doubles by a factor that float32 rounds", "give the size")
+    if x.type.dtype == dtypes.float64:
+        _doubles(c, x.type.shape[2:], a.shape[2:], where.get("scales"), coordinates)
     return c.b.resize(x, mode="nearest", coordinates=coordinates, nearest="quotient", **where)
+
+
+def _doubles(
+    c: TorchContext, given: Sequence[Dim], sizes: Sequence[Dim], scales: Sequence[float] | None, coordinates: Coordinates
+) -> None:
+    """Torch divides in the type of the elements, the IR in float32: doubles are refused where another one is nearest."""
+    for size, out, scale in zip(given, sizes, scales or (None,) * len(sizes), strict=True):
+        if isinstance(size, int) and isinstance(out, int):
+            picks = [quotient_picks(size, out, scale, coordinates, one) for one in (np.float32, np.float64)]
+            exact = bool((picks[0] == picks[1]).all())
+        else:
+            exact = scale is None or float(np.float32(1 / scale)) == 1 / scale
+            if scale is None:
+                c.note("the nearest of doubles, at sizes whose quotient float32 rounds, may be the neighbour of PyTorch's")
+        if not exact:
+            c.refuse("the nearest elements of doubles by a factor that float32 rounds", "use a float32 input")
 
 
 @rule("aten.upsample_linear1d.vec", "aten.upsample_bilinear2d.vec", "aten.upsample_trilinear3d.vec")

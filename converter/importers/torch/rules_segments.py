@@ -16,8 +16,6 @@ def segment_reduce(c: TorchContext, a: Call) -> Value:
     """Each segment of `axis` starts from `initial`; a mean of nothing is NaN unless it starts from something."""
     x, axis, form = a.value("data"), a.lit("axis"), a.lit("reduce")
     a.lit("unsafe")
-    if a.raw("indices") is not None:
-        c.refuse("segments named by indices")
     starts, stops = _borders(c, a, axis)
     x = c.b.unsqueeze(x, axes=(axis,))  # [lead, segments, positions, rest]
     rest = tuple(range(axis + 2, x.type.rank))

@@ -9,13 +9,10 @@ from ir.core import Value
 from ir.types import Dim
 
 
-@rule(
-    "aten.view.default", "aten.reshape.default", "aten._unsafe_view.default", "aten.view_copy.default",
-    "aten._reshape_alias.default", "aten.view_as.default", "aten.reshape_as.default", "aten.unflatten.int",
-)  # fmt: skip
+@rule("aten.view.default", "aten._unsafe_view.default", "aten.view_copy.default", "aten._reshape_alias.default")
 def view(c: TorchContext, a: Call) -> Value:
     """The target shape is the one torch found: -1 is resolved, sizes are expressions."""
-    for name in ("size", "shape", "stride", "other", "dim", "sizes"):
+    for name in ("size", "stride"):
         if a.has(name):
             a.raw(name)
     return _reshape(c, a.value("self"), a.shape)
@@ -23,15 +20,6 @@ def view(c: TorchContext, a: Call) -> Value:
 
 def _reshape(c: TorchContext, x: Value, shape: tuple[Dim, ...]) -> Value:
     return x if x.type.shape == shape else c.b.reshape(x, shape=shape)
-
-
-@rule("aten.flatten.using_ints")
-def flatten(c: TorchContext, a: Call) -> Value:
-    x = a.value("self")
-    if x.type.rank == 0:
-        return c.b.reshape(x, shape=(1,))
-    start, end = a.axis("start_dim", x.type.rank), a.axis("end_dim", x.type.rank)
-    return c.b.flatten(x, start=start, end=end) if start != end else x
 
 
 @rule("aten.squeeze.default")
@@ -72,43 +60,25 @@ def _transpose(c: TorchContext, x: Value, perm: tuple[int, ...]) -> Value:
     return x if perm == tuple(range(len(perm))) else c.b.transpose(x, perm=perm)
 
 
-@rule("aten.transpose.int", "aten.transpose_copy.int", "aten.swapaxes.default")
+@rule("aten.transpose.int", "aten.transpose_copy.int")
 def transpose(c: TorchContext, a: Call) -> Value:
     x = a.value("self")
-    first, second = ("axis0", "axis1") if a.has("axis0") else ("dim0", "dim1")
-    return _swap(c, x, a.axis(first, x.type.rank), a.axis(second, x.type.rank))
-
-
-@rule("aten.t.default", "aten.t_copy.default", "aten.numpy_T.default", "aten.mT.default")
-def matrix_transpose(c: TorchContext, a: Call) -> Value:
-    x = a.value("self")
-    if "numpy_T" in str(a.node.target):
-        return _transpose(c, x, tuple(reversed(range(x.type.rank))))
-    return x if x.type.rank < 2 else _swap(c, x, x.type.rank - 2, x.type.rank - 1)
-
-
-def _swap(c: TorchContext, x: Value, first: int, second: int) -> Value:
+    first, second = a.axis("dim0", x.type.rank), a.axis("dim1", x.type.rank)
     perm = list(range(x.type.rank))
     if perm:
         perm[first], perm[second] = perm[second], perm[first]
     return _transpose(c, x, tuple(perm))
 
 
-@rule("aten.movedim.int", "aten.movedim.intlist")
-def movedim(c: TorchContext, a: Call) -> Value:
+@rule("aten.t.default", "aten.t_copy.default")
+def matrix_transpose(c: TorchContext, a: Call) -> Value:
     x = a.value("self")
-    source = [d % x.type.rank for d in a.ints("source")]
-    target = [d % x.type.rank for d in a.ints("destination")]
-    rest = iter(i for i in range(x.type.rank) if i not in source)
-    place = dict(zip(target, source, strict=True))
-    return _transpose(c, x, tuple(place[i] if i in place else next(rest) for i in range(x.type.rank)))
+    return x if x.type.rank < 2 else _transpose(c, x, (1, 0))
 
 
-@rule("aten.expand.default", "aten.expand_copy.default", "aten.expand_as.default", "aten.broadcast_to.default")
+@rule("aten.expand.default", "aten.expand_copy.default")
 def expand(c: TorchContext, a: Call) -> Value:
-    for name in ("size", "other"):
-        if a.has(name):
-            a.raw(name)
+    a.raw("size")
     x = a.value("self")
     return x if x.type.shape == a.shape else c.b.expand(x, shape=a.shape)
 
@@ -164,12 +134,12 @@ def stack(c: TorchContext, a: Call) -> Value:
 
 
 @rule(
-    "aten.split.Tensor", "aten.split.sizes", "aten.split_with_sizes.default", "aten.chunk.default", "aten.tensor_split.sections",
+    "aten.split.Tensor", "aten.split_with_sizes.default",
     "aten.split_copy.Tensor", "aten.split_with_sizes_copy.default", "aten.unsafe_split.Tensor",
 )  # fmt: skip
 def split(c: TorchContext, a: Call) -> list[Value]:
     """The sizes of the parts are those torch found."""
-    for name in ("split_size", "split_sizes", "chunks", "sections"):
+    for name in ("split_size", "split_sizes"):
         if a.has(name):
             a.raw(name)
     x = a.value("self")

@@ -42,7 +42,7 @@ def slice_scatter(c: TorchContext, a: Call) -> Value:
     return c.b.slice_update(x, src, **where)
 
 
-@rule("aten.narrow.default", "aten.narrow_copy.default")
+@rule("aten.narrow_copy.default")
 def narrow(c: TorchContext, a: Call) -> Value:
     x, start = a.value("self"), a.dim("start")
     axis = a.axis("dim", x.type.rank)

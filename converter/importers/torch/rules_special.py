@@ -80,11 +80,11 @@ def polygamma(c: TorchContext, a: Call) -> Value:
     n, x = a.lit("n"), a.operand("self", a.dtype)
     if n == 0:
         return c.b.digamma(x)
-    factor = float((-1) ** (n + 1) * math.factorial(n))
+    factor = float(math.factorial(n) if n % 2 else -math.factorial(n))
     return c.b.mul(c.constant(factor, a.dtype), c.b.zeta(c.constant(float(n + 1), a.dtype), x))
 
 
-@rule("aten.exp2.default", "aten.special_exp2.default")
+@rule("aten.exp2.default")
 def exp2(c: TorchContext, a: Call) -> Value:
     return c.b.pow(c.constant(2, a.dtype), a.operand("self", a.dtype))
 

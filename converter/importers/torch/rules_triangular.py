@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from converter.importers.torch.context import Call, TorchContext, rule
-from converter.importers.torch.rules_factor import adjoint, real_only, zero_pivot
+from converter.importers.torch.rules_factor import adjoint, known_sizes, real_only, zero_pivot
 from ir.core import Value
 from ir.types import broadcast_shapes, dtypes
 
@@ -40,9 +40,7 @@ def lu_unpack(c: TorchContext, a: Call) -> list[Value | None]:
 
 def _unpacked(c: TorchContext, factors: Value, pivots: Value) -> list[Value]:
     """The permutation matrix P, and the factors L and U: P L U is the matrix."""
-    rank, (rows, columns) = factors.type.rank, factors.type.shape[-2:]
-    if not isinstance(rows, int) or not isinstance(columns, int):
-        c.refuse("the size of the matrices must be known")
+    rank, (rows, columns) = factors.type.rank, known_sizes(c, factors)
     inner, axes = min(rows, columns), (rank - 2, rank - 1)
     left = c.b.slice(factors, axes=axes[1:], starts=(0,), stops=(inner,), steps=(1,))
     upper = c.b.slice(factors, axes=axes[:1], starts=(0,), stops=(inner,), steps=(1,))
@@ -50,7 +48,7 @@ def _unpacked(c: TorchContext, factors: Value, pivots: Value) -> list[Value]:
     order = c.b.pivot_order(pivots, size=rows)
     place = c.b.arange(start=0, stop=rows, step=1, dtype=dtypes.int64)
     ones = c.b.equal(c.b.unsqueeze(order, axes=(rank - 2,)), c.b.unsqueeze(place, axes=(1,)))
-    return [c.cast(ones, factors.type.dtype), lower, c.b.triu(upper, k=0)]
+    return [c.cast(ones, factors.type.dtype), lower, c.b.triu(upper)]
 
 
 @rule("aten.linalg_lu_solve.default")
@@ -66,10 +64,7 @@ def lu_solve(c: TorchContext, a: Call) -> Value:
 
 
 def _lu_solution(c: TorchContext, factors: Value, pivots: Value, right: Value, turn: bool) -> Value:
-    size = factors.type.shape[-1]
-    if not isinstance(size, int):
-        c.refuse("the size of the matrices must be known")
-    order = c.b.pivot_order(pivots, size=size)
+    order = c.b.pivot_order(pivots, size=known_sizes(c, factors)[0])
     if not turn:
         lower = c.b.solve_triangular(factors, _ordered(c, right, order), upper=False, unit=True)
         return c.b.solve_triangular(factors, lower, upper=True)
@@ -107,9 +102,7 @@ def ormqr(c: TorchContext, a: Call) -> Value:
     """The whole orthogonal matrix of the reflections times a matrix, from either side."""
     x, tau, other = real_only(c, a.value("self")), a.value("input2"), a.value("input3")
     left, turn = a.lit("left"), a.lit("transpose")
-    rows, columns = x.type.shape[-2:]
-    if not isinstance(rows, int) or not isinstance(columns, int):
-        c.refuse("the size of the matrices must be known")
+    rows, columns = known_sizes(c, x)
     flat = ((0, 0),) * (x.type.rank - 1)
     if columns < rows:
         x = c.b.pad(x, pads=(*flat, (0, rows - columns)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -31,6 +32,22 @@ def pool(dtype: torch.dtype = torch.float64, n: int = 2, h: int = 8, seed: int =
         "at": ints(2, low=0, high=4), "w1": real(6, 4, 3), "w2": real(6, 4, 3, 2), "w3": real(6, 4, 2, 2, 2), "g2": real(8, 1, 3, 3),
         "t2": real(4, 3, 3, 2), "t2g": real(4, 2, 3, 3), "t1": real(4, 3, 4), "bias6": real(6), "neg1": torch.tensor([[1, -1], [0, -3]]),
         "spec": torch.tensor([0.0, -0.0, float("inf"), float("-inf"), float("nan"), 1.5, 2.5, -0.5, -2.5], dtype=dtype),
+        **_matrices(real, n), "deg": ints(3, 4, low=0, high=7).to(dtype),
+        "edges": torch.tensor([-2.0, -0.5, 0.5, 1.25, 2.0], dtype=dtype), "distinct": torch.tensor([[3, -1, 4, 9], [2, 6, 5, -3]]),
+        "holes": torch.tensor([[1.0, math.nan, 0.5, 2.0], [3.0, 1.0, 2.0, -1.0], [math.nan, 0.25, math.nan, -2.0]], dtype=dtype),
+        "grid": real(n, 3, 5, 2, low=-1.4, high=1.4), "grid3": real(n, 2, 3, 2, 3, low=-1.4, high=1.4),
+    }  # fmt: skip
+
+
+def _matrices(real: Callable[..., Tensor], n: int) -> dict[str, Tensor]:
+    """Square matrices far from singular, real and complex ones, positive definite ones, and some without full rank."""
+    square = real(n, 4, 4) + 5 * torch.eye(4)
+    low = real(n, 5, 2, low=1) @ real(n, 2, 4)
+    return {
+        "sq": square.to(low.dtype), "spd": (square @ square.mT / 8).to(low.dtype),
+        "z": torch.complex(real(n, 3, 4), real(n, 3, 4)),
+        "zsq": torch.complex(real(n, 4, 4) + 5 * torch.eye(4).to(low.dtype), real(n, 4, 4)),
+        "deficient": low, "cutoff": real(n, low=0.1, high=0.5),
     }  # fmt: skip
 
 

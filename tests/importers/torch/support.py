@@ -89,11 +89,13 @@ def round_trip(
 
 
 class Bundle(nn.Module):
-    """Many functions in one module, so that one export tests them all: forward(t) gives a dict of their results."""
+    """Many functions in one module, so that one export tests them all: forward(t) gives a dict of their results. A case
+    may be a module, for layers with weights of their own."""
 
     def __init__(self, cases: Mapping[str, Callable[[Any], Any]]) -> None:
         super().__init__()
         self.cases = dict(cases)
+        self.layers = nn.ModuleDict({name: fn for name, fn in cases.items() if isinstance(fn, nn.Module)})
 
     def forward(self, t: dict[str, Tensor]) -> dict[str, Any]:
         names = Names(t)

@@ -1,4 +1,5 @@
-"""Every rule against eager PyTorch, over the values of its attributes: float64 and float32, static and dynamic sizes."""
+"""Every rule against eager PyTorch, over the values of its attributes: float64 and float32, static and dynamic sizes. What
+is read is the recorded one, what is refused is refused in the expected words, and no rule is without a case."""
 
 from __future__ import annotations
 
@@ -6,64 +7,38 @@ import functools
 
 import numpy as np
 import pytest
-import torch
 
-from converter.importers.base import ImportOptions
-from converter.importers.torch import load
+from converter.errors import ConversionError
+from converter.importers.torch import families
+from converter.importers.torch.context import rule
+from ir.core import Model
 from ir.eval import Evaluator
 from ir.verify import check
-from tests.importers.torch import cases, cases_layers, cases_shape
-from tests.importers.torch.support import Bundle, close, expected, flat_inputs
-
-FAMILIES = {
-    "elementwise": cases.ELEMENTWISE,
-    "activation": cases.ACTIVATION,
-    "logic": cases.LOGIC,
-    "cast": cases.CAST,
-    "reduction": cases.REDUCTION,
-    "shape": cases_shape.SHAPE,
-    "slicing": cases_shape.SLICING,
-    "indexing": cases_shape.INDEXING,
-    "in_place": cases_shape.IN_PLACE,
-    "creation": cases_shape.CREATION,
-    "conv": cases_layers.CONV,
-    "pool": cases_layers.POOL,
-    "norm": cases_layers.NORM,
-    "linalg": cases_layers.LINALG,
-    "attention": cases_layers.ATTENTION,
-    "resize": cases_layers.RESIZE,
-}
-DYNAMIC = {"x", "pos", "unit", "i", "j", "i32", "u8", "b", "b2", "img", "sig", "vol", "half", "m", "rows"}
-RUNS = {
-    "float64": (torch.float64, [(2, 8)], 1e-9), "float32": (torch.float32, [(2, 8)], 2e-5),
-    "dynamic": (torch.float64, [(2, 8), (5, 12), (3, 7)], 1e-9),
-}  # fmt: skip
-FIXED_SIZE = {
-    "indexing/take_along",
-    "shape/pixel_shuffle", "shape/pixel_unshuffle", "shape/view_minus", "shape/reshape", "creation/tril_mask", "in_place/mask_rows",
-    "resize/nearest_odd", "resize/exact_odd", "resize/bilinear_False_odd", "resize/bilinear_True_odd", "resize/bicubic_False_odd",
-    "resize/bicubic_True_odd", "resize/recompute",
-}  # fmt: skip
-"""Cases that only exist for sizes other than the dynamic runs' (an even height, a multiple of 6 elements, a whole factor)."""
-
-
-def bundle(family: str, run: str) -> tuple[Bundle, dict, dict[str, dict[int, str]]]:
-    """A family's cases as one module, its example inputs, and what is dynamic in them."""
-    dtype, sizes, _ = RUNS[run]
-    wanted = {n: f for n, f in FAMILIES[family].items() if run != "dynamic" or f"{family}/{n}" not in FIXED_SIZE}
-    dynamic = {}
-    if run == "dynamic":
-        dynamic = {f"t.{n}": {0: "n", **({2: "h"} if n == "img" else {})} for n in DYNAMIC}
-    return Bundle(wanted), cases.pool(dtype, *sizes[0]), dynamic
+from tests.importers.torch import cases
+from tests.importers.torch.programs import (
+    FAMILIES,
+    FIXED_SIZE,
+    PROGRAMS,
+    READ,
+    REFUSED,
+    RUNS,
+    Reading,
+    bundle,
+    imported,
+)
+from tests.importers.torch.support import close, expected, flat_inputs
+from tests.written.areas import AREAS
+from tests.written.record import digest, recorded
 
 
 @functools.cache
-def results(family: str, run: str) -> tuple[dict[str, list], dict[str, list]]:
+def results(family: str, run: str) -> tuple[dict[str, list], dict[str, list], Reading]:
     """All outputs of a family in one import: by case, what the reference gives and what eager PyTorch gives."""
-    module, pool, dynamic = bundle(family, run)
-    dtype, sizes, _ = RUNS[run]
-    model = load(module, (pool,), options=ImportOptions(dynamic=dynamic))
+    model, reading = imported(family, run)
+    assert isinstance(model, Model), str(model)
     check(model)
+    module, _, _ = bundle(family, run)
+    dtype, sizes, _ = RUNS[run]
     got: dict[str, list] = {}
     want: dict[str, list] = {}
     for n, h in sizes:
@@ -73,18 +48,63 @@ def results(family: str, run: str) -> tuple[dict[str, list], dict[str, list]]:
             case = name.partition(".")[0]
             got.setdefault(case, []).append(outputs[name])
             want.setdefault(case, []).append(array)
-    return got, want
+    return got, want, reading
 
 
-@pytest.mark.parametrize("run", RUNS)
-@pytest.mark.parametrize(("family", "case"), [(f, c) for f, cs in FAMILIES.items() for c in cs])
+@functools.cache
+def refusals(run: str) -> tuple[ConversionError, Reading]:
+    """Everything refused of the cases that are to be, in one import."""
+    error, reading = imported("refused", run)
+    assert isinstance(error, ConversionError)
+    return error, reading
+
+
+@pytest.mark.parametrize(("family", "case", "run"), [(f, c, r) for f, r in PROGRAMS for c in FAMILIES[f]])
 def test_rule(family: str, case: str, run: str) -> None:
     if run == "dynamic" and f"{family}/{case}" in FIXED_SIZE:
         pytest.skip("exists for other sizes only")
-    got, want = results(family, run)
+    got, want, _ = results(family, run)
     assert got[case], "no output"
     for a, b in zip(got[case], want[case], strict=True):
         close(a, b, tolerance(run, b, case), f"{family}/{case}")
+
+
+@pytest.mark.parametrize(("run", "case"), [(r, c) for r, cs in REFUSED.items() for c in cs])
+def test_refused(run: str, case: str) -> None:
+    wanted = REFUSED[run][case]
+    found = refusals(run)[0].unsupported
+    assert any(u.op == wanted.op and wanted.reason in u.reason for u in found), [
+        str(u) for u in found if u.op == wanted.op
+    ]
+
+
+@pytest.mark.parametrize("run", REFUSED)
+def test_nothing_else_is_refused(run: str) -> None:
+    wanted = [(c.op, c.reason) for c in REFUSED[run].values()]
+    assert not [
+        str(u)
+        for u in refusals(run)[0].unsupported
+        if not any(u.op == op and reason in u.reason for op, reason in wanted)
+    ]
+
+
+def reading(family: str, run: str) -> Reading:
+    """What was read of a family, or of the refused cases."""
+    return refusals(run)[1] if family == "refused" else results(family, run)[2]
+
+
+@pytest.mark.parametrize(("family", "run"), READ)
+def test_read_as_recorded(family: str, run: str) -> None:
+    text = reading(family, run).text
+    assert recorded(AREAS["importers_torch"])[f"{family}-{run}"] == digest(text), (
+        f"read otherwise than recorded:\n{text}"
+    )
+
+
+def test_no_rule_without_a_case() -> None:
+    families.load()
+    reached = frozenset().union(*(reading(*program).targets for program in READ))
+    assert not sorted(str(r.key) for r in rule if r.key not in reached)
 
 
 def tolerance(run: str, want: np.ndarray, case: str) -> float:
