@@ -359,3 +359,27 @@ class Collects(nn.Module):
 class Counted(nn.Module):
     def forward(self, x):
         return int(x.sum())
+
+
+class TracedNumber(nn.Module):
+    """Traced, the square root is a tensor of float64 that is no Python number: integers become float64."""
+
+    def forward(self, x):
+        size = x.size(1)
+        return torch.arange(3) * torch.tensor(0.5, dtype=torch.float64), x / size**2, x * (size + 1) // 2
+
+
+class NumbersOfTensors(nn.Module):
+    """Every operation with a number out of a tensor in its second place, negative ones too."""
+
+    def forward(self, x):
+        n = int(x.sum())
+        f = float(x.mean())
+        whole = torch.arange(-2, 4)
+        y = whole * n
+        y += n
+        return (
+            x + n, x - f, whole + n, whole * f, whole / n, whole // n, whole % n, x**f, x % f,
+            x == n, whole != n, x < f, whole <= f, whole > n, x >= n, whole & n, whole | n, whole ^ n, torch.fmod(whole, n), y,
+            torch.tensor([n, n + 1]), torch.tensor(f * 2 - n),
+        )  # fmt: skip

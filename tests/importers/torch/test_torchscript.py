@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from converter.errors import ConversionError
 from converter.importers.torch import load
 from converter.importers.torch.dtypes import to_numpy
+from converter.importers.torch.script import prims
 from ir.core import Model
 from ir.core.signature import Constant, result_tree, tree_of
 from ir.eval import Evaluator
@@ -66,6 +67,8 @@ CASES = {
     "promotion": Case(m.Promotion, (x(2, 3, plus=2),), None, ((x(2, 3, plus=-3),),)),
     "no gradients": Case(m.NoGradients, HERE, trace=True, ops=()),
     "sizes": Case(m.Sizes, (x(4, 2, 4),), ("float32[a,2,c]",), ((x(6, 2, 3),),), trace=True),
+    "numbers of tensors": Case(m.NumbersOfTensors, (x(2, 3, plus=2),), None, ((x(2, 3, plus=-3),), (x(2, 3, plus=9),))),
+    "numbers of a trace": Case(m.TracedNumber, HERE, ("float32[n,k]",), ((x(4, 6),),), trace=True),
     "state": Case(m.State, HERE, state=("h",)),
     "state in a branch": Case(m.StateInBranch, HERE, None, ((x(2, 3, plus=-4),), (x(2, 3, plus=2),)), ops=("cond",), state=("h", "seen")),
     "state in a loop": Case(m.StateInLoop, (x(2, 3, plus=2),), None, ((x(2, 3, plus=4),),), ops=("while",), state=("h",)),
@@ -184,6 +187,15 @@ def test_state_that_settles_is_told() -> None:
     model = load(saved(torch.jit.script(m.Late())), (*HERE, 2))
     assert any("the state h begins as zeros" in note for note in model.notes)
     assert model.weights["h"].type.shape == (2, 3) and not model.weights["h"].persistent
+
+
+def test_the_words_of_arguments_are_numbers_of_types() -> None:
+    """Element types travel as numbers: each stands for the type that PyTorch gives it."""
+    unit = torch.jit.CompilationUnit()
+    for code in (0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 15):
+        unit.define(f"def f{code}(x):\n    return torch.zeros([2], dtype={code})\n")
+        made = getattr(unit, f"f{code}")(torch.zeros(1))
+        assert made.dtype == prims.dtype_of(code) and prims.code_of(made) == code
 
 
 # -- refusals ----------------------------------------------------------------------------------------------------------

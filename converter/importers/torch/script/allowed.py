@@ -65,7 +65,7 @@ def allowed_name(name: str) -> bool:
 _TWINS = {"Scalar": "Tensor", "Tensor_Scalar": "Tensor_Tensor"}
 _SAME = frozenset((
     "add", "sub", "mul", "div", "true_divide", "floor_divide", "remainder", "fmod", "pow", "eq", "ne", "lt", "le", "gt", "ge",
-    "add_", "sub_", "mul_", "div_", "bitwise_and", "bitwise_or", "bitwise_xor",
+    "add_", "sub_", "mul_", "div_", "bitwise_and", "bitwise_or", "bitwise_xor", "__and__", "__or__", "__xor__",
 ))  # fmt: skip
 
 
@@ -73,4 +73,6 @@ _SAME = frozenset((
 def on_tensors(op: str) -> Any:
     """The overload that takes as a tensor what this one takes as a number in its second place; None where there is none."""
     name, _, which = op.removeprefix("aten::").partition(".")
-    return overload(f"aten::{name}.{_TWINS[which]}") if name in _SAME and which in _TWINS else None
+    if name not in _SAME or which not in _TWINS or (name, which) == ("pow", "Scalar"):
+        return None
+    return overload(f"aten::{name}" if name == "floor_divide" else f"aten::{name}.{_TWINS[which]}")

@@ -140,8 +140,8 @@ class Machine:
         written = [a for a, spec in zip(args, schema.arguments, strict=True) if spec.alias_info and spec.alias_info.is_write]
         if any(is_tensor(a) and numbers.is_constant(a) for a in written):
             raise Refusal("writes into a constant of the program, which would last until the next call")
-        twin = allowed.on_tensors(step.op)
-        if twin is not None and isinstance(args[1], Number):
+        twin = allowed.on_tensors(step.op) if len(args) > 1 and isinstance(args[1], Number) else None
+        if twin is not None:
             overload, args = twin, [args[0], _as_scalar(args[0], args[1]), *args[2:]]
             schema = overload._schema
         positional, keyword = [], {}

@@ -117,9 +117,8 @@ def _as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:
 
 
 def _number_to_tensor(value: Any) -> Any:
-    if isinstance(value, Number):
-        return value.tensor
-    return SizeTensor(value) if numbers.kind_of(value) == "int" else _tensor(value)
+    kind = numbers.kind_of(value)
+    return SizeTensor(value) if kind == "int" and not isinstance(value, Number) else numbers.tensor_of(value, kind)
 
 
 def _to(x: Any, *args: Any) -> Any:
