@@ -21,6 +21,7 @@ from converter.verification.sensitivity import _jumps, has_decisions, undecided
 from converter.verification.tolerance import FLOOR_ULPS
 from ir.core import Model, Node, Value
 from ir.eval import EvaluationError, Evaluator
+from ir.eval.evaluator import concrete_attrs, evaluate_op
 from ir.ops.define import OpDef
 from ir.types import DType, dtypes
 from tests.ops.harness import cases_of
@@ -30,6 +31,8 @@ from tests.random_graphs.level import Unfit, check_ordinary, shape_of
 RUNS = 5
 MOVES = ("shape", "rearrange", "slicing", "indexing", "subscript")
 """Families of ops that copy what they read; where they compute instead (sums of slices), that is moved."""
+DECIDE = ("factor",)
+"""Families of ops that decide inside, on ranks and pivots: equal elements of an operand are moved apart."""
 BESSEL = 1e-6
 """PyTorch's Bessel functions of the first and second kind are no nearer, in float64 too."""
 Arrays = Mapping[str, np.ndarray]
@@ -178,8 +181,24 @@ class _Moved:
     def _move(self, node: Node, results: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
         if node.bodies or (node.op.name == "constant" and results[0].size < 2):
             return results
+        if node.op.family in DECIDE:
+            results = self._again(node)
         given = [self.arrays[v] for v in node.inputs if v in self.arrays]
         return tuple(self._one(node, v.type.dtype, a, given) for v, a in zip(node.outputs, results, strict=True))
+
+    def _again(self, node: Node) -> tuple[np.ndarray, ...]:
+        """The results of moved operands."""
+        settings = Evaluator("exact", self.training)
+
+        def moved(value: Value | None) -> np.ndarray | None:
+            if value is None:
+                return None
+            kind = value.type.dtype
+            return self._by(self.arrays[value], kind, least(kind)).astype(settings.compute(kind).numpy)
+
+        operands = {k: tuple(map(moved, v)) if isinstance(v, tuple) else moved(v) for k, v in node.operands.items()}
+        attrs = concrete_attrs(node.op, node.attrs, {}, settings)
+        return evaluate_op(settings, node.op, operands, attrs, {}, self.rng)
 
     def _one(self, node: Node, dtype: DType, array: np.ndarray, given: list[np.ndarray]) -> np.ndarray:
         return (

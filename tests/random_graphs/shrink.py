@@ -16,7 +16,7 @@ from ir.types import DimExpr, TensorType, symbols
 from tests.random_graphs.draw import Case, set_outputs
 
 Fails = Callable[[Case], bool]
-SECONDS = 30
+SECONDS = 15
 """Of the processor, for one model."""
 
 
