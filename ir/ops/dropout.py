@@ -67,6 +67,8 @@ class Dropout:
             yield s.case(s.floats(2, 3), p=1.0, always=True, training=training, name="always all")
             yield s.case(s.floats(), p=0.1, training=training)
             yield s.case(s.floats(0, 4), p=0.1, training=training)
+            for rank, axes in ((2, (1,)), (3, (2,)), (4, (1,)), (5, (2, 3, 4)), (6, (2, 3, 4, 5))):
+                yield s.case(s.floats(*(2, 3, 2, 1, 2, 2)[:rank]), p=0.5, broadcast_axes=axes, training=training)
         yield s.case(s.floats(2), p=1.5, error=ValueError, name="p above 1")
         yield s.case(s.floats(2), p=0.5, frozen=True, always=True, error=ValueError, name="frozen and always")
 

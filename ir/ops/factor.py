@@ -195,6 +195,7 @@ class Solve:
         for kind in (dtypes.float32, dtypes.float64):
             yield s.case(regular(s, 3, 3, kind=kind), s.floats(3, 2, dtype=kind))
             yield s.case(regular(s, 2, 1, 3, 3, kind=kind), s.floats(4, 3, 1, dtype=kind), name="batches")
+            yield s.case(regular(s, 2, 3, 3, 3, kind=kind), s.floats(2, 1, 3, 2, dtype=kind), name="batches")
         yield s.case(
             s.floats(3, 3, dtype=dtypes.float32), s.floats(2, 2, dtype=dtypes.float32), name="sizes", error=ValueError
         )

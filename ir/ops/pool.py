@@ -133,6 +133,12 @@ class MaxPool:
         yield s.case(
             s.floats(2, 3, 6, 6, edge=True), window=(3, 3), strides=(1, 2), padding=((1, 1), (1, 1)), dilations=(1, 1)
         )
+        for wide in (2, 3):
+            yield s.case(s.floats(1, 2, 9), window=(3,), strides=(1,), padding=((wide, wide),), dilations=(2,))
+        yield s.case(s.floats(1, 2, 5), window=(2,), strides=(1,), padding=((1, 1),), dilations=(1,))
+        for wide in (2, 3):
+            attrs = {"window": (3, 1), "strides": (1, 1), "padding": ((wide, wide), (0, 0)), "dilations": (2, 1)}
+            yield s.case(s.floats(1, 2, 9, 2), **attrs)
         yield s.case(s.ints(2, 3, 6), window=(2,), strides=(2,), padding=((1, 0),), dilations=(1,))
         yield s.case(
             s.ints(2, 5, 5, 3, low=0, high=200, dtype=dtypes.uint8),
@@ -280,6 +286,8 @@ class AvgPool:
         yield s.case(
             s.floats(2, 7, 6, 3), window=(3, 2), strides=(2, 1), divisor=-2, ceil_mode=True, layout="channels_last"
         )
+        yield s.case(s.floats(1, 2, 5, 5), window=(2, 2), strides=(1, 1), dilations=(2, 2))
+        yield s.case(s.floats(1, 2, 5), window=(2,), strides=(1,), divisor=3)
         yield s.case(s.floats(1, 1, 4), window=(2,), strides=(1,), divisor=0, error=ValueError, name="divisor 0")
 
 

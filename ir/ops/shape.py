@@ -350,6 +350,7 @@ class Split:
         for sizes, axis in (((2, 4), 0), ((1, 1, 2), 1), ((4,), -1), ((0, 6, 0), 0)):
             yield s.case(x, sizes=sizes, axis=axis)
         yield s.case(s.ints(0, 2), sizes=(0, 0), axis=0, name="empty")
+        yield s.case(x, sizes=(1,) * 6, axis=0)
         yield s.case(x, sizes=(2, 3), axis=0, name="sum", error=ShapeError)
 
 

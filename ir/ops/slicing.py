@@ -131,6 +131,8 @@ class Slice:
         for bounds in BOUNDS:
             yield s.case(s.floats(5, 7), dynamic=((0, 1),), **slice_attrs(1, *bounds))
         yield s.case(s.floats(4, 5, 6), axes=(2, -3), starts=(-2, None), stops=(None, 2), steps=(-2, 1))
+        yield s.case(s.floats(3, 4, 5), axes=(1, 2), starts=(1, 0), stops=(3, 4), steps=(1, 2))
+        yield s.case(s.floats(3, 4, 5), axes=(2,), starts=(0,), stops=(4,), steps=(2,))
         yield s.case(s.ints(3), axes=(), starts=(), stops=(), steps=(), name="no axis")
         yield s.case(s.bools(0, 3), axes=(0,), starts=(-1,), stops=(5,), steps=(1,), name="empty axis")
         yield s.case(s.floats(5), name="step 0", error=AttributeValueError, **slice_attrs(0, 0, 3, 0))

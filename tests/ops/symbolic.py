@@ -42,6 +42,10 @@ def _pad(*pads: tuple[Dim, Dim]) -> Make:
     return lambda b, x: b.pad(x, pads=pads)
 
 
+def _scaled(factor: float, mode: str, coordinates: str = "half_pixel", nearest: str = "round_prefer_floor") -> Make:
+    return lambda b, x: b.resize(x, scales=(factor, factor), mode=mode, coordinates=coordinates, nearest=nearest)
+
+
 CASES: dict[str, tuple[TensorType, Make]] = {
     # reshape: one axis apart, together, moved
     "split_last": (_input(N, 12), _reshape(N, 3, 4)),
@@ -105,6 +109,14 @@ CASES: dict[str, tuple[TensorType, Make]] = {
     "padded_to_even": (_input(N, M), _pad((0, N % 2), (0, 0))),
     "one_hot": (_input(N, M), lambda b, x: b.one_hot(b.arange(start=0, stop=N, step=1, dtype=dtypes.int64), depth=N + 1)),
     "doubled": (_input(1, 2, N, M), lambda b, x: b.resize(x, sizes=(2 * N, 3 * M), coordinates="asymmetric", nearest="floor")),
+    "by_two": (_input(1, 2, N, M), _scaled(2.0, "nearest", "asymmetric", "floor")),
+    "by_three": (_input(1, 2, N, M), _scaled(3.0, "nearest", "asymmetric", "floor")),
+    "by_two_up": (_input(1, 2, N, M), _scaled(2.0, "nearest", "asymmetric", "ceil")),
+    "by_four_of_centres": (_input(1, 2, N, M), _scaled(4.0, "nearest", "half_pixel", "round_prefer_ceil")),
+    "by_half": (_input(1, 2, 2 * N, 2 * M), _scaled(0.5, "linear")),
+    "by_a_quarter_more": (_input(1, 2, N, M), _scaled(1.25, "linear")),
+    "by_one_and_two": (_input(1, 2, N, M), lambda b, x: b.resize(x, scales=(1.0, 2.0), mode="linear")),
+    "by_half_more": (_input(1, 2, N, M), _scaled(1.5, "linear")),
     "as_large_as_another": (_input(1, 2, N, M), lambda b, x: b.resize(x, sizes=(M + 1, N), mode="linear")),
 }  # fmt: skip
 M_OF_N = N + 1

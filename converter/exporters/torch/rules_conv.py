@@ -34,7 +34,7 @@ def conv_module(node: Node) -> Form | None:
     a, shape = node.attrs, node.operand("weight").type.shape
     window = [int(d) for d in shape[2:]]
     pads = static_pads(node, window)
-    own = squash([int(p[0]) for p in pads]) if pads is not None and symmetric(pads) else 0
+    own = squash([int(before) for before, _ in pads]) if pads is not None and symmetric(pads) else 0
     ctor = Name(f"nn.Conv{_spatial(node)}d")(
         hole(int(shape[1]) * a["groups"], "in_channels"),
         hole(int(shape[0]), "out_channels"),
@@ -104,7 +104,7 @@ def conv_transpose_module(node: Node) -> Form | None:
         hole(int(shape[1]) * a["groups"], "out_channels"),
         hole(squash([int(d) for d in shape[2:]]), "kernel_size"),
         stride=hole(squash(a["strides"]), "stride", 1),
-        padding=hole(squash([p[0] for p in a["padding"]]), "padding", 0),
+        padding=hole(squash([before for before, _ in a["padding"]]), "padding", 0),
         output_padding=hole(squash(a["output_padding"]), "output_padding", 0),
         groups=hole(a["groups"], "groups", 1),
         bias=hole("bias" in weights, "bias", True),
@@ -122,7 +122,7 @@ def conv_transpose(c: Context, node: Node) -> Expr:
     bias = c.operand(node, "bias")
     kwargs = {
         "stride": hole(squash(a["strides"]), "stride", 1),
-        "padding": hole(squash([p[0] for p in a["padding"]]) if native else 0, "padding", 0),
+        "padding": hole(squash([before for before, _ in a["padding"]]) if native else 0, "padding", 0),
         "output_padding": hole(squash(a["output_padding"]) if native else 0, "output_padding", 0),
         "groups": hole(a["groups"], "groups", 1),
         "dilation": hole(squash(a["dilations"]), "dilation", 1),

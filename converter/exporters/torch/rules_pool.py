@@ -14,13 +14,12 @@ from ir.core import Node
 
 
 def _native(node: Node) -> bool:
-    """Whether torch's own function takes the padding: at most half a window, the same on both sides."""
+    """Whether torch's own function takes the padding: at most half a window, dilated or not, the same on both sides."""
     window = node.attrs["window"]
     pads = static_pads(node, window)
-    dilations = node.attrs["dilations"] or (1,) * len(window)
     if pads is None or not symmetric(pads) or not 1 <= len(window) <= 3:
         return False
-    return all(2 * int(before) <= (w - 1) * d + 1 for (before, _), w, d in zip(pads, window, dilations))
+    return all(2 * int(before) <= w for (before, _), w in zip(pads, window))
 
 
 def _settings(node: Node) -> dict[str, Any]:

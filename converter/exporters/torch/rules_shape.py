@@ -188,8 +188,7 @@ def triangle(c: Context, node: Node) -> Expr:
 @rule("diagonal")
 def diagonal(c: Context, node: Node) -> Expr:
     a = node.attrs
-    offset = c.dim(a["offset"], "offset") if isinstance(a["offset"], DimExpr) else hole(a["offset"], "offset")
-    return c.x(node.operand("x")).diagonal(offset, hole(a["axis1"], "dim1"), hole(a["axis2"], "dim2"))
+    return c.x(node.operand("x")).diagonal(hole(a["offset"], "offset"), hole(a["axis1"], "dim1"), hole(a["axis2"], "dim2"))
 
 
 @rule("unfold")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from converter.errors import ConversionError
 from converter.runtimes.base import RuntimeFailure
 from converter.runtimes.onnxruntime import OnnxRunner
 from ir.eval import EvaluationError, Evaluator
@@ -16,10 +17,18 @@ NOT_EMPTY = {13: {"one_in_front", "ones_gone", "exchanged", "doubled"}, 20: {"do
 divides by it."""
 
 
+REFUSED = {"by_two_up", "by_a_quarter_more"}
+"""ONNX Runtime rounds positions otherwise at some sizes."""
+
+
 @pytest.mark.parametrize("opset", [13, 20])
 @pytest.mark.parametrize("name", CASES)
 def test_sizes(name: str, opset: int) -> None:
     model, kind = models(name)
+    if name in REFUSED:
+        with pytest.raises(ConversionError, match="from or to symbolic sizes"):
+            exported(model, opset)
+        return
     runner = OnnxRunner(exported(model, opset))
     count = 0
     for x in arrays(kind):

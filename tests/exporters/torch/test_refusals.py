@@ -1,0 +1,56 @@
+"""What PyTorch has no function for is refused with its reason, at the first size or setting beyond."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from converter.errors import ConversionError
+from converter.exporters.base import ExportOptions
+from converter.exporters.torch.package import write_source
+from ir.core import Builder, Leaf, Model, Parameter, Signature
+from ir.types import type_of
+
+
+def written(op: str, *arrays: np.ndarray, **attrs: object) -> str:
+    """The source of a model of one op."""
+    model = Model(op)
+    values = [model.graph.add_input(type_of(a), f"x{i}") for i, a in enumerate(arrays)]
+    model.graph.set_outputs(getattr(Builder(model.graph), op)(*values, **attrs).producer.outputs[:1])
+    model.signature = Signature(tuple(Parameter(v.name, Leaf(v.name)) for v in values), Leaf("output"))
+    return write_source(model, ExportOptions()).text
+
+
+def ones(*shape: int) -> np.ndarray:
+    return np.ones(shape, np.float32)
+
+
+def conv_of(spatial: int) -> tuple[tuple[np.ndarray, ...], dict[str, object]]:
+    plain = {"strides": (1,) * spatial, "dilations": (1,) * spatial}
+    return (ones(1, 2, *(3,) * spatial), ones(2, 2, *(2,) * spatial)), plain
+
+
+@pytest.mark.parametrize("spatial", [1, 2, 3, 4])
+def test_convolutions_over_three_axes_at_most(spatial: int) -> None:
+    arrays, plain = conv_of(spatial)
+    if spatial <= 3:
+        assert f"F.conv{spatial}d(" in written("conv", *arrays, **plain)
+        return
+    with pytest.raises(ConversionError, match="torch has no convolution over 4 spatial axes"):
+        written("conv", *arrays, **plain)
+
+
+@pytest.mark.parametrize(("spatial", "mode", "fine"), [(2, "cubic", True), (3, "linear", True), (3, "cubic", False)])
+def test_grids(spatial: int, mode: str, fine: bool) -> None:
+    arrays = ones(1, 2, *(3,) * spatial), ones(1, *(2,) * spatial, spatial)
+    if fine:
+        assert "F.grid_sample(" in written("grid_sample", *arrays, mode=mode)
+        return
+    with pytest.raises(ConversionError, match="samples no grid of 3 axes by cubic"):
+        written("grid_sample", *arrays, mode=mode)
+
+
+@pytest.mark.parametrize("to", ["int4", "uint4"])
+def test_types_that_torch_lacks(to: str) -> None:
+    with pytest.raises(ConversionError, match=f"torch has no {to}"):
+        written("cast", ones(2), to=to)
