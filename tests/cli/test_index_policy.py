@@ -49,6 +49,21 @@ def test_onnx_counts_from_the_end_and_says_so_or_stops(tmp_path: Path) -> None:
         converter.run(path, negative)
 
 
+def test_an_embedding_of_a_file_counts_from_the_end_under_strict(tmp_path: Path) -> None:
+    table = torch.nn.Sequential(torch.nn.Embedding(5, 3))
+    written = converter.convert(table, "onnx", tmp_path / "m.onnx", (torch.tensor([0, 2]),), verify=False).path
+    rows = {}
+    for policy in ("source", "strict"):
+        conv = converter.convert(written, "torch", tmp_path / policy, index_policy=policy, verify=False)
+        assert any(n.startswith("embeddings: ") for n in conv.report.notes) is (policy == "source")
+        assert "nn.Embedding(5, 3)" in (conv.path / "model.py").read_text()
+        rows[policy] = conv.load()
+    with pytest.raises(IndexError):
+        rows["source"](torch.tensor([0, -1]))
+    weight = table[0].weight.detach()
+    assert torch.equal(rows["strict"](torch.tensor([0, -1, -5])).detach(), weight[[0, 4, 0]])
+
+
 def test_indices_that_are_certain_need_no_note(tmp_path: Path) -> None:
     class Slots(torch.nn.Module):
         def forward(self, x: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
