@@ -27,6 +27,7 @@ class SampleAxis:
 
     name = "sample_axis"
     inputs = ("x: real", "at: float")
+    discontinuous = True  # in `at`, where it takes the nearest element
     axis: int
     mode: Literal["nearest", "linear", "cubic"] = "nearest"
     nearest: Nearest = "round_prefer_floor"

@@ -55,7 +55,8 @@ def test_half_ranges_count_in_half_when_told_to() -> None:
     declared = [(n, F16, ()) for n in inputs]
     (found,) = evaluate(model([node("Range", "a b d", "y", stash_type=0)], declared, ["y@FLOAT16"], opset=27), inputs)
     assert found.dtype == np.float16 and np.array_equal(found, np.arange(8) * 0.125)
-    assert "stash_type=1" in refusal(model([node("Range", "a b d", "y", stash_type=1)], declared, ["y@FLOAT16"], opset=27))
+    counted = load(model([node("Range", "a b d", "y", stash_type=1)], declared, ["y@FLOAT16"], opset=27))
+    assert op_names(counted)[-2:] == ["range", "cast"]
 
 
 def test_draws_keep_their_attributes() -> None:
