@@ -1,0 +1,135 @@
+"""The recorded results of the indexing cases, and docs/indexing.md written from them."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.suites import indexing_onnx
+from tests.suites.indexing_run import VERDICTS, Outcome, cases
+
+RECORD = Path(__file__).with_name("results") / "indexing.json"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "indexing.md"
+LIBRARIES = ("numpy", "onnx", "onnxruntime", "torch")
+Counts = dict[str, dict[str, int]]
+
+
+def read() -> dict[str, Any]:
+    """What is recorded; empty when nothing is."""
+    return json.loads(RECORD.read_text()) if RECORD.exists() else {}
+
+
+def counted(outcomes: Sequence[Outcome]) -> Counts:
+    """By route: cases counted, and how many have each verdict."""
+    routes = dict.fromkeys(o.route for o in outcomes)
+    return {r: _count([o for o in outcomes if o.route == r]) for r in routes}
+
+
+def _count(outcomes: Sequence[Outcome]) -> dict[str, int]:
+    return {"counted": len(outcomes), **{v: sum(o.verdict == v for o in outcomes) for v in VERDICTS}}
+
+
+def inexpressible() -> dict[str, str]:
+    """Cases that ONNX cannot say, with the reason; PyTorch can say all."""
+    found = {}
+    for case in cases().values():
+        try:
+            indexing_onnx.written(case.op, case.attrs, case.inputs, next(iter(case.inputs.values())).dtype)
+        except indexing_onnx.Inexpressible as error:
+            found[case.name] = str(error)
+    return found
+
+
+def summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """What is recorded: versions, counts by route, what is told in notes or refused, and what ONNX cannot say."""
+    listed = {
+        verdict: {f"{o.case}, {o.route}": o.detail.splitlines()[0][:300] for o in outcomes if o.verdict == verdict}
+        for verdict in ("noted", "refused")
+    }
+    versions = {name: importlib.metadata.version(name) for name in LIBRARIES}
+    return {"versions": versions, "counts": counted(outcomes), **listed, "inexpressible": inexpressible()}
+
+
+def record(outcomes: Sequence[Outcome]) -> None:
+    """Store the results and write the page anew."""
+    RECORD.write_text(json.dumps(summary(outcomes), indent=1, sort_keys=True) + "\n")
+    PAGE.write_text(page(read()))
+
+
+def fallen(recorded: Mapping[str, Any], outcomes: Sequence[Outcome]) -> list[str]:
+    """Where a run falls below the record; empty when nowhere."""
+    if not recorded:
+        return ["nothing is recorded: run with --update"]
+    new, none = counted(outcomes), _count([])
+    return [
+        f"{route}: {key} {new.get(route, none)[key]}, recorded {old[key]}"
+        for route, old in recorded["counts"].items()
+        for key in ("counted", "passed")
+        if new.get(route, none)[key] < old[key]
+    ]
+
+
+def table(counts: Counts) -> list[str]:
+    """Counts by route as a Markdown table."""
+    names = ("counted", *VERDICTS)
+    lines = [f"| route | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
+    return lines + [f"| {route} | {' | '.join(str(n[k]) for k in names)} |" for route, n in counts.items()]
+
+
+_TEXT = """\
+# Indexing
+
+Frameworks agree on no two of these: whether -1 means the last element or is an error, what an index beyond the end
+reads, which of several writes to one place remains, and who gets the gradient. The IR's ops state all of it as
+attributes (`ir/ops/positions.py`): `bounds` (error, clip, wrap, fill, drop, unchecked), `neg` (from_end, invalid),
+`reduction`, `include_self`, `unique`. Subscripts such as `x[i, :, mask]` are resolved in one place
+(`ir/ops/index_spec.py`), by NumPy's rule or by PyTorch's.
+
+## The index policy
+
+`isomorph convert --index-policy source|strict`, `converter.convert(..., index_policy=...)`.
+
+What the source computes is kept under both: clamped reads, dropped writes, indices that wrap. They differ where the
+target would go on without a word although the source stops, or leaves open what the source settles:
+
+| what | `source` (the default) | `strict` |
+|---|---|---|
+| ONNX: a negative index that is an error in the source counts from the end | a note | moved behind the axis, where the runtime stops |
+| ONNX: the standard leaves open which of several writes to one place remains | a note | the last is kept, the others are dropped |
+| PyTorch: the same, and each of the writes gets the gradient | a note | the last is kept, and it alone gets the gradient |
+| PyTorch: `amax`, `amin` without `include_self` lose gradient to what was there before | a note | written places are reset first |
+| from ONNX: rows of an embedding counted from the end, an error in `nn.Embedding` | a note | the index is corrected first |
+
+No note and no check where it is certain that an index is never negative, or names no place twice
+(`converter/exporters/index_facts.py`), nor where source and target are the same framework and do the same. Under either
+policy an index beyond the end is an error in the target where it is one in the source; runtimes that do not check
+indices (ONNX Runtime's WebGPU provider) are not guarded. ONNX Runtime's ScatterND combines in several threads and loses
+updates where an index repeats: reductions over index vectors are written as ScatterElements.
+
+## The recorded cases
+
+Generated by `make suite-indexing SUITE_ARGS=--update`; a test keeps it current. {count} cases, measured on the frameworks
+that agree with them, come from three sources: the IR's own op (`ir`), a PyTorch module and an ONNX file that spell the
+case as a person would. Each goes through the evaluator and, under both policies, to PyTorch source and ONNX, which run
+in processes that never saw the source. Integers, booleans and reads are compared exactly, sums of floats at 1e-6,
+listed gradients at 1e-9 (also PyTorch's own under `source` from PyTorch). Where a case expects an error, one of the same
+kind must come, when the source is read or when the result runs. *noted* means that under `source` no such error comes,
+or another gradient, and that the report says so.
+"""
+
+
+def page(recorded: Mapping[str, Any]) -> str:
+    """docs/indexing.md."""
+    lines = [_TEXT.format(count=len(cases())), *table(recorded["counts"]), ""]
+    lines += ["Measured with " + ", ".join(f"{k} {v}" for k, v in recorded["versions"].items()) + "."]
+    for verdict in ("noted", "refused"):
+        if recorded[verdict]:
+            lines += ["", f"{verdict.capitalize()}:", ""]
+            lines += [f"- {name}: {detail}" for name, detail in sorted(recorded[verdict].items())]
+    if recorded["inexpressible"]:
+        lines += ["", "Not from ONNX, which cannot say them:", ""]
+        lines += [f"- {name}: {reason}" for name, reason in sorted(recorded["inexpressible"].items())]
+    return "\n".join(lines) + "\n"
