@@ -14,6 +14,7 @@ import converter
 from converter.importers.onnx import load
 from converter.runtimes.onnxruntime import OnnxRunner
 from ir.types import dtypes
+from tests.regressions.routes_torch import same_everywhere
 
 
 class Rotary(nn.Module):
@@ -161,3 +162,14 @@ def test_what_has_no_form_is_refused(tmp_path: Path) -> None:
     with pytest.raises(converter.ConversionError) as caught:
         converter.convert(Eigen(), "onnx", tmp_path / "m.onnx", (torch.eye(3),))
     assert [u.op for u in caught.value.unsupported] == ["eig"]
+
+
+def test_transforms_of_open_sizes(tmp_path: Path) -> None:
+    """Matrices made at run time; frequencies are torch's own numbers."""
+
+    def all_of(x: Tensor) -> tuple[Tensor, ...]:
+        frequencies = torch.fft.rfftfreq(5, 0.1) + torch.fft.fftfreq(3)
+        return torch.fft.rfft(x), torch.fft.ifft(torch.fft.fft(x)), frequencies
+
+    feeds = [(torch.randn(2, 9),), (torch.randn(1, 4),), (torch.randn(3, 1),)]
+    same_everywhere(all_of, ("float32[batch,length]",), feeds, tmp_path, tol=1e-5)

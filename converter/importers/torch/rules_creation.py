@@ -98,6 +98,16 @@ def linspace(c: TorchContext, a: Call) -> Value:
     return c.b.constant(to_numpy(values), a.dtype)
 
 
+@rule("aten.fft_fftfreq.default", "aten.fft_rfftfreq.default")
+def frequencies(c: TorchContext, a: Call) -> Value:
+    """Fixed numbers too."""
+    import torch
+
+    _ignore(a, "dtype", "layout")
+    make = torch.fft.rfftfreq if "rfftfreq" in str(a.node.target) else torch.fft.fftfreq
+    return c.b.constant(to_numpy(make(a.lit("n"), a.lit("d"), dtype=torch_dtype(a.dtype))), a.dtype)
+
+
 @rule("aten.eye.default", "aten.eye.m")
 def eye(c: TorchContext, a: Call) -> Value:
     _ignore(a, "dtype", "n", "m", "layout")
