@@ -38,11 +38,16 @@ class Mutant:
     @property
     def key(self) -> str:
         """How `explained.txt` names it: without its line, which moves."""
-        return f"{self.path.relative_to(ROOT)} {self.fault.function or 'module'}: {self.fault.what}"
+        return f"{_place(self.path)} {self.fault.function or 'module'}: {self.fault.what}"
 
     def __str__(self) -> str:
         f = self.fault
-        return f"{self.path.relative_to(ROOT)}:{f.line} {f.function or 'module'}: {f.what}"
+        return f"{_place(self.path)}:{f.line} {f.function or 'module'}: {f.what}"
+
+
+def _place(path: Path) -> Path:
+    """From the repository's root, for what lies in it."""
+    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
 
 
 @dataclass

@@ -150,7 +150,8 @@ def _check_model(path: Path, model: Any) -> None:
 
 _READER_OPS = {
     "sym_size", "sym_numel", "sym_stride", "sym_storage_offset", "item", "_local_scalar_dense", "_assert_tensor_metadata",
-    "_assert_scalar", "_assert_async", "sym_constrain_range", "sym_constrain_range_for_size", "_check", "lift_fresh_copy", "lift_fresh", "lift",
+    "_assert_scalar", "_assert_async", "sym_constrain_range", "sym_constrain_range_for_size", "_check", "lift_fresh_copy",
+    "lift_fresh", "lift",
 }  # fmt: skip
 
 

@@ -104,7 +104,7 @@ def _binary(c: TorchContext, a: Call, op: str, first: str = "self", second: str 
 def add(c: TorchContext, a: Call) -> Value:
     dtype = wide(c, a, a.promoted("self", "other"))
     if dtype.is_bool:
-        if a.lit("alpha") not in (1, True):
+        if a.lit("alpha") != 1:
             c.refuse("alpha on booleans")
         return c.b.or_(a.operand("self", dtype), a.operand("other", dtype))
     return c.cast(c.b.add(a.operand("self", dtype), _scaled(c, a, dtype)), a.dtype)
@@ -233,8 +233,10 @@ def power_scalar(c: TorchContext, a: Call) -> Value:
     x, exponent = a.operand("self", a.dtype), a.raw("exponent")
     if exponent == 2:
         return c.b.square(x)
-    if isinstance(exponent, (int, float)) and a.dtype.is_float and exponent in (0.5, -0.5):
-        return c.b.sqrt(x) if exponent > 0 else c.b.rsqrt(x)
+    if a.dtype.is_float and exponent == 0.5:
+        return c.b.sqrt(x)
+    if a.dtype.is_float and exponent == -0.5:
+        return c.b.rsqrt(x)
     if isinstance(exponent, (int, float)) and a.dtype.is_integer and exponent < 0:
         c.refuse("integers to a negative power raise an error in PyTorch")
     return c.b.pow(x, a.operand("exponent", a.dtype))

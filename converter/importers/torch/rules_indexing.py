@@ -17,9 +17,9 @@ def index_select(c: TorchContext, a: Call) -> Value:
     if index.type.rank == 0:
         index = c.b.unsqueeze(index, axes=(0,))
     if x.type.rank == 0:  # one element, whatever the count of indices
-        found = c.b.gather(c.b.unsqueeze(x, axes=(0,)), index, axis=0, bounds="error", neg="invalid")
+        found = c.b.gather(c.b.unsqueeze(x, axes=(0,)), index, neg="invalid")
         return c.b.reshape(found, shape=())
-    return c.b.gather(x, index, axis=axis, bounds="error", neg="invalid")
+    return c.b.gather(x, index, axis=axis, neg="invalid")
 
 
 @rule("aten.gather.default")
@@ -29,7 +29,7 @@ def gather(c: TorchContext, a: Call) -> Value:
     x, index = a.value("self"), a.value("index")
     if x.type.rank == 0 or index.type.rank != x.type.rank:
         c.refuse("gather with 0-d or differently ranked tensors")
-    return c.b.gather_elements(x, index, axis=a.axis("dim", x.type.rank), bounds="error", neg="invalid")
+    return c.b.gather_elements(x, index, axis=a.axis("dim", x.type.rank), neg="invalid")
 
 
 @rule("aten.take_along_dim.default")
@@ -55,7 +55,7 @@ def _expand(c: TorchContext, x: Value, shape: tuple[Dim, ...]) -> Value:
 def take(c: TorchContext, a: Call) -> Value:
     x = a.value("self")
     flat = c.b.reshape(x, shape=(_numel(x.type.shape),)) if x.type.rank != 1 else x
-    return c.b.gather(flat, a.value("index"), axis=0, bounds="error", neg="from_end")
+    return c.b.gather(flat, a.value("index"))
 
 
 def _numel(shape: tuple[Dim, ...]) -> Dim:
@@ -152,7 +152,7 @@ def index(c: TorchContext, a: Call) -> Value:
         return x
     (only, *more) = arrays
     if not more and not only.type.dtype.is_bool:
-        return c.b.gather(x, only, axis=spec.index(("array", 0)), bounds="error", neg="from_end")
+        return c.b.gather(x, only, axis=spec.index(("array", 0)))
     if not more and spec[0] == ("array", 0):
         return c.b.mask_select(x, only, symbol=given["symbol"])
-    return c.b.index_get(x, bounds="error", neg="from_end", **given)
+    return c.b.index_get(x, **given)

@@ -57,8 +57,7 @@ def addmm(c: TorchContext, a: Call) -> Value:
 
 @rule("aten.einsum.default")
 def einsum(c: TorchContext, a: Call) -> Value:
-    if a.raw("path") is not None:
-        a.lit("path")  # the order of contraction: the result is the same
+    a.raw("path")  # the order of contraction: the result is the same
     return c.b.einsum(a.values("tensors"), equation=a.lit("equation"))
 
 
@@ -94,8 +93,10 @@ def _norm(c: TorchContext, x: Value, order: float, over: dict[str, object]) -> V
         return c.b.reduce_l2(x, **over)
     if order == 1:
         return c.b.reduce_l1(x, **over)
-    if order in (float("inf"), float("-inf")):
-        return (c.b.reduce_max if order > 0 else c.b.reduce_min)(c.b.abs(x), **over)
+    if order == float("inf"):
+        return c.b.reduce_max(c.b.abs(x), **over)
+    if order == float("-inf"):
+        return c.b.reduce_min(c.b.abs(x), **over)
     if order == 0:
         zero = c.constant(0, x.type.dtype)
         return c.b.reduce_sum(c.cast(c.b.not_equal(x, zero), x.type.dtype), **over)
@@ -116,7 +117,7 @@ def weight_norm(c: TorchContext, a: Call) -> Value | list[Value]:
     """v * g / |v|, the norm over all axes but `dim`, over all of them for -1 (Salimans and Kingma 2016)."""
     v, g, dim = a.value("v"), a.value("g"), a.lit("dim")
     rank = v.type.rank
-    axes = None if dim == -1 else tuple(i for i in range(rank) if i != dim % rank)
+    axes = None if dim == -1 else tuple(i for i in range(rank) if i != dim)
     norm = c.b.reduce_l2(v, axes=axes, keepdims=dim != -1)
     weight = c.b.mul(v, c.b.div(g, norm))
     return [weight, norm] if "interface" in str(a.node.target) else weight
@@ -155,5 +156,5 @@ def pdist(c: TorchContext, a: Call) -> Value:
     """Distances of each row to those after it."""
     x, order = a.value("self"), a.lit("p")
     first, second = (c.b.constant(i.astype("int64")) for i in np.triu_indices(known_sizes(c, x)[0], 1))
-    apart = c.b.sub(c.b.gather(x, first, axis=0), c.b.gather(x, second, axis=0))
+    apart = c.b.sub(c.b.gather(x, first), c.b.gather(x, second))
     return _norm(c, apart, order, {"axes": (1,)})

@@ -52,7 +52,7 @@ def _spelled_layer_norm(c: TorchContext, a: Call, axes: tuple[int, ...]) -> Valu
 
 def _statistics(c: TorchContext, a: Call, x: Value, axes: tuple[int, ...], keepdims: bool) -> list[Value | None]:
     """The mean, and one over the root of the biased variance plus eps, which native forms return beside the result."""
-    if not axes or a.meta[1].numel() == 0:
+    if a.meta[1].numel() == 0:
         return [None, None]
     kind = ir_dtype(a.meta[1].dtype)
     x = c.cast(x, kind)

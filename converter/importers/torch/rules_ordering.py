@@ -31,7 +31,7 @@ def search(c: TorchContext, a: Call) -> Value:
     a.lit("out_int32")
     rows, numbers = a.operand(entries, dtype), a.operand(item, dtype)
     if sorter is not None:
-        rows = c.b.gather_elements(rows, sorter, axis=rows.type.rank - 1, bounds="error", neg="invalid")
+        rows = c.b.gather_elements(rows, sorter, axis=rows.type.rank - 1, neg="invalid")
     if rows.type.rank > 1:
         rows = c.b.unsqueeze(rows, axes=(rows.type.rank - 1,))
     numbers = c.b.unsqueeze(numbers, axes=(numbers.type.rank,))
@@ -83,7 +83,7 @@ def _middle(c: TorchContext, x: Value, axis: int, ignore: bool) -> list[Value]:
     else:
         at = c.b.where(c.b.greater(nans, zero), numbers, c.b.floor_div(c.b.sub(size, one), two))
     at = c.b.expand(at, shape=tuple(1 if i == axis else d for i, d in enumerate(x.type.shape)))
-    return [c.b.gather_elements(p, at, axis=axis, bounds="error", neg="invalid") for p in parts]
+    return [c.b.gather_elements(p, at, axis=axis, neg="invalid") for p in parts]
 
 
 @rule("aten.kthvalue.default")

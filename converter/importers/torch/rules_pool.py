@@ -71,7 +71,7 @@ def adaptive_max_pool(c: TorchContext, a: Call) -> list[Value | None]:
     sizes, given = a.dims("output_size"), x.type.shape[2:]
     if not is_static(x.type.shape) or not is_static(sizes):
         return [out, None]
-    known = [(n, m) for n, m in zip(given, sizes, strict=True) if isinstance(n, int) and isinstance(m, int)]
+    known = [(int(n), int(m)) for n, m in zip(given, sizes, strict=True)]
     spans = [[(i * n // m, -(-(i + 1) * n // m)) for i in range(m)] for n, m in known]
     positions = largest_positions(c.b, x, [_windows(s) for s in spans])
     return [out, c.b.squeeze(positions, axes=(0,)) if added else positions]

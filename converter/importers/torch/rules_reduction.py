@@ -158,10 +158,4 @@ def argsort(c: TorchContext, a: Call) -> Value:
 @rule("aten.count_nonzero.dim_IntList", "aten.count_nonzero.default")
 def count_nonzero(c: TorchContext, a: Call) -> Value:
     x = a.value("self")
-    axes = None
-    if a.has("dim") and not a.has("keepdim") and not x.type.rank:
-        a.lit("dim")
-    elif a.has("dim") and not a.has("keepdim"):
-        item = a.raw("dim")
-        axes = None if item is None else a.axes("dim", x.type.rank) if isinstance(item, (list, tuple)) else (a.axis("dim", x.type.rank),)
-    return c.b.reduce_sum(c.cast(c.cast(x, dtypes.bool_), dtypes.int64), axes=axes)
+    return c.b.reduce_sum(c.cast(c.cast(x, dtypes.bool_), dtypes.int64), axes=a.axes("dim", x.type.rank))

@@ -38,7 +38,7 @@ def scatter(c: TorchContext, a: Call) -> Value:
     if a.has("include_self"):
         extra["include_self"] = a.lit("include_self")
     axis = a.axis("dim", x.type.rank)
-    return c.b.scatter_elements(x, index, c.cast(src, x.type.dtype), axis=axis, bounds="error", neg="invalid", **extra)
+    return c.b.scatter_elements(x, index, c.cast(src, x.type.dtype), axis=axis, neg="invalid", **extra)
 
 
 def _crop(c: TorchContext, src: Value, index: Value) -> Value:
@@ -55,7 +55,7 @@ def scatter_value(c: TorchContext, a: Call) -> Value:
     updates = c.b.expand(a.operand("value", x.type.dtype), shape=index.type.shape)
     extra = {"reduction": _REDUCTIONS[a.lit("reduce")]} if a.has("reduce") else {}
     axis = a.axis("dim", x.type.rank)
-    return c.b.scatter_elements(x, index, updates, axis=axis, bounds="error", neg="invalid", **extra)
+    return c.b.scatter_elements(x, index, updates, axis=axis, neg="invalid", **extra)
 
 
 @rule("aten.index_put.default", "aten._unsafe_index_put.default")
@@ -66,7 +66,7 @@ def index_put(c: TorchContext, a: Call) -> Value:
     if masked is not None:
         return masked
     form = "add" if accumulate else "none"
-    return c.b.index_put(x, updates=values, reduction=form, bounds="error", neg="from_end", **subscript(c, a))
+    return c.b.index_put(x, updates=values, reduction=form, **subscript(c, a))
 
 
 def _as_where(c: TorchContext, a: Call, x: Value, values: Value, accumulate: bool) -> Value | None:
@@ -99,7 +99,7 @@ def index_write(c: TorchContext, a: Call) -> Value:
     moved = c.b.transpose(x, perm=order) if axis else x
     updates = _slices(c, a, form, moved, index, order, axis)
     out = c.b.scatter_nd(
-        moved, c.b.unsqueeze(index, axes=(1,)), updates, bounds="error", neg="from_end" if form == "index_fill" else "invalid",
+        moved, c.b.unsqueeze(index, axes=(1,)), updates, neg="from_end" if form == "index_fill" else "invalid",
         reduction="add" if form == "index_add" else "none",
     )  # fmt: skip
     if flat:
@@ -138,7 +138,7 @@ def index_reduce(c: TorchContext, a: Call) -> Value:
     index = c.b.unsqueeze(index, axes=tuple(i for i in range(x.type.rank) if i != axis))
     index = c.b.expand(c.cast(index, dtypes.int64), shape=source.type.shape)
     out = c.b.scatter_elements(
-        x, index, source, axis=axis, bounds="error", neg="invalid", reduction=_REDUCTIONS[a.lit("reduce")],
+        x, index, source, axis=axis, neg="invalid", reduction=_REDUCTIONS[a.lit("reduce")],
         include_self=a.lit("include_self"),
     )  # fmt: skip
     return out if shape else c.b.reshape(out, shape=())
@@ -155,7 +155,7 @@ def masked_scatter(c: TorchContext, a: Call) -> Value:
     place = c.b.sub(c.b.cumsum(c.cast(flat, dtypes.int64), axis=0), c.b.constant(1))
     place = c.b.where(flat, place, c.b.constant(0))
     values = c.b.gather(
-        c.b.reshape(source, shape=(_numel(source.type.shape),)), place, axis=0, bounds="error", neg="invalid"
+        c.b.reshape(source, shape=(_numel(source.type.shape),)), place, neg="invalid"
     )
     return c.b.where(mask, c.b.reshape(values, shape=x.type.shape), x)
 
@@ -179,7 +179,7 @@ def _put_diagonal(c: TorchContext, x: Value, src: Value, offset: int, row_axis: 
     positions = c.b.concat([c.b.unsqueeze(side, axes=(1,)) for side in sides], axis=1)
     updates = c.b.transpose(src, perm=(src.type.rank - 1, *range(src.type.rank - 1)))
     moved = c.b.transpose(x, perm=order)
-    out = c.b.scatter_nd(moved, positions, updates, bounds="error", neg="invalid", unique=True)
+    out = c.b.scatter_nd(moved, positions, updates, neg="invalid", unique=True)
     return c.b.transpose(out, perm=tuple(order.index(i) for i in range(x.type.rank)))
 
 
@@ -188,7 +188,7 @@ def as_strided(c: TorchContext, a: Call) -> Value:
     x = a.value("self")
     places = c.b.constant(_strided_places(c, a, x))
     flat = c.b.reshape(x, shape=(_numel(x.type.shape),))
-    return c.b.gather(flat, places, axis=0, bounds="error", neg="invalid")
+    return c.b.gather(flat, places, neg="invalid")
 
 
 @rule("aten.as_strided_scatter.default")
@@ -218,7 +218,7 @@ def _put(c: TorchContext, x: Value, places: np.ndarray, src: Value) -> Value:
     flat = c.b.reshape(x, shape=(_numel(x.type.shape),))
     values = c.b.reshape(src, shape=(places.size,))
     where = c.b.constant(np.ascontiguousarray(places.reshape(-1, 1), np.int64))
-    out = c.b.scatter_nd(flat, where, values, bounds="error", neg="invalid")
+    out = c.b.scatter_nd(flat, where, values, neg="invalid")
     return c.b.reshape(out, shape=x.type.shape)
 
 
@@ -229,7 +229,7 @@ def put(c: TorchContext, a: Call) -> Value:
     count = _numel(index.type.shape)
     flat, values = c.b.reshape(x, shape=(_numel(x.type.shape),)), c.b.reshape(source, shape=(count,))
     out = c.b.scatter_nd(
-        flat, c.b.reshape(index, shape=(count, 1)), values, bounds="error", neg="from_end",
+        flat, c.b.reshape(index, shape=(count, 1)), values,
         reduction="add" if a.lit("accumulate") else "none",
     )  # fmt: skip
     return c.b.reshape(out, shape=x.type.shape)

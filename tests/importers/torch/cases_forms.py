@@ -18,6 +18,7 @@ MOVED: dict[str, Fn] = {
     "unflatten_op": lambda t: aten.unflatten.int(t.y, 1, [2, 2]),
     "flatten_op": lambda t: [aten.flatten.using_ints(t.img, 1, -1), aten.flatten.using_ints(t.s)],
     "squeeze_copy": lambda t: aten.squeeze_copy.dim(t.y[None], 0),
+    "squeeze_neg": lambda t: [t.y[..., None].squeeze(-1), t.y[None].squeeze((-3,)), t.x[:, :1].squeeze(-2)],
     "squeeze_0d": lambda t: [t.s.squeeze(0), t.s.squeeze(), t.y[:1].squeeze((0, 1))],
     "unsqueeze_copy": lambda t: aten.unsqueeze_copy.default(t.y, -2),
     "permute_copy": lambda t: aten.permute_copy.default(t.x, [-1, 0, 1]),
@@ -35,7 +36,7 @@ MOVED: dict[str, Fn] = {
     "repeat_counts": lambda t: [torch.repeat_interleave(t.at), torch.repeat_interleave(t.y[:2], t.at + 1, dim=0)],
     "repeat_interleave_once": lambda t: [t.y.repeat_interleave(1, dim=0), t.y.repeat_interleave(2, dim=-1)],
     "concat": lambda t: [torch.concat([t.x, t.pos], 1), torch.concatenate([t.i, t.x], -1)],
-    "cat_one": lambda t: [torch.cat([t.c[:0], t.c]), torch.cat([t.y])],
+    "cat_one": lambda t: [torch.cat([t.c[:0], t.c]), torch.cat([t.y]), torch.cat([t.c[:0], t.y, t.y])],
     "split_sizes_op": lambda t: aten.split.sizes(t.x, [1, 3], -1),
     "chunk_op": lambda t: aten.chunk.default(t.x, 2, -1),
     "split_one": lambda t: [*t.x.split(9, 1), *t.x.chunk(1, 2)],
@@ -69,10 +70,12 @@ MOVED: dict[str, Fn] = {
     },
     "native_channel_shuffle": lambda t: aten.native_channel_shuffle.default(t.img, 2),
     "pixel_shuffle_batches": lambda t: [
-        F.pixel_shuffle(t.img[None], 2),
+        F.pixel_shuffle(t.img.expand(3, *t.img.shape), 2),
         F.pixel_shuffle(t.img[0], 2),
         F.pixel_unshuffle(t.img[0, :, :6, :6], 3),
     ],
+    "unfold_0d": lambda t: [t.s.unfold(0, 1, 1), t.s.unfold(0, 0, 1)],
+    "pad_to_one": lambda t: [F.pad(t.sig, p, mode="replicate") for p in ((-10, 12), (12, -10), (-9, 1))],
     "unfold_neg": lambda t: t.sig.unfold(-1, 4, 3),
     "meshgrid_op": lambda t: [
         *aten.meshgrid.default([t.c, t.c[:3]]),
@@ -85,7 +88,11 @@ MOVED: dict[str, Fn] = {
         aten.narrow.default(t.y, 1, -3, 2),
         t.y.narrow(-1, -3, 2),
     ],
-    "narrow_copy": lambda t: [torch.narrow_copy(t.y, 1, 1, 2), torch.narrow_copy(t.y, 0, -2, 1)],
+    "narrow_copy": lambda t: [
+        torch.narrow_copy(t.y, 1, 1, 2),
+        torch.narrow_copy(t.y, 1, 0, 3),
+        torch.narrow_copy(t.y, 0, -2, 1),
+    ],
     "select_copy": lambda t: aten.select_copy.int(t.x, -1, -2),
     "slice_all": lambda t: [
         aten.slice.Tensor(t.y, 0),
@@ -166,7 +173,6 @@ CREATED: dict[str, Fn] = {
         torch.full((), 2.5),
         t.i.new_full((2,), 3),
     ],
-    "full_size": lambda t: torch.full((2,), t.x.shape[0]),
     "arange_start": lambda t: [
         torch.arange(2, 7),
         torch.arange(2.5, 7),
@@ -176,13 +182,19 @@ CREATED: dict[str, Fn] = {
     "logspace": lambda t: [
         torch.logspace(0, 2, 5),
         torch.logspace(0, 3, 4, base=2.0, dtype=torch.float64),
-        torch.linspace(0, 1, 3, dtype=torch.float64),
+        torch.linspace(0, 1, 7, dtype=torch.float64),
     ],
     "fills": lambda t: [
         t.x.clone().fill_(2),
         t.i.clone().fill_(t.si),
         t.s.clone().fill_(1.5),
         aten.fill.Tensor(t.x, t.s),
+    ],
+    "frequencies": lambda t: [
+        torch.fft.fftfreq(5),
+        torch.fft.rfftfreq(6, 0.5),
+        torch.fft.fftfreq(4, 2.0, dtype=torch.float64),
+        torch.fft.rfftfreq(5, dtype=torch.float64),
     ],
     "zero_": lambda t: [t.x.clone().zero_(), t.i.clone().zero_()],
     "scalar_tensor": lambda t: [

@@ -170,6 +170,10 @@ LAYERS: dict[str, Fn] = {
         *aten.native_layer_norm.default(t.x, [4], t.c, t.c + 1, 1e-3),
         *aten.native_layer_norm.default(t.x, [3, 4], None, None, 0.1),
     ],
+    "native_layer_norm_sizes": lambda t: [
+        *aten.native_layer_norm.default(t.c, [4], None, None, 0.1),
+        aten.native_layer_norm.default(t.x[:0], [4], None, None, 0.1)[0],
+    ],
     "native_group_norm": lambda t: [
         *aten.native_group_norm.default(t.img, t.c, t.c + 1, t.img.shape[0], 4, t.img.shape[2] * 9, 2, 1e-2),
         *aten.native_group_norm.default(t.sig, None, None, t.sig.shape[0], 4, 10, 4, 0.1),
@@ -184,6 +188,7 @@ LAYERS: dict[str, Fn] = {
     "batch_norm": Layer(nn.BatchNorm2d(4, eps=1e-2, momentum=0.3), lambda m, t: m(t.img)),
     "batch_norm_bare": Layer(nn.BatchNorm1d(4, affine=False), lambda m, t: m(m(t.sig))),
     "batch_norm_average": Layer(nn.BatchNorm1d(4, momentum=None), lambda m, t: m(t.sig)),
+    "detached_weights": Layer(nn.BatchNorm1d(4), lambda m, t: [m.weight.detach() * 2, m.running_mean.detach() * 2]),
     "batch_norm_by_batch": Layer(nn.BatchNorm1d(4, track_running_stats=False), lambda m, t: m(t.sig)),
     "batch_norm_flat": lambda t: F.batch_norm(t.k, None, None, t.c, None, True, 0.2, 1e-1),
     "batch_norm_inference": lambda t: [
@@ -195,6 +200,8 @@ LAYERS: dict[str, Fn] = {
     "dropout": Layer(nn.Dropout(0.3)),
     "dropout_features": Layer(nn.Dropout2d(0.3), lambda m, t: m(t.img)),
     "dropout_none": Layer(nn.Dropout(0.0)),
+    "dropout_always": lambda t: F.dropout(t.x, 1.0, True),
+    "layer_norm_eps": lambda t: [F.layer_norm(t.x, (4,), t.c, t.c, e) for e in (0.0, -1e-2)],
     "dropout_ops": lambda t: [
         torch.alpha_dropout(t.x, 0.3, False),
         torch.feature_alpha_dropout(t.x, 0.3, False),
@@ -239,6 +246,7 @@ LAYERS: dict[str, Fn] = {
             t.img, t.img, t.img, attn_mask=torch.zeros(8, 8, dtype=torch.float32).to(t.x) + t.s, scale=0.5
         ),
     ],
+    "linear_1_25": lambda t: F.interpolate(t.sig, scale_factor=1.25, mode="linear"),
     "prelu_2d": lambda t: [F.prelu(t.y, t.c), F.prelu(t.s, t.c[:1])],
     "rrelu_bounds": lambda t: F.rrelu(t.x, 0.1, 0.5),
 }
@@ -271,5 +279,10 @@ RANDOM: dict[str, Fn] = {
         t.x.clone().bernoulli_(t.b.to(t.x)),
     ],
     "bernoulli_p": lambda t: [torch.bernoulli(t.x, 1.0), t.x.clone().bernoulli_(0.25) * 0],
+    "slopes": lambda t: [
+        F.rrelu(t.x, 0.3, 0.3, True),
+        F.rrelu(t.x, 0.2, 0.9, True).sign(),
+        F.rrelu(t.x, 0.2, 0.9, True).relu(),
+    ],
     "randperm": lambda t: torch.randperm(6).sort()[0],
 }

@@ -109,6 +109,9 @@ REFUSED: dict[str, Refused] = {
     "mixed_norm": Refused(
         lambda t: F.layer_norm(t.x, (4,), t.c.to(torch.bfloat16)), "aten.layer_norm.default", "mixed element types"
     ),
+    "mixed_half": Refused(
+        lambda t: F.layer_norm(t.half, (4,), t.c.bfloat16()), "aten.layer_norm.default", "mixed element types"
+    ),
     "batch_computed": Refused(
         lambda t: F.batch_norm(t.sig, t.c, t.c.abs()),
         "isomorph.batch_norm.default",
@@ -172,6 +175,11 @@ REFUSED_DYNAMIC: dict[str, Refused] = {
         lambda t: F.interpolate(t.img, scale_factor=1.5),
         "aten.upsample_nearest2d.vec",
         "the nearest elements of doubles",
+    ),
+    "keeps_size": Refused(
+        lambda t: F.interpolate(t.img, scale_factor=1.25, mode="bilinear"),
+        "aten.upsample_bilinear2d.vec",
+        "PyTorch copies an axis that keeps its size",
     ),
     "as_strided": Refused(
         lambda t: t.x.as_strided((2, 2), (2, 1)),

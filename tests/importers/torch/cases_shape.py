@@ -80,6 +80,8 @@ SLICING: dict[str, Fn] = {
     "slice_over": lambda t: t.x[:, :99],
     "slice_empty": lambda t: t.x[:, 2:1],
     "slice_dyn": lambda t: t.x[1:],
+    "slice_one": lambda t: t.x[:1],
+    "slice_one_more": lambda t: t.x[1:2] + t.x,
     "slice_last": lambda t: t.img[:, :, -3:],
     "slice_shape": lambda t: t.img[:, :, : t.x.shape[0]],
     "select": lambda t: t.x[:, 1],
@@ -209,6 +211,8 @@ CREATION: dict[str, Fn] = {
     "size_product": lambda t: t.x * (t.img.shape[2] * t.img.shape[3]),
     "numel": lambda t: t.x / t.x.numel(),
     "tril_mask": lambda t: torch.ones(t.img.shape[2], t.img.shape[2], dtype=torch.bool).tril(),
+    "full_size": lambda t: torch.full((2,), t.x.shape[0]),
+    "arange_float_stop": lambda t: torch.arange(0.0, t.img.shape[2], 2.0),
     "empty_fill": lambda t: torch.empty(2, 3).fill_(2.0),
     "size_output": lambda t: torch.tensor(3) * t.x.shape[0],
 }
