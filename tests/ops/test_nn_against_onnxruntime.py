@@ -70,6 +70,8 @@ def test_pool(name: str) -> None:
         a, pads = case.attrs, _padding(case)
         if pads is None or not case.operands["x"].size or a.get("divisor") or np.isinf(case.operands["x"]).any():
             continue
+        if any(p >= w for p, w in zip(pads.get("pads", ()), (*a["window"], *a["window"]))):
+            continue  # ONNX Runtime pads less than a window
         attrs = {**_kernel(case), **pads, "kernel_shape": a["window"], "ceil_mode": int(a["ceil_mode"])}
         if name == "avg_pool":
             attrs["count_include_pad"] = int(a["include_pad"])

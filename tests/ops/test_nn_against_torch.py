@@ -118,6 +118,8 @@ def test_avg_pool(ceil_mode: bool) -> None:
             continue
         own, ones = _own_padding(case), torch.ones(x.shape, dtype=torch.float64)
         run = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}[x.ndim - 2]
+        if a["divisor"] is not None and x.ndim == 3:
+            continue  # torch's has none over one axis
         divisor = (a["divisor"],) if x.ndim > 3 else ()
         if own is not None:
             _check(case, run(_tensor(x), a["window"], a["strides"], own, ceil_mode, a["include_pad"], *divisor))
@@ -144,7 +146,7 @@ def test_avg_pool_with_dilation_is_a_depthwise_convolution() -> None:
         total = F.conv2d(_padded(case, x, a["window"]), kernel, None, a["strides"], 0, a["dilations"], c)
         count = F.conv2d(_padded(case, np.ones_like(x), a["window"]), kernel, None, a["strides"], 0, a["dilations"], c)
         _check(case, total / (kernel[0].numel() if a["include_pad"] else count))
-    assert found == 2
+    assert found == 3
 
 
 @pytest.mark.parametrize("kind", ["avg", "max"])

@@ -169,7 +169,7 @@ DEFAULTS = {
     "lrn": {"alpha": 1e-4, "beta": 0.75, "k": 1.0, "wider": "after", **FIRST},
     "normalize": {"p": 2.0, "axis": 1, "eps": 1e-12},
     "attention": {"scale": None, "causal": False, "grouped": False, "dropout": 0.0, "frozen": False},
-    "embedding": {"padding_idx": None},
+    "embedding": {"padding_idx": None, "neg": "invalid"},
     "dropout": {"broadcast_axes": (), "frozen": False, "always": False},
     "lstm": {**STACK, "projection": 0},
     "gru": {**STACK, "linear_before_reset": True},

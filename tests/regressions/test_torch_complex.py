@@ -129,6 +129,30 @@ def test_everywhere(name: str, tmp_path: Path) -> None:
                 np.testing.assert_allclose(a.astype(wide), b.astype(wide), rtol=rough, atol=rough)
 
 
+class Written(nn.Module):
+    """A row and a slice of complex numbers, written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(complexes(3, 4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.weight * 1
+        out[1] = out[1] * x
+        out[:, 2:] = out[:, 2:] + 1
+        return out.abs()
+
+
+def test_writes_have_gradients(tmp_path: Path) -> None:
+    """torch's own functions for them have none."""
+    source = Written()
+    net = converter.convert(source, "torch", tmp_path / "p", (torch.randn(4),)).load()
+    x = torch.randn(4)
+    for module in (source, net):
+        module(x).sum().backward()
+    torch.testing.assert_close(net.weight.grad, source.weight.grad)
+
+
 def test_borders_are_told_and_kept(tmp_path: Path) -> None:
     """The file holds pairs along a last axis and says so; specs of its inputs are complex again."""
     import onnx

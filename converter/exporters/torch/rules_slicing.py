@@ -57,7 +57,7 @@ def slice_update(c: Context, node: Node) -> Expr:
     a = node.attrs
     if not a["axes"]:
         return update
-    if len(a["axes"]) == 1:
+    if len(a["axes"]) == 1 and not node.output.type.dtype.is_complex:  # torch's function has no complex gradient
         bounds = {"start": _bound(c, a["starts"][0], "start"), "end": _bound(c, a["stops"][0], "stop")}
         given: dict[str, Any] = {k: v for k, v in bounds.items() if v is not None}
         step = {} if a["steps"][0] == 1 else {"step": lift(a["steps"][0])}
@@ -83,10 +83,11 @@ def select(c: Context, node: Node) -> Expr:
 
 @rule("select_update")
 def select_update(c: Context, node: Node) -> Expr:
-    a = node.attrs
-    return c.x(node.operand("x")).select_scatter(
-        c.x(node.operand("update")), lift(a["axis"]), c.dim(a["index"], "index")
-    )
+    a, x, update = node.attrs, c.x(node.operand("x")), c.x(node.operand("update"))
+    index = c.dim(a["index"], "index")
+    if node.output.type.dtype.is_complex:  # torch's function has no complex gradient
+        return _write(c, x, (*(Slice(),) * (a["axis"] % node.output.type.rank), index), update)
+    return x.select_scatter(update, lift(a["axis"]), index)
 
 
 def _block(node: Node) -> dict[str, Expr]:
