@@ -50,8 +50,6 @@ def exporting(*modules: Any) -> Iterator[None]:
         fast = torch.backends.mha.get_fastpath_enabled()
         torch.backends.mha.set_fastpath_enabled(False)
         stack.callback(torch.backends.mha.set_fastpath_enabled, fast)
-        for flag in ("_is_compiling_flag", "_is_exporting_flag"):  # a failed export must not leave them set
-            stack.callback(setattr, torch.compiler, flag, getattr(torch.compiler, flag, False))
         yield
 
 

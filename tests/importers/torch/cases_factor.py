@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
 import torch
+import transformers.integrations.moe  # noqa: F401  (defines an op; imported during an export, it would register no types)
 from torch.nn import functional as F
 
 from tests.importers.torch.cases import Fn
@@ -43,7 +43,6 @@ def _grouped(t: Any) -> torch.Tensor:
 
 
 def _grouped_by_library(t: Any) -> torch.Tensor:
-    importlib.import_module("transformers.integrations.moe")  # defines the op
     weight = t.k.expand(2, 5, 4).mT * torch.tensor([[[1.0]], [[2.0]]]).to(t.k)
     return torch.ops.transformers.grouped_mm_fallback(t.y.repeat(3, 1), weight, torch.tensor([3, 7], dtype=torch.int32))
 
