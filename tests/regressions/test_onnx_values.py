@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx
 import pytest
 
 from tests.importers.onnx.models import FLOAT, floats, model, node
@@ -15,6 +16,17 @@ EDGES = np.array([0.4, -0.6, np.nan, np.inf, -np.inf, 3e38], np.float32)
 def test_bounds_of_clip_before_opset_11(bounds: dict[str, float]) -> None:
     """The default bounds are the largest float32, whose shortest decimal PyTorch takes for an overflow."""
     same_everywhere(model([node("Clip", "x", "y", **bounds)], [("x", FLOAT, ["n"])], ["y"], opset=7), {"x": EDGES})
+
+
+@pytest.mark.parametrize(("names", "code"), [("x low", FLOAT), ("x _ high", onnx.TensorProto.FLOAT16)])
+def test_an_absent_bound_of_clip_is_the_largest_number(names: str, code: int) -> None:
+    """Infinities are bounded, as ONNX's text says and ONNX Runtime does."""
+    kind = onnx.helper.tensor_dtype_to_np_dtype(code)
+    bounds = {"low": kind.type(-0.5), "high": kind.type(0.5)}
+    stored = {k: v for k, v in bounds.items() if k in names}
+    x = np.array([0.4, -0.6, np.nan, np.inf, -np.inf], kind)
+    result = f"y@{onnx.TensorProto.DataType.Name(code)}"
+    same_everywhere(model([node("Clip", names, "y")], [("x", code, ["n"])], [result], stored), {"x": x})
 
 
 @pytest.mark.parametrize("settings", [{}, {"lambd": 0.3, "bias": 0.3}, {"lambd": 0.3, "bias": 0.1}, {"lambd": -0.5}])

@@ -105,11 +105,16 @@ def clip_attributes(c: OnnxContext) -> Value:
 
 @rule("Clip", 11, 12, 13)
 def clip(c: OnnxContext) -> Value:
-    """An absent bound is open. (The text puts the type's largest finite number there; runtimes differ on infinities.)"""
-    bounds = [c.opt(1), c.opt(2)]
-    if any(v is not None and v.type.rank for v in bounds):
-        bounds = [None if v is None else c.b.reshape(v, shape=()) if v.type.rank else v for v in bounds]
-    return c.b.clip(c.x(), *bounds) if any(v is not None for v in bounds) else c.b.identity(c.x())
+    """An absent bound is the type's largest finite number, which also bounds infinities.
+
+    So the text says and ONNX Runtime does (the function body that ONNX gives along leaves that side open).
+    """
+    kind = c.type().dtype
+    low, high = (None if v is None else c.b.reshape(v, shape=()) if v.type.rank else v for v in (c.opt(1), c.opt(2)))
+    if kind.is_float:
+        low = c.b.constant(kind.min, kind) if low is None else low
+        high = c.b.constant(kind.max, kind) if high is None else high
+    return c.b.identity(c.x()) if low is None and high is None else c.b.clip(c.x(), low, high)
 
 
 @rule("Where", 9, 16)

@@ -139,10 +139,11 @@ def scatter_left() -> Case:
 
 # -- values that became inputs --------------------------------------------------------------------------------------
 @change(("Clip", 11))
-def open_bounds() -> Case:
-    """Bounds were finite by default, and are none now (ONNX Runtime still bounds by the largest floats)."""
-    x = np.array([np.inf, -np.inf, 1], np.float32)
-    return Case((side(10, node("Clip", "x", "y"), x=x), side(11, node("Clip", "x", "y"), want=x, x=x)))
+def finite_bounds() -> Case:
+    """Bounds were the largest float32 by default whatever the type; now they are the largest numbers of the type."""
+    x, largest = np.array([np.inf, -np.inf, 1]), float(np.finfo(np.float32).max)
+    older = side(10, node("Clip", "x", "y"), outputs="y@DOUBLE", want=np.array([largest, -largest, 1]), x=x)
+    return Case((older, side(12, node("Clip", "x", "y"), outputs="y@DOUBLE", x=x)))
 
 
 @change(("Pad", 11))

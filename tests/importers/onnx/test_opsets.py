@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto
 
 from converter.errors import ConversionError
 from converter.importers.onnx import load
-from ir.eval import Evaluator
 from tests.importers.onnx.models import BOOL, FLOAT, INT64, agree, floats, model, node, op_names
 
 X: Any = ("x", FLOAT, [2, 3, 4])
@@ -47,12 +48,17 @@ def test_reduce_axes_attribute_or_input(op: str, opset: int) -> None:
     agree(model([made], [X], ["y"], stored, opset=opset), {"x": x})
 
 
-def test_clip_6_bounds_infinities() -> None:
-    """Version 6 declares finite defaults; from 11 on an absent bound is open."""
-    wild = np.array([[np.inf, -np.inf, 1.0]], np.float32)
-    agree(model([node("Clip", "x", "y")], [("x", FLOAT, [1, 3])], ["y"], opset=7), {"x": wild})
-    newer = load(model([node("Clip", "x", "y")], [("x", FLOAT, [1, 3])], ["y"], opset=11))
-    assert np.array_equal(Evaluator("exact").run(newer, {"x": wild})["y"], wild)
+def test_absent_bounds_of_clip_bound_infinities() -> None:
+    """They are the largest finite numbers: as attributes in float32 until version 6, of the type itself from 11 on."""
+    for code in (FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE):
+        kind = onnx.helper.tensor_dtype_to_np_dtype(code)
+        wild = np.array([np.inf, -np.inf, 1.0, np.nan], kind)
+        result = f"y@{TensorProto.DataType.Name(code)}"
+        for names, given in (("x", {}), ("x m", {"m": kind.type(0.5)}), ("x _ m", {"m": kind.type(0.5)})):
+            agree(model([node("Clip", names, "y")], [("x", code, [4])], [result], given, opset=13), {"x": wild})
+    agree(model([node("Clip", "x", "y")], [("x", FLOAT, [4])], ["y"], opset=7), {"x": wild.astype(np.float32)})
+    whole = load(model([node("Clip", "x", "y")], [("x", INT64, [4])], ["y@INT64"]))
+    assert op_names(whole) == ["identity"]
 
 
 @pytest.mark.parametrize("opset", [7, 11, 13])
