@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from converter.importers.torch.context import Call, RuleFn, TorchContext, rule
 from ir.core import Value
 
@@ -54,22 +56,25 @@ def _clip(c: TorchContext, x: Value, low: float, high: float) -> Value:
 
 @rule("aten.softmax.int", "aten._softmax.default")
 def softmax(c: TorchContext, a: Call) -> Value:
-    return c.b.softmax(_floating(c, a), axis=a.axis("dim", len(a.shape)))
+    return _along(c, a, c.b.softmax)
 
 
 @rule("aten.log_softmax.int", "aten._log_softmax.default")
 def log_softmax(c: TorchContext, a: Call) -> Value:
-    return c.b.log_softmax(_floating(c, a), axis=a.axis("dim", len(a.shape)))
+    return _along(c, a, c.b.log_softmax)
 
 
-def _floating(c: TorchContext, a: Call) -> Value:
-    """The input in the dtype of the result: torch casts before it computes."""
+def _along(c: TorchContext, a: Call, op: Callable[..., Value]) -> Value:
+    """Over an axis, in the dtype of the result: torch casts before it computes. A number is the only one of its axis."""
     if a.has("dtype"):
         a.dtype_arg()
     if a.has("half_to_float"):
         a.lit("half_to_float")
     x = c.cast(a.value("self"), a.dtype)
-    return x if x.type.rank else c.refuse("softmax of a 0-d tensor")
+    if x.type.rank:
+        return op(x, axis=a.axis("dim", x.type.rank))
+    a.lit("dim")
+    return c.b.reshape(op(c.b.reshape(x, shape=(1,)), axis=0), shape=())
 
 
 @rule("aten.prelu.default", "aten._prelu_kernel.default")

@@ -213,6 +213,7 @@ ACTIVATION: dict[str, Fn] = {
     "glu": lambda t: F.glu(t.x),
     "glu_axis": lambda t: F.glu(t.img, 1),
     "softmax": lambda t: F.softmax(t.x, -1),
+    "softmax_number": lambda t: [F.softmax(t.s, 0), F.log_softmax(t.s, -1), F.softmax(t.spec[4], 0)],
     "softmax1": lambda t: F.softmax(t.x, 1),
     "softmax_int": lambda t: F.softmax(t.i, -1, dtype=torch.float64),
     "log_softmax": lambda t: F.log_softmax(t.x, 2),

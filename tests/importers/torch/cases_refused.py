@@ -23,8 +23,6 @@ class Refused(NamedTuple):
 
 REFUSED: dict[str, Refused] = {
     "elu": Refused(lambda t: aten.elu.default(t.x, 1, 1, 2), "aten.elu.default", "elu with input_scale other than 1"),
-    "softmax_0d": Refused(lambda t: F.softmax(t.s, 0), "aten.softmax.int", "softmax of a 0-d tensor"),
-    "log_softmax_0d": Refused(lambda t: F.log_softmax(t.s, 0), "aten.log_softmax.int", "softmax of a 0-d tensor"),
     "view_width": Refused(
         lambda t: t.i.view(torch.int32), "aten.view.dtype", "reinterpreting bits as a type of another width"
     ),
