@@ -30,13 +30,42 @@ class TorchContext(Context):
         self.env: dict[Any, Any] = {}
         self.differentiable: dict[Value, bool] = {}  # what is known of values: may a gradient pass?
         self.state: dict[str, Value] = {}  # next value of a weight, by name, as far as the graph has been read
+        self._places: dict[Any, dict[str, list[Any]]] = {}
 
     def value(self, item: Any) -> Value:
-        """The value of an fx node that holds one tensor."""
+        """The value of an fx node that holds one tensor; of a weight: the one that it has by now."""
         found = self.env.get(item)
         if not isinstance(found, Value):
             raise Refusal(f"{item} is no tensor here")
-        return found
+        return self.state.get(found.name, found) if found.is_weight and item.op == "placeholder" else found
+
+    def stored(self, item: Any) -> str:
+        """The name of the weight that an fx node is, not a copy; refused where it is none."""
+        while str(item.target) in ("aten.alias.default", "aten.detach.default"):
+            item = item.args[0]
+        found = self.env.get(item)
+        if item.op == "placeholder" and isinstance(found, Value) and found.is_weight:
+            return found.name
+        raise Refusal("running statistics that are computed rather than stored")
+
+    def move(self, node: Any, name: str, now: Value) -> None:
+        """Give a weight its next value, as an op does that writes into it without a word: what reads the weight after the
+        fx node `node` reads that."""
+        self.state[name] = now
+        for place in self._placeholders(node.graph).get(name, ()):
+            views = [u for u in place.users if u < node and _shares_memory(u)]
+            if any(node < reader for view in views for reader in view.users):
+                self.refuse(f"a view of {name} that is read after the layer has moved it", "take the view afterwards")
+
+    def _placeholders(self, graph: Any) -> dict[str, list[Any]]:
+        """The placeholders of a graph by the name of the weight that they are."""
+        if graph not in self._places:
+            found = self._places[graph] = {}
+            for place in graph.find_nodes(op="placeholder"):
+                value = self.env.get(place)
+                if isinstance(value, Value) and value.is_weight:
+                    found.setdefault(value.name, []).append(place)
+        return self._places[graph]
 
     def cast(self, value: Value, to: DType) -> Value:
         """`value` in another dtype; itself when it has it already."""
@@ -231,6 +260,11 @@ class Call:
         metas = [m for n in names if (m := self.meta_of(n)) is not None]
         kind = ELEMENTWISE_TYPE_PROMOTION_KIND.DEFAULT
         return ir_dtype(elementwise_dtypes(*metas, type_promotion_kind=kind)[1])
+
+
+def _shares_memory(node: Any) -> bool:
+    """Whether the result of an fx node shares the memory of its operand."""
+    return any(r.alias_info is not None for r in getattr(getattr(node.target, "_schema", None), "returns", ()))
 
 
 def _equal(a: Any, b: Any) -> bool:

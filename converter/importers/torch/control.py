@@ -92,10 +92,9 @@ def _over_slices(
 
 
 def _operands(c: TorchContext, items: Sequence[Any]) -> list[Value]:
-    found = [c.env.get(i) if hasattr(i, "meta") else None for i in items]
-    if not all(isinstance(v, Value) for v in found):
+    if not all(isinstance(c.env.get(i) if hasattr(i, "meta") else None, Value) for i in items):
         raise Refusal("control flow that carries Python numbers or sizes", "make them tensors")
-    return [v for v in found if isinstance(v, Value)]
+    return [c.value(i) for i in items]
 
 
 def _body(
@@ -117,7 +116,7 @@ def _body(
         results = read(graph)
         if any(r is None or not isinstance(c.env.get(r), Value) for r in results):
             raise Refusal("a branch that returns something other than tensors")
-        body.set_outputs([c.env[r] for r in results])
+        body.set_outputs([c.value(r) for r in results])
     finally:
         state = c.state
         c.env, c.b, c.state = outer_env, outer_b, outer_state

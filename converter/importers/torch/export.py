@@ -35,8 +35,9 @@ _ADVICE = (
 
 
 @contextlib.contextmanager
-def exporting(*modules: Any) -> Iterator[None]:
-    """Inside the block: no logging, no gradients, recurrent leaves, no fused fast paths; all restored afterwards."""
+def exporting(*modules: Any, counted: frozenset[Any] = frozenset()) -> Iterator[None]:
+    """Inside the block: no logging, no gradients, recurrent leaves, no fused fast paths; all restored afterwards. The
+    batch normalisations `counted` count their batches."""
     import torch
 
     with _LOCK, contextlib.ExitStack() as stack:
@@ -44,7 +45,7 @@ def exporting(*modules: Any) -> Iterator[None]:
         stack.callback(_restore_flags, flags)
         stack.enter_context(_quiet())
         stack.enter_context(torch.no_grad())
-        stack.enter_context(leaves.layer_leaves())
+        stack.enter_context(leaves.layer_leaves(counted))
         stack.enter_context(fused.masks_as_given())
         stack.enter_context(spelled.spelled())
         fast = torch.backends.mha.get_fastpath_enabled()

@@ -80,9 +80,9 @@ def _rnn(*args: Any) -> Any:
 
 
 @contextlib.contextmanager
-def layer_leaves() -> Iterator[None]:
+def layer_leaves(counted: frozenset[Any] = frozenset()) -> Iterator[None]:
     """Inside the block `nn.LSTM`, `nn.GRU` and `nn.RNN` call the leaves, which keeps time and batch dynamic, and batch
-    normalisation counts its batches only where the count matters."""
+    normalisation counts its batches only where the count matters: in the layers `counted` (see `counting`)."""
     from torch import nn
 
     ops = library()
@@ -94,7 +94,7 @@ def layer_leaves() -> Iterator[None]:
     }
     saved = {cls: cls.forward for cls in (*forwards, normalisation)}
     try:
-        normalisation.forward = _batch_norm_forward(ops, normalisation.forward)
+        normalisation.forward = _batch_norm_forward(ops, normalisation.forward, counted)
         for cls, fn in forwards.items():
             cls.forward = functools.partialmethod(fn)
         yield
@@ -148,7 +148,7 @@ def _forward_rnn(ops: Any, module: Any, input: Any, hx: Any = None) -> Any:
     return _forward_gated(ops.rnn, (module.nonlinearity,), module, input, hx)
 
 
-def _batch_norm_forward(ops: Any, original: Callable[..., Any]) -> Callable[..., Any]:
+def _batch_norm_forward(ops: Any, original: Callable[..., Any], counted: frozenset[Any]) -> Callable[..., Any]:
     """As PyTorch's, without the counter, which the layer keeps by itself wherever it is written as a layer. A cumulative
     average (`momentum=None`) reads the counter: its training is spelled out. That training needs two values or more is
     the layer's own affair: it is no decision on sizes. A plain function, which torch.compile can follow into branches."""
@@ -163,6 +163,8 @@ def _batch_norm_forward(ops: Any, original: Callable[..., Any]) -> Callable[...,
             return _cumulative(module, input)
         if module.momentum is None:
             return ops.batch_norm(input, module.weight, module.bias, mean, var, 0.0, module.eps, True)
+        if module.training and module in counted:
+            module.num_batches_tracked.add_(1)
         return torch.batch_norm(
             input, module.weight, module.bias, mean, var, module.training, module.momentum, module.eps, False
         )

@@ -220,7 +220,7 @@ class Reader:
         """The tensor of a returned item; a returned size becomes a 0-d int64; None for a plain Python value."""
         found = self.c.env.get(item) if hasattr(item, "meta") else None
         if isinstance(found, Value):
-            return found
+            return self.c.value(item)
         meta = item.meta.get("val") if hasattr(item, "meta") else item
         if hasattr(meta, "node") and type(meta).__name__ == "SymInt":
             return self.c.b.dim(size=self.c.sizes.dim(meta))

@@ -127,30 +127,24 @@ def _by_statistics(c: TorchContext, a: Call, x: Value, mean: Value, var: Value) 
 def _move_statistics(c: TorchContext, a: Call, mean: Value, var: Value) -> None:
     """Running statistics move towards the average over the batch of each sample's mean and unbiased variance."""
     x, momentum = a.value("input"), a.lit("momentum")
-    if not (mean.is_weight and var.is_weight):
-        c.refuse("running statistics that are computed rather than stored")
     axes = tuple(range(2, x.type.rank))
     found = c.b.reduce_mean(x, axes=axes), c.b.reduce_var(x, axes=axes, correction=1.0)
-    for stored, now in zip((mean, var), found, strict=True):
-        before = c.state.get(stored.name, stored)
+    for name, before, now in zip(("running_mean", "running_var"), (mean, var), found, strict=True):
         kept = c.b.mul(before, c.constant(1 - momentum, before.type.dtype))
         share = c.b.mul(c.b.reduce_mean(now, axes=(0,)), c.constant(momentum, x.type.dtype))
-        c.state[stored.name] = c.b.add(kept, c.cast(share, before.type.dtype))
+        c.move(a.node, c.stored(a.raw(name)), c.b.add(kept, c.cast(share, before.type.dtype)))
 
 
 @rule("isomorph.batch_norm.default")
 def batch_norm(c: TorchContext, a: Call) -> Value:
     """Both modes of `nn.BatchNorm`; running statistics become state, chained when a layer is called twice."""
-    mean, var = a.value("mean"), a.value("var")
-    if not (mean.is_weight and var.is_weight):
-        c.refuse("running statistics that are computed rather than stored")
-    reads = [c.state.get(v.name, v) for v in (mean, var)]
-    out, next_mean, next_var = c.b.batch_norm(
-        a.value("x"), a.optional("weight"), a.optional("bias"), *reads, eps=a.lit("eps"), momentum=a.lit("momentum"),
-        frozen=a.lit("frozen"),
+    names = c.stored(a.raw("mean")), c.stored(a.raw("var"))
+    out, *following = c.b.batch_norm(
+        a.value("x"), a.optional("weight"), a.optional("bias"), a.value("mean"), a.value("var"), eps=a.lit("eps"),
+        momentum=a.lit("momentum"), frozen=a.lit("frozen"),
     )  # fmt: skip
-    if not a.lit("frozen"):
-        c.state[mean.name], c.state[var.name] = next_mean, next_var
+    for name, now in zip(names, following if not a.lit("frozen") else ()):
+        c.move(a.node, name, now)
     return out
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from converter.errors import ConversionError, UsageError
 from converter.importers.base import ImportOptions
 from converter.importers.torch import assemble as build
-from converter.importers.torch import autograd, branches, export, files, fused, gradients, reading
+from converter.importers.torch import autograd, branches, counting, export, files, fused, gradients, reading
 from converter.importers.torch.decisions import Decision
 from converter.importers.torch.inputs import Example, example_of, resized
 from converter.importers.torch.paths import Paths
@@ -59,8 +59,15 @@ class _Read:
     """A module read at the sizes of an example: the model, its program, and how the code decided on sizes."""
 
     def __init__(self, module: Any, options: ImportOptions, choose: Callable[[int], Example]) -> None:
+        self._read(module, options, choose, frozenset())
+        if counted := counting.to_count(module, self.model):
+            self._read(module, options, choose, counted)
+
+    def _read(
+        self, module: Any, options: ImportOptions, choose: Callable[[int], Example], counted: frozenset[Any]
+    ) -> None:
         self.decisions: list[Decision] = []
-        with export.exporting(module), autograd.watching(module) as lost, fused.watching(module) as padded:
+        with export.exporting(module, counted=counted), autograd.watching(module) as lost, fused.watching(module) as padded:
             self.example, exports = _export(module, choose)
             self.notes = gradients.notes(exports.evaluated) + lost + padded
             self.model, self.program = reading.read_modes(module, self.example, exports, options, self.decisions)
