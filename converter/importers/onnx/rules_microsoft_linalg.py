@@ -69,7 +69,7 @@ def matmul_nbits(c: OnnxContext) -> Value:
     if c.type(1).shape != (rows, blocks, block * bits // 8):
         c.refuse(f"weights {c.type(1)} do not fit N={rows}, K={columns}, block_size={block}, bits={bits}")
     kind = c.type(0).dtype
-    numbers = c.cast(_unpacked(c, c.x(1), bits), kind)
+    numbers = c.cast(unpacked(c, c.x(1), bits), kind)
     centred = c.b.sub(numbers, _zero_points(c, bits, rows, blocks))
     scales = c.b.reshape(c.cast(c.x(2), kind), shape=(rows, blocks, 1))
     weight = c.b.reshape(c.b.mul(centred, scales), shape=(rows, blocks * block))
@@ -78,7 +78,7 @@ def matmul_nbits(c: OnnxContext) -> Value:
     return c.b.linear(c.x(0), weight, c.opt(5))
 
 
-def _unpacked(c: OnnxContext, packed: Value, bits: int) -> Value:
+def unpacked(c: OnnxContext, packed: Value, bits: int) -> Value:
     """Bytes [..., n] to numbers [..., n * 8 / bits], the lowest bits first."""
     if bits == 8:
         return packed
@@ -98,7 +98,7 @@ def _zero_points(c: OnnxContext, bits: int, rows: int, blocks: int) -> Value:
     if c.type(3).dtype.is_float:
         return c.b.reshape(c.cast(c.x(3), kind), shape=(rows, blocks, 1))
     bytes_a_row = -(-blocks * bits // 8)
-    numbers = _unpacked(c, c.b.reshape(c.x(3), shape=(rows, bytes_a_row)), bits)
+    numbers = unpacked(c, c.b.reshape(c.x(3), shape=(rows, bytes_a_row)), bits)
     if bytes_a_row * 8 // bits != blocks:
         numbers = c.b.slice(numbers, axes=(1,), starts=(0,), stops=(blocks,), steps=(1,))
     return c.b.unsqueeze(c.cast(numbers, kind), axes=(2,))
@@ -119,7 +119,7 @@ def gather_block_quantized(c: OnnxContext) -> Value:
         c.refuse(f"a table {c.type(0)} in blocks of {block} is not supported")
     packed = kind == dtypes.uint8
     rows = _rows_at(c, 0, axis)
-    numbers = _unpacked(c, rows, bits) if packed else rows
+    numbers = unpacked(c, rows, bits) if packed else rows
     wide, blocks = c.type(2).dtype, int(c.type(2).shape[-1])
     scales = _rows_at(c, 2, axis)
     shape = numbers.type.shape
@@ -128,7 +128,7 @@ def gather_block_quantized(c: OnnxContext) -> Value:
     zero = c.b.constant(1 << (bits - 1) if packed else 0, wide)
     if c.has(3):
         points = _rows_at(c, 3, axis)
-        points = _cut(c, _unpacked(c, points, bits), blocks) if packed else points
+        points = _cut(c, unpacked(c, points, bits), blocks) if packed else points
         zero = _spread(c, c.cast(points, wide), block, shape[-1])
     return c.b.mul(c.b.sub(c.cast(numbers, wide), zero), _spread(c, scales, block, shape[-1]))
 

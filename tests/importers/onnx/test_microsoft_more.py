@@ -71,19 +71,6 @@ def test_grouped_attention_with_a_bias(lead: tuple[int, int]) -> None:
     grouped([2, 4], 5, length=1, past=4, bias=(*lead, 1, 5))
 
 
-def test_grouped_attention_refuses_by_name() -> None:
-    given: dict[str, Any] = {"q": floats(1, 2, 32), "k": floats(1, 2, 16), "v": floats(1, 2, 16), "p": None, "o": None}
-    given |= {"_n": np.array([1], np.int32), "_t": np.array(2, np.int32)}
-    heads = {"num_heads": 4, "kv_num_heads": 2}
-    places = {**given, "c": floats(4, 4), "s": floats(4, 4), "i": np.array([[0, 1]])}
-    assert "position_ids" in refusal("GroupQueryAttention", places, do_rotary=1, **heads)
-    assert "needs cos_cache" in refusal("GroupQueryAttention", given, do_rotary=1, **heads)
-    assert "smooth_softmax=1" in refusal("GroupQueryAttention", given, smooth_softmax=1, **heads)
-    assert "causal=0" in refusal("GroupQueryAttention", given, causal=0, **heads)
-    assert "past_value" in refusal("GroupQueryAttention", {**given, "p": floats(1, 2, 1, 8)}, **heads)
-    assert "key and value" in refusal("GroupQueryAttention", {**given, "v": None}, **heads)
-
-
 # -- channels last --------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("kind", ["uint8", "int8"])
 def test_pools_of_images_with_channels_last(kind: str) -> None:
