@@ -11,7 +11,7 @@ import numpy as np
 from converter.importers.onnx.context import OnnxContext
 from converter.importers.onnx.table import rule
 from ir.core import Value
-from ir.types import Dim, ceildiv
+from ir.types import Dim, TensorType, ceildiv
 
 _AUTO = {"NOTSET": None, "VALID": "valid", "SAME_UPPER": "same_upper", "SAME_LOWER": "same_lower"}
 
@@ -59,25 +59,25 @@ def check_same(
             )
 
 
-def check_kernel(c: OnnxContext, spatial: int, index: int = 1) -> None:
-    """Refuse a kernel_shape that the weight, input `index`, does not have."""
+def check_kernel(c: OnnxContext, spatial: int, index: int = 1, weight: TensorType | None = None) -> None:
+    """Refuse a kernel_shape that the weight, input `index` unless given, does not have."""
     kernel = c.attr("kernel_shape")
-    window = c.type(index).shape[2:]
+    window = (weight or c.type(index)).shape[2:]
     if kernel and tuple(kernel) != window and all(isinstance(w, int) for w in window):
         c.refuse(f"kernel_shape={kernel} differs from the weight {c.type(index)}")
 
 
 @rule("Conv", 1, 11, 22)
-def conv(c: OnnxContext, x: Value | None = None) -> Value:
-    """Of the first operand, or of a value that stands for it channels first."""
-    x = c.x(0) if x is None else x
+def conv(c: OnnxContext, x: Value | None = None, weight: Value | None = None) -> Value:
+    """Of the first two operands, or of values that stand for them channels first."""
+    x, weight = c.x(0) if x is None else x, c.x(1) if weight is None else weight
     spatial = c.rank() - 2
-    check_kernel(c, spatial)
+    check_kernel(c, spatial, weight=weight.type)
     strides, dilations = per_axis(c, "strides", spatial, 1), per_axis(c, "dilations", spatial, 1)
-    check_same(c, c.type(1).shape[2:], strides, dilations, x.type.shape[2:])
+    check_same(c, weight.type.shape[2:], strides, dilations, x.type.shape[2:])
     return c.b.conv(
         x,
-        c.x(1),
+        weight,
         c.opt(2),
         strides=strides,
         padding=padding(c, spatial),

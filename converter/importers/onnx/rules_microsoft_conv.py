@@ -35,6 +35,15 @@ def nhwc_fused_conv(c: OnnxContext) -> Value:
     return _fused(c, channels_last(c, conv(c, channels_first(c, c.x(0)))))
 
 
+@microsoft("NhwcConv")
+def nhwc_conv(c: OnnxContext) -> Value:
+    """A convolution whose image, result and weight [out, *window, in] have their channels last.
+
+    So ONNX Runtime's optimiser writes the weight and its kernel for GPUs reads it; the text, which is that of Conv, does not say.
+    """
+    return channels_last(c, conv(c, channels_first(c, c.x(0)), channels_first(c, c.x(1))))
+
+
 @microsoft("NhwcMaxPool")
 def nhwc_max_pool(c: OnnxContext) -> Value:
     x = channels_first(c, c.x())

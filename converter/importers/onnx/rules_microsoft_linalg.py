@@ -78,6 +78,37 @@ def matmul_nbits(c: OnnxContext) -> Value:
     return c.b.linear(c.x(0), weight, c.opt(5))
 
 
+_TABLES = (
+    (0.0, 1 / 192, 2 / 3, 1.0, 1 / 3, 0.5, 1 / 6, 0.25, -0.0, -1 / 192, -2 / 3, -1.0, -1 / 3, -0.5, -1 / 6, -0.25),
+    (
+        -1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635, -0.18477343022823334,
+        -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224,
+        0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0,
+    ),
+)  # fmt: skip
+"""What the 16 codes stand for: FP4, and NF4, quantiles of the normal distribution (Dettmers et al. 2023)."""
+
+
+@microsoft("MatMulBnb4")
+def matmul_bnb4(c: OnnxContext) -> Value:
+    """A linear layer whose flat weight is codes of 4 bits, the first of a byte high, with a scale for each block."""
+    b = c.b
+    c.ignore("training_mode")
+    if c.only("transB", 0, 1) == 0:
+        c.refuse("transB=0, a product for gradients, is one that ONNX Runtime computes in another way than it says")
+    rows, columns, block, kind = c.attr("N"), c.attr("K"), c.attr("block_size"), c.type(0).dtype
+    count = rows * columns
+    if block < 1 or c.type(1).shape != (-(-count // 2),) or c.type(2).shape != (-(-count // block),):
+        c.refuse(f"weights {c.type(1)} and scales {c.type(2)} do not fit N={rows}, K={columns}, block_size={block}")
+    high = b.shift_right(c.x(1), b.constant(4, dtypes.uint8))
+    low = b.bitwise_and(c.x(1), b.constant(15, dtypes.uint8))
+    codes = _cut(c, b.reshape(b.stack([high, low], axis=1), shape=(2 * (-(-count // 2)),)), count)
+    table = b.constant(_TABLES[c.only("quant_type", 0, 1)], kind)
+    numbers = b.gather(table, b.cast(codes, to="int64"), axis=0, bounds="unchecked")
+    weight = b.mul(numbers, _spread(c, c.cast(c.x(2), kind), block, count))
+    return b.linear(c.x(0), b.reshape(weight, shape=(rows, columns)))
+
+
 def unpacked(c: OnnxContext, packed: Value, bits: int) -> Value:
     """Bytes [..., n] to numbers [..., n * 8 / bits], the lowest bits first."""
     if bits == 8:

@@ -139,6 +139,26 @@ def test_what_is_not_done_with_weights_of_few_bits() -> None:
     assert load(one("MatMulNBits", given, **sizes, accuracy_level=4)[0]).notes
 
 
+@pytest.mark.parametrize("quant_type", [0, 1])
+@pytest.mark.parametrize(("rows", "columns", "block"), [(3, 20, 16), (4, 16, 16), (5, 33, 32), (1, 7, 16)])
+def test_weights_of_a_table_of_sixteen(quant_type: int, rows: int, columns: int, block: int) -> None:
+    """Blocks go over the ends of rows, and the last of them and the last byte may be cut short."""
+    count = rows * columns
+    given = {"x": floats(2, 3, columns), "_w": np.random.default_rng(0).integers(0, 256, (count + 1) // 2, np.uint8)}
+    given["_s"] = floats(-(-count // block), seed=1)
+    sizes = {"K": columns, "N": rows, "block_size": block}
+    same("MatMulBnb4", given, quant_type=quant_type, **sizes)
+
+
+def test_what_is_not_done_with_weights_of_a_table_of_sixteen() -> None:
+    given = {"x": floats(2, 16), "_w": np.zeros(8, np.uint8), "_s": floats(1)}
+    sizes = {"K": 16, "N": 1, "block_size": 16}
+    assert "transB=0" in refusal("MatMulBnb4", given, **sizes, quant_type=0, transB=0)
+    assert "quant_type=2" in refusal("MatMulBnb4", given, **sizes, quant_type=2)
+    assert "do not fit" in refusal("MatMulBnb4", given | {"_s": floats(2)}, **sizes, quant_type=0)
+    assert "do not fit" in refusal("MatMulBnb4", given | {"_w": np.zeros(9, np.uint8)}, **sizes, quant_type=0)
+
+
 def test_inverse() -> None:
     assert same("Inverse", {"x": floats(2, 3, 3) + 3 * np.eye(3, dtype=np.float32)}) == ["inverse"]
 

@@ -129,6 +129,20 @@ def test_fused_convolutions_with_channels_last() -> None:
     near(found, Evaluator("exact").run(load(conv), {"x": x})["y"].transpose(0, 2, 3, 1))
 
 
+@pytest.mark.parametrize("group", [1, 3])
+def test_convolutions_with_all_channels_last(group: int) -> None:
+    """Without a kernel for CPUs: held against Conv over what was moved."""
+    x, w, bias = floats(2, 7, 6, 3), floats(6, 2, 3, 3 // group, seed=1), floats(6, seed=2)
+    attributes = {"group": group, "pads": [0, 1, 1, 1], "strides": [2, 1], "kernel_shape": [2, 3]}
+    (found,) = evaluated("NhwcConv", {"x": x, "_w": w, "b": bias}, **attributes)
+    moved = {"x": x.transpose(0, 3, 1, 2), "w": w.transpose(0, 3, 1, 2), "b": bias}
+    declared = [(k, FLOAT, v.shape) for k, v in moved.items()]
+    (want,) = runtime(model([node("Conv", "x w b", "y", **attributes)], declared, ["y"]), moved)
+    near(found, want.transpose(0, 2, 3, 1))
+    as_conv = {"x": x, "w": moved["w"], "b": bias}
+    assert "kernel_shape=[2, 3] differs" in refusal("NhwcConv", as_conv, group=group, kernel_shape=[2, 3])
+
+
 # -- quantised softmax and means ------------------------------------------------------------------------------------
 def softmax_of(x: np.ndarray, scale: float, axis: int, opset: int) -> tuple[np.ndarray, np.ndarray]:
     """What the import and the runtime make of a quantised softmax."""
@@ -288,7 +302,10 @@ def test_rows_of_packed_tables(bits: int, zeros: bool, columns: int, block: int)
 def test_rows_of_tables_of_four_bits(kind: str, zeros: bool) -> None:
     rng, low = np.random.default_rng(0), -8 if kind == "int4" else 0
     narrow = dtypes.dtype(kind).numpy
-    given: dict[str, Any] = {"_t": rng.integers(low, low + 16, (4, 6, 40)).astype(narrow), "_i": np.array([[2, 0], [-1, 1]])}
+    given: dict[str, Any] = {
+        "_t": rng.integers(low, low + 16, (4, 6, 40)).astype(narrow),
+        "_i": np.array([[2, 0], [-1, 1]]),
+    }
     given |= {"_s": floats(4, 6, 3), "_z": rng.integers(low, low + 16, (4, 6, 3)).astype(narrow) if zeros else None}
     for axis in (0, 1, -2):
         same("GatherBlockQuantized", given, block_size=16, gather_axis=axis, quantize_axis=2)
