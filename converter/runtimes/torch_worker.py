@@ -8,6 +8,7 @@ import importlib.util
 import json
 import os
 import sys
+from collections import namedtuple
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,8 @@ def build(tree: dict, leaves: dict) -> Any:
     children = [build(c, leaves) for c in tree[kind]]
     if kind == "dict":
         return dict(zip(tree["keys"], children))
+    if kind == "namedtuple":
+        return namedtuple("Fields", tree["keys"], rename=True)(*children)
     return children if kind == "list" else tuple(children)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+from collections import namedtuple
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal
 
 
@@ -84,14 +86,9 @@ def tree_of(value: Any, name: str, is_leaf: Any) -> tuple[Tree, list[tuple[str, 
             keys = _dict_keys(item, path)
             cls = "" if type(item) is dict else type(item).__name__
             return Branch("dict", tuple(visit(item[k], _join(path, str(k))) for k in item), keys, cls)
-        if isinstance(item, tuple) and hasattr(item, "_fields"):
-            fields = tuple(item._fields)
-            return Branch(
-                "namedtuple",
-                tuple(visit(getattr(item, f), _join(path, f)) for f in fields),
-                fields,
-                type(item).__name__,
-            )
+        if keys := named_fields(item):
+            children = tuple(visit(getattr(item, f), _join(path, f)) for f in keys)
+            return Branch("namedtuple", children, keys, type(item).__name__)
         if isinstance(item, (list, tuple)):
             kind: Literal["list", "tuple"] = "list" if isinstance(item, list) else "tuple"
             return Branch(kind, tuple(visit(v, _join(path, str(i))) for i, v in enumerate(item)))
@@ -100,6 +97,15 @@ def tree_of(value: Any, name: str, is_leaf: Any) -> tuple[Tree, list[tuple[str, 
         raise TypeError(f"{path or 'value'}: a {type(item).__name__} has no place in a signature")
 
     return visit(value, name), found
+
+
+def named_fields(item: Any) -> tuple[str, ...]:
+    """The field names of a named tuple, of a tuple with names of C code (`torch.max(x, 1)`) or of a data class's object;
+    none for anything else."""
+    if isinstance(item, tuple):
+        names = getattr(item, "_fields", ()) or (item.__match_args__ if hasattr(item, "n_sequence_fields") else ())
+        return tuple(names)
+    return tuple(f.name for f in fields(item)) if is_dataclass(item) and not isinstance(item, type) else ()
 
 
 def _dict_keys(item: Mapping[Any, Any], path: str) -> tuple[str | int, ...]:
@@ -114,12 +120,12 @@ def _dict_keys(item: Mapping[Any, Any], path: str) -> tuple[str | int, ...]:
 
 def result_tree(value: Any, is_leaf: Any) -> tuple[Tree, list[tuple[str, Any]]]:
     """`tree_of` with the naming rule of results: one tensor is `output`, a tuple `output.0`, a dict its keys."""
-    named = isinstance(value, Mapping) or (isinstance(value, tuple) and hasattr(value, "_fields"))
+    named = isinstance(value, Mapping) or bool(named_fields(value))
     return tree_of(value, "" if named else "output", is_leaf)
 
 
 def unflatten(tree: Tree, values: Mapping[str, Any]) -> Any:
-    """The nested Python value with leaves read from `values` (named tuples come back as plain dicts' values in a tuple)."""
+    """The nested Python value with leaves read from `values`; what has fields comes back as a named tuple of its own."""
     if isinstance(tree, Leaf):
         return values[tree.name]
     if isinstance(tree, Constant):
@@ -127,7 +133,15 @@ def unflatten(tree: Tree, values: Mapping[str, Any]) -> Any:
     children = [unflatten(c, values) for c in tree.children]
     if tree.kind == "dict":
         return dict(zip(tree.keys, children, strict=True))
+    if tree.kind == "namedtuple":
+        return _tuple_class(tree.cls, tree.keys)(*children)
     return children if tree.kind == "list" else tuple(children)
+
+
+@functools.cache
+def _tuple_class(name: str, keys: tuple[str, ...]) -> Any:
+    """A named tuple with these fields; one that is no field's name in Python has a number instead."""
+    return namedtuple(name if name.isidentifier() else "Fields", keys, rename=True)
 
 
 def _join(path: str, key: str) -> str:

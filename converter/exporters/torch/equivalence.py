@@ -6,6 +6,7 @@ TEST_SOURCE = '''"""Compares the model with outputs recorded from its source. Ru
 
 import importlib.util
 import json
+from collections import namedtuple
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,8 @@ def build(tree, leaves):
     children = [build(child, leaves) for child in tree[kind]]
     if kind == "dict":
         return dict(zip(tree["keys"], children))
+    if kind == "namedtuple":
+        return namedtuple("Fields", tree["keys"], rename=True)(*children)
     return children if kind == "list" else tuple(children)
 
 

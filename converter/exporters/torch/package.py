@@ -24,11 +24,12 @@ from converter.exporters.torch.rules import TABLE
 from converter.exporters.torch.state import kept_state
 from converter.exporters.torch.table import form_of
 from converter.exporters.torch.targets import normalise
+from converter.exporters.torch.tuples import NamedTuples
 from converter.exporters.torch.unsigned import widen
 from ir.core import Model, Node
 
 RESERVED = {
-    "torch", "nn", "F", "Tensor", "math", "json", "sys", "Path", "OrderedDict", "load_file", "load_model",
+    "torch", "nn", "F", "Tensor", "NamedTuple", "math", "json", "sys", "Path", "OrderedDict", "load_file", "load_model",
     "load_source_weights", "HERE", "TIED", *helpers(),
 }  # fmt: skip
 
@@ -76,8 +77,11 @@ def _attempt(model: Model, options: ExportOptions, steps: dict, names: dict[str,
     name = f"{name}Model" if name in RESERVED else name
     writer = ClassWriter(shared, tree, RESERVED | {name})
     writer.run()
-    definition = root_class(writer, RootWriter(shared, root, writer.names.taken), name, _doc(model))
-    text = _module_text(shared, writer, definition, model)
+    tuples = NamedTuples(model.signature, writer.names.taken)
+    taken = writer.names.taken.union(tuples.names.values())
+    definition = root_class(writer, RootWriter(shared, root, taken, tuples), name, _doc(model))
+    text = _module_text(shared, writer, tuples, definition, model)
+    model.notes += [f"{n} is a plain tuple: its fields have no names in Python" for n in tuples.unnamed]
     model.notes += [n for n in shared.notes if n not in model.notes]
     return Source(text, model, name, _extra(shared, tree, writer), names)
 
@@ -102,13 +106,15 @@ def _extra(shared: Shared, tree: Instance, writer: ClassWriter) -> dict[str, np.
     return found
 
 
-def _module_text(shared: Shared, writer: ClassWriter, root: s.ClassDef, model: Model) -> str:
+def _module_text(shared: Shared, writer: ClassWriter, tuples: NamedTuples, root: s.ClassDef, model: Model) -> str:
     from converter.exporters.torch.loader import loader_source
 
     printer = Printer()
     classes = ["\n".join(printer.block([d])) for d in (*writer.definitions, root)]
     used = source_of(list(shared.helpers))
-    body = "\n\n\n".join([*used, *classes, loader_source(model, root.name, _has_hidden(shared, writer))])
+    body = "\n\n\n".join(
+        [*used, *tuples.definitions(), *classes, loader_source(model, root.name, _has_hidden(shared, writer))]
+    )
     return _header(body, root.name) + "\n\n" + body + "\n"
 
 
@@ -122,7 +128,9 @@ def _header(body: str, root: str) -> str:
     lines = [f'"""{root} in PyTorch. Weights: weights.safetensors; origin and signature: metadata.json."""', ""]
     lines += ["import json", "import math"] if "math." in body else ["import json"]
     lines += ["from collections import OrderedDict"] if "OrderedDict(" in body else []
-    lines += ["from pathlib import Path", "", "import torch"]
+    lines += ["from pathlib import Path"]
+    lines += ["from typing import NamedTuple"] if "(NamedTuple)" in body else []
+    lines += ["", "import torch"]
     lines += ["import torch.nn.functional as F"] if "F." in body else []
     lines += ["from safetensors.torch import load_file", "from torch import Tensor, nn", ""]
     return "\n".join(lines)

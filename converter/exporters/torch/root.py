@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from converter.exporters.code import stmt as s
-from converter.exporters.code.expr import Binary, Dct, Expr, Index, Lit, Lst, Tup, Var
+from converter.exporters.code.expr import Binary, Dct, Expr, Index, Lit, Lst, Name, Tup, Var
 from converter.exporters.code.names import identifier
 from converter.exporters.outline.classes import base_of, constructor_body, finish
+from converter.exporters.outline.regions import Region
 from converter.exporters.torch.classes import ClassWriter, compress
 from converter.exporters.torch.context import SELF, Shared
 from converter.exporters.torch.method import MethodWriter
 from converter.exporters.torch.state import exposed, open_state
+from converter.exporters.torch.tuples import NamedTuples, fields_of
 from ir.core import Model
 from ir.core.signature import Branch, Constant, Leaf, Tree
 from ir.types import symbols
@@ -19,6 +22,10 @@ from ir.types import symbols
 
 class RootWriter(MethodWriter):
     """The root's forward: arguments as the source takes them, results as the source gives them."""
+
+    def __init__(self, shared: Shared, region: Region, reserved: Iterable[str], tuples: NamedTuples) -> None:
+        super().__init__(shared, region, reserved)
+        self.tuples = tuples
 
     def root_method(self) -> s.FunctionDef:
         """The method, names bound."""
@@ -37,7 +44,7 @@ class RootWriter(MethodWriter):
                 params.append((s.Param("*", star=True), None))
                 star = True
             default = Lit(parameter.tree.value) if isinstance(parameter.tree, Constant) else None
-            params.append((s.Param("", _annotation(parameter.tree), default), var))
+            params.append((s.Param("", self.tuples.annotation(parameter.tree), default), var))
             if isinstance(parameter.tree, Constant):
                 fixed.append((var, parameter.name, parameter.tree.value))
         _required_before(params)
@@ -51,7 +58,7 @@ class RootWriter(MethodWriter):
         for param, bound in params:
             if bound is not None:
                 param.name = names[bound]
-        returns = "Tensor" if isinstance(model.signature.result, Leaf) else _annotation(model.signature.result)
+        returns = self.tuples.annotation(model.signature.result)
         return s.FunctionDef("forward", [s.Param("self"), *(p for p, _ in params)], self.c.body, returns)
 
     def _unpack(self, tree: Tree, source: Expr, inputs: dict) -> None:
@@ -61,9 +68,11 @@ class RootWriter(MethodWriter):
             hint = name if not name.isdigit() else f"{tree.name.split('.')[0]}_{name}"
             self.c.know(value, self.c.assign(source, identifier(hint), strong=True, fold=not value.type.rank))
         elif isinstance(tree, Branch):
-            keys = [Lit(k) for k in tree.keys] if tree.kind == "dict" else [Lit(i) for i in range(len(tree.children))]
-            for key, child in zip(keys, tree.children):
-                self._unpack(child, Index(source, (key,)), inputs)
+            named = fields_of(tree)
+            keys = tree.keys if tree.kind == "dict" else range(len(tree.children))
+            parts = [getattr(source, k) for k in named] if named else [Index(source, (Lit(k),)) for k in keys]
+            for part, child in zip(parts, tree.children):
+                self._unpack(child, part, inputs)
 
     def _result(self, tree: Tree, values: dict[str, Expr]) -> Expr:
         if isinstance(tree, Leaf):
@@ -73,6 +82,8 @@ class RootWriter(MethodWriter):
         children = [self._result(c, values) for c in tree.children]
         if tree.kind == "dict":
             return Dct(tuple(zip((Lit(k) for k in tree.keys), children)))
+        if name := self.tuples.name(tree):
+            return Name(name)(*children)
         return Lst(tuple(children)) if tree.kind == "list" else Tup(tuple(children))
 
     def _fixed(self, arguments: list[tuple[Var, str, Any]]) -> None:
@@ -109,19 +120,6 @@ def _required_before(params: list[tuple[s.Param, Var | None]]) -> None:
     last = max((i for i, p in enumerate(positional) if p.default is None), default=0)
     for param in positional[:last]:
         param.default = None
-
-
-def _annotation(tree: Tree) -> str:
-    if isinstance(tree, Leaf):
-        return "Tensor"
-    if isinstance(tree, Constant):
-        return "None" if tree.value is None else type(tree.value).__name__
-    if tree.kind == "list":
-        return "list"
-    if tree.kind == "dict":
-        leaves = all(isinstance(c, Leaf) for c in tree.children)
-        return "dict[str, Tensor]" if leaves else "dict"
-    return f"tuple[{', '.join(_annotation(c) for c in tree.children)}]" if tree.children else "tuple"
 
 
 def root_class(writer: ClassWriter, root: MethodWriter, name: str, doc: str) -> s.ClassDef:

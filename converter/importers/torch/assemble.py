@@ -142,7 +142,7 @@ def _results(program: Any, reader: Reader, items: list[Any]) -> Tree:
     try:
         tree, found = result_tree(nested, lambda x: isinstance(x, torch.Tensor))
     except TypeError as error:
-        raise UsageError(f"the model's result cannot be described: {error}; return tensors, tuples and dicts") from None
+        raise UsageError(f"the model's result cannot be described: {error}; return tensors, tuples, dicts or data classes") from None
     if not found:
         raise UsageError("the model returns no tensor")
     reader.model.graph.set_outputs([found_value for _, mark in found if (found_value := by_mark[id(mark)]) is not None])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,7 +15,7 @@ from converter.importers.base import ImportOptions
 from converter.importers.specs import InputSpec, parse_spec
 from converter.importers.torch.dtypes import from_numpy, torch_dtype
 from ir.core import Parameter
-from ir.core.signature import tree_of
+from ir.core.signature import named_fields, tree_of
 
 PRIMES = (5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61)
 SMALLEST = 5
@@ -114,6 +115,11 @@ class _Leaves:
             return {k: self.visit(v) for k, v in value.items()}
         if isinstance(value, tuple) and hasattr(value, "_fields"):
             return type(value)(*(self.visit(v) for v in value))
+        if names := named_fields(value) if not isinstance(value, tuple) else ():
+            changed = copy.copy(value)
+            for name in names:
+                object.__setattr__(changed, name, self.visit(getattr(value, name)))
+            return changed
         if isinstance(value, (list, tuple)):
             return type(value)(self.visit(v) for v in value)
         if hasattr(value, "__array__"):
