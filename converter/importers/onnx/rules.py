@@ -6,9 +6,9 @@ import importlib
 
 FAMILIES = (
     "activation", "attention", "cast", "comparison", "control", "conv", "creation", "defined", "detection", "dropout", "elementwise",
-    "indexing", "legacy", "linalg", "logic", "microsoft_activation", "microsoft_attention", "microsoft_conv", "microsoft_gqa",
-    "microsoft_linalg", "microsoft_norm", "microsoft_quantize", "microsoft_shape", "norm", "ordering", "pool", "quantize", "recurrent",
-    "reduction", "resize", "sampling", "scatter", "sequence", "shape", "signal", "slicing",
+    "indexing", "legacy", "linalg", "logic", "microsoft_activation", "microsoft_attention", "microsoft_conv", "microsoft_experts",
+    "microsoft_gqa", "microsoft_linalg", "microsoft_norm", "microsoft_quantize", "microsoft_shape", "norm", "ordering", "pool", "quantize",
+    "recurrent", "reduction", "resize", "sampling", "scatter", "sequence", "shape", "signal", "slicing",
 )  # fmt: skip
 
 

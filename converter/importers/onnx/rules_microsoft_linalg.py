@@ -102,10 +102,10 @@ def matmul_bnb4(c: OnnxContext) -> Value:
         c.refuse(f"weights {c.type(1)} and scales {c.type(2)} do not fit N={rows}, K={columns}, block_size={block}")
     high = b.shift_right(c.x(1), b.constant(4, dtypes.uint8))
     low = b.bitwise_and(c.x(1), b.constant(15, dtypes.uint8))
-    codes = _cut(c, b.reshape(b.stack([high, low], axis=1), shape=(2 * (-(-count // 2)),)), count)
+    codes = first_of(c, b.reshape(b.stack([high, low], axis=1), shape=(2 * (-(-count // 2)),)), count)
     table = b.constant(_TABLES[c.only("quant_type", 0, 1)], kind)
     numbers = b.gather(table, b.cast(codes, to="int64"), axis=0, bounds="unchecked")
-    weight = b.mul(numbers, _spread(c, c.cast(c.x(2), kind), block, count))
+    weight = b.mul(numbers, spread(c, c.cast(c.x(2), kind), block, count))
     return b.linear(c.x(0), b.reshape(weight, shape=(rows, columns)))
 
 
@@ -159,23 +159,23 @@ def gather_block_quantized(c: OnnxContext) -> Value:
     zero = c.b.constant(1 << (bits - 1) if packed else 0, wide)
     if c.has(3):
         points = _rows_at(c, 3, axis)
-        points = _cut(c, unpacked(c, points, bits), blocks) if packed else points
-        zero = _spread(c, c.cast(points, wide), block, shape[-1])
-    return c.b.mul(c.b.sub(c.cast(numbers, wide), zero), _spread(c, scales, block, shape[-1]))
+        points = first_of(c, unpacked(c, points, bits), blocks) if packed else points
+        zero = spread(c, c.cast(points, wide), block, shape[-1])
+    return c.b.mul(c.b.sub(c.cast(numbers, wide), zero), spread(c, scales, block, shape[-1]))
 
 
 def _rows_at(c: OnnxContext, index: int, axis: int) -> Value:
     return c.b.gather(c.x(index), c.x(1), axis=axis, bounds="fill", neg="from_end")
 
 
-def _spread(c: OnnxContext, values: Value, block: int, size: int) -> Value:
+def spread(c: OnnxContext, values: Value, block: int, size: int) -> Value:
     """One number for each block along the last axis, repeated over it."""
     *outer, blocks = values.type.shape
     wide = c.b.expand(c.b.unsqueeze(values, axes=(-1,)), shape=(*outer, blocks, block))
-    return _cut(c, c.b.reshape(wide, shape=(*outer, blocks * block)), size)
+    return first_of(c, c.b.reshape(wide, shape=(*outer, blocks * block)), size)
 
 
-def _cut(c: OnnxContext, x: Value, size: int) -> Value:
+def first_of(c: OnnxContext, x: Value, size: int) -> Value:
     """The first `size` of the last axis."""
     if x.type.shape[-1] == size:
         return x
