@@ -10,7 +10,7 @@ import numpy as np
 
 from converter.errors import Unsupported, UsageError
 from converter.importers.base import ImportOptions, Planner, Refusal, Rule, place_of
-from converter.importers.onnx import functions, recorded, shapes
+from converter.importers.onnx import functions, recorded, refused, shapes
 from converter.importers.onnx.attributes import AttributeReader
 from converter.importers.onnx.context import OnnxContext
 from converter.importers.onnx.definitions import MICROSOFT, definition, takes_sequence
@@ -260,8 +260,8 @@ class GraphImporter:
             return None
         rule = RULES.get((domain, node.op_type, schema.since_version))
         if rule is None:
-            missing = RULES.missing(f"{_op_label(node)}-{schema.since_version}", place)
-            self.plan.add(missing)
+            reason, advice = refused.why(node.op_type, domain, schema.since_version)
+            self.plan.add(Unsupported(f"{_op_label(node)}-{schema.since_version}", reason, place, advice=advice))
             return None
         return rule, schema
 
@@ -371,12 +371,9 @@ def _op_label(node: onnx.NodeProto) -> str:
 
 
 def _unknown(node: onnx.NodeProto, domain: str, place: str) -> Unsupported:
-    if domain == MICROSOFT or domain.startswith(MICROSOFT + "."):
-        advice = "save the model with ONNX Runtime's optimisations off, or below the level that is for one processor (the extended level)"
-        reason = "no rule for this op" if domain == MICROSOFT else "a layout for one processor is not supported"
-        return Unsupported(
-            _op_label(node), reason, place, advice=advice, file=f"{RULES.folder}/rules_microsoft_<family>.py"
-        )
+    if domain == MICROSOFT or domain in refused.DOMAINS:
+        reason, advice = refused.why(node.op_type, domain, 1)
+        return Unsupported(_op_label(node), reason, place, advice=advice)
     if domain:
         advice = "export the model without custom operators, or give the operator as a function in the model"
         return Unsupported(
