@@ -103,8 +103,7 @@ def named_fields(item: Any) -> tuple[str, ...]:
     """The field names of a named tuple, of a tuple with names of C code (`torch.max(x, 1)`) or of a data class's object;
     none for anything else."""
     if isinstance(item, tuple):
-        names = getattr(item, "_fields", ()) or (item.__match_args__ if hasattr(item, "n_sequence_fields") else ())
-        return tuple(names)
+        return tuple(getattr(item, "__match_args__" if hasattr(item, "n_sequence_fields") else "_fields", ()))
     return tuple(f.name for f in fields(item)) if is_dataclass(item) and not isinstance(item, type) else ()
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ir.core import Model, Value
+from ir.core import Model, Node, Value
 
 COUNTER = "num_batches_tracked"
 
@@ -45,4 +45,4 @@ def _alone(model: Model, mean: Value | None, var: Value | None, counter: Value |
     if all(v is None for v in updates):
         return True  # frozen
     only = all(v is not None and [u.user for u in v.uses] == [model] for v in updates)
-    return only and len(nodes) == 1 and all(getattr(n, "op", None) is not None and n.op.name == "batch_norm" for n in nodes)
+    return only and len(nodes) == 1 and all(isinstance(n, Node) and n.op.name == "batch_norm" for n in nodes)
