@@ -78,7 +78,10 @@ class RuleTable:
     def refusal(self, node: Node) -> str | None:
         """Why this table cannot write `node` as it is, or None when it can."""
         rule = self.rules.get(node.op.name)
-        return f"no rule writes it for {self.framework}" if rule is None else rule.reason(node)
+        if rule is None:
+            made = "" if node.op.decompose is not None else ", nor any that it could be made of"
+            return f"{self.framework} has no operator of it{made}"
+        return rule.reason(node)
 
     def file_of(self, node: Node) -> str:
         """The file in which a rule for `node` belongs."""

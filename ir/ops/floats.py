@@ -100,10 +100,24 @@ class Nextafter(Binary):
         """The reference evaluator widens float32, whose neighbours lie elsewhere."""
         return np.nextafter(x.astype(of.numpy), y.astype(of.numpy)).astype(x.dtype)
 
+    @staticmethod
+    def decompose(b: Any, x: Any, y: Any, of: DType) -> Any:
+        """Bits read as an integer count the numbers of one sign from 0 on: one more or less of them."""
+        whole, least = dtypes.int64 if of.bits == 64 else dtypes.int32, float(np.finfo(of.numpy).smallest_subnormal)
+        up = b.greater(y, x)
+        away = b.equal(up, b.greater(x, 0.0))
+        step = b.where(away, b.constant(1, whole), b.constant(-1, whole))
+        moved = b.bitcast(b.add(b.bitcast(x, to=whole), step), to=of)
+        first = b.where(up, b.constant(least, of), b.constant(-least, of))
+        moved = b.where(b.equal(x, y), y, b.where(b.equal(x, 0.0), first, moved))
+        return b.where(b.or_(b.isnan(x), b.isnan(y)), b.add(x, y), moved)
+
     @classmethod
     def samples(cls, s: Sampler) -> Iterator[Sample]:
         for kind in (dtypes.float32, dtypes.float64):
-            edges = np.array([0.0, 1.0, -1.0, 2.5, 1e-30, np.inf, -np.inf, np.nan]).astype(kind.numpy)
+            form = np.finfo(kind.numpy)
+            ends = (form.tiny, form.smallest_subnormal, form.max)
+            edges = np.array([0.0, -0.0, 1.0, -1.0, 2.5, 1e-30, np.inf, -np.inf, np.nan, *ends], kind.numpy)
             yield s.case(edges[:, None], edges[None, :], of=kind)
             yield s.case(s.floats(2, 3, dtype=kind), s.floats(3, dtype=kind), of=kind, name="broadcast")
         other = s.floats(3, dtype=dtypes.float32)
