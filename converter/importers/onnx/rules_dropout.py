@@ -19,15 +19,21 @@ def dropout_attribute(c: OnnxContext) -> Any:
 
 @rule("Dropout", 12, 13, 22)
 def dropout(c: OnnxContext) -> Any:
-    """Dropout stays for training; one that drops in inference as well (training_mode true) is refused."""
+    """Dropout stays for training; with `training_mode` it drops in inference as well."""
     _unseeded(c)
-    if c.has(2) and c.const(2) is None:
+    training = c.const(2) if c.has(2) else np.array(False)
+    if training is None:
         return _as_told(c)
-    training = c.fixed(2, "training_mode") if c.has(2) else np.array(False)
+    if bool(training.reshape(())):
+        if c.used(1) or (c.has(1) and c.const(1) is None):
+            return _as_told(c)
+        return c.b.dropout(c.x(), p=_ratio(c), always=True)
+    return inference_dropout(c, _ratio(c), dtypes.bool_)
+
+
+def _ratio(c: OnnxContext) -> float:
     ratio = float(c.fixed(1, "the ratio").reshape(())) if c.has(1) else 0.5
-    if bool(training.reshape(())) and ratio:
-        c.refuse("training_mode is true: it drops at random in inference too", "export the model in evaluation mode")
-    return inference_dropout(c, float(str(np.float32(ratio))), dtypes.bool_)
+    return float(str(np.float32(ratio)))
 
 
 def _as_told(c: OnnxContext) -> Any:

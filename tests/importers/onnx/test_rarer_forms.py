@@ -74,6 +74,31 @@ def test_dropout_that_the_run_switches(ratio: float | None, kind: int) -> None:
     assert "bernoulli" in op_names(load(dropping("y", ratio is not None, kind)))
 
 
+@pytest.mark.parametrize("ratio", [0.2, None])
+def test_dropout_that_never_stops(ratio: float | None) -> None:
+    """With a constant training_mode it drops in inference too; a mask, or a ratio that the run knows, is drawn apart."""
+    x, on = np.abs(floats(4, 500)) + 1, {"t": np.array(True)}
+    share = 0.5 if ratio is None else ratio
+    stored = on if ratio is None else on | {"r": np.array(ratio, np.float32)}
+    names = "x _ t" if ratio is None else "x r t"
+    taken = load(model([node("Dropout", names, "y")], [("x", FLOAT, [4, 500])], ["y"], stored, opset=13))
+    (kept,) = [n for n in taken.graph if n.op.name == "dropout"]
+    assert kept.attrs["always"] and kept.attrs["p"] == share
+    (y,) = Evaluator("exact").run(taken, {"x": x}).values()
+    assert abs((y != 0).mean() - (1 - share)) < 0.05
+    np.testing.assert_allclose(y[y != 0], x[y != 0] / np.float32(1 - share), rtol=1e-6)
+    declared = [("x", FLOAT, [4, 500]), ("r", FLOAT, [])]
+    given = {"x": x, "r": np.array(share, np.float32)}
+    for made in (node("Dropout", "x r t", "y m"), node("Dropout", "x r t", "y")):
+        drawn = load(model([made], declared, ["y", "m@BOOL"][: len(made.output)], on, opset=13))
+        assert "bernoulli" in op_names(drawn)
+        (y, *_) = Evaluator("exact").run(drawn, given).values()
+        assert abs((y != 0).mean() - (1 - share)) < 0.05
+    masked = load(model([node("Dropout", names, "y m")], [("x", FLOAT, [4, 500])], ["y", "m@BOOL"], stored, opset=13))
+    y, mask = Evaluator("exact").run(masked, {"x": x}).values()
+    assert mask.dtype == bool and np.array_equal(mask, y != 0) and not mask.all()
+
+
 # -- ranges ---------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("code", [F16, BF16])
 @pytest.mark.parametrize("known", [False, True])
