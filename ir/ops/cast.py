@@ -72,11 +72,16 @@ class Cast:
         for operand in (s.floats(3, dtype=dtypes.float32), s.ints(3), s.bools(3), s.complexes(3)):
             yield s.case(operand, to="complex64")
         yield s.case(s.complexes(3), to="complex128")
-        small = np.array([0.5, -3.3, 448, 456, 464, 480, -500, 57344, 61440, -62000, np.inf, np.nan], s.float_dtype.numpy)
+        small = np.array(
+            [0.5, -3.3, 448, 456, 464, 480, -500, 57344, 61440, -62000, np.inf, np.nan], s.float_dtype.numpy
+        )
         for to in ("float8_e4m3fn", "float8_e5m2"):
             for operand in (small, np.array([-7, 0, 480, 62000]), s.bools(3), small[:4].astype(dtypes.dtype(to).numpy)):
                 yield s.case(operand, to=to)
             yield s.case(small[:4].astype(dtypes.dtype(to).numpy), to="float32")
+        powers = np.array([0.5, -3.5, 448, -512, 57344])
+        for source, to in (("float8_e5m2", "float8_e4m3fn"), ("float8_e4m3fn", "float8_e5m2")):
+            yield s.case(powers.astype(dtypes.dtype(source).numpy), to=to, name="8 bits both")
         yield s.case(s.complexes(3), to="float32", name="complex to real", error=TypeError)
 
 

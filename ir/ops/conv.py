@@ -303,6 +303,8 @@ def _transpose_rows() -> Iterator[Row]:
         ((2, 1), ((2, 2), (1, 1)), (0, 0), (2, 1)),
         ((2, 2), ((0, 0), (0, 0)), (1, 1), (1, 2)),
         ((4, 4), ((0, 0), (0, 0)), (0, 0), (1, 1)),
+        ((2, 1), ((1, 0), (0, 2)), (3, 1), (1, 1)),
+        ((1, 2), ((0, 2), (1, 1)), (1, 2), (2, 1)),
     ):
         attrs = {"strides": strides, "padding": padding, "output_padding": extra, "dilations": dilations}
         yield (2, 4, 4, 5), (4, 3, 3, 2), True, {**attrs, "dynamic": everywhere}

@@ -196,6 +196,8 @@ class Solve:
             yield s.case(regular(s, 3, 3, kind=kind), s.floats(3, 2, dtype=kind))
             yield s.case(regular(s, 2, 1, 3, 3, kind=kind), s.floats(4, 3, 1, dtype=kind), name="batches")
             yield s.case(regular(s, 2, 3, 3, 3, kind=kind), s.floats(2, 1, 3, 2, dtype=kind), name="batches")
+        for batch in (1, 2):
+            yield s.case(regular(s, 2, 3, 3, kind=kind), s.floats(batch, 3, 2, dtype=kind), name=f"batch of {batch}")
         yield s.case(
             s.floats(3, 3, dtype=dtypes.float32), s.floats(2, 2, dtype=dtypes.float32), name="sizes", error=ValueError
         )

@@ -132,6 +132,7 @@ class Gather:
         yield s.case(s.floats(0, 3), s.ints(0, 2), name="empty axis, no index")
         for kind in ("int32", "uint8", "uint64"):
             yield s.case(s.ints(5, 2, dtype="int16"), s.ints(3, low=0, high=5, dtype=kind))
+            yield s.case(x, s.ints(2, low=0, high=3, dtype=kind), axis=-2, neg="invalid", name="never from the end")
         yield s.case(s.bools(5), s.ints(3, low=0, high=5), bounds="fill", fill_value=True)
         yield s.case(x, np.array([0, 4]), name="out of range", error=PositionError)
         yield s.case(x, np.array([0, -1]), neg="invalid", name="negative", error=PositionError)
@@ -491,7 +492,8 @@ class OneHot:
             yield s.case(s.ints(2, 3, low=-3, high=3), depth=3, axis=axis, neg="from_end", bounds="error")
             yield s.case(s.ints(2, 3, low=0, high=5), depth=5, axis=axis, bounds="error", dtype=dtypes.int64)
         yield s.case(s.ints(3, low=0, high=2, dtype="uint8"), depth=2, bounds="error", on=3, off=-1, dtype=dtypes.int32)
-        yield s.case(s.ints(0), depth=0, bounds="error", name="no index, depth 0")
+        for kind in (s.float_dtype, dtypes.int64):
+            yield s.case(s.ints(0), depth=0, bounds="error", dtype=kind, name="no index, depth 0")
         yield s.case(np.array([3]), depth=3, bounds="error", name="out of range", error=PositionError)
         yield s.case(np.array([-1]), depth=3, bounds="error", name="negative", error=PositionError)
         yield s.case(s.ints(2), depth=3, axis=2, name="axis", error=AxisError)

@@ -136,6 +136,8 @@ class LSTM:
             name="weights missing",
             **row.case,
         )
+        row = _Row(s, 4, projection=2)
+        yield s.case(row.x, None, row.state(row.hidden), None, row.weights, projection=2, **row.case)
         row = _Row(s, 4)
         yield s.case(row.x, row.state(row.hidden), None, None, row.weights, **row.case)
         yield s.case(row.x, None, row.state(row.hidden), None, row.weights, **row.case)

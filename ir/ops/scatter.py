@@ -130,6 +130,7 @@ class ScatterElements:
                 rtol=1e-4,
             )
         yield s.case(s.floats(5), s.permutation(5), s.floats(5), unique=True, bounds="unchecked", neg="invalid")
+        yield s.case(s.floats(5), s.permutation(5), s.floats(5), axis=-1, unique=True, name="last axis of one")
         yield s.case(s.floats(0), s.ints(2), s.floats(2), bounds="drop", name="empty axis, drop")
         yield s.case(s.floats(0), s.ints(2), s.floats(2), bounds="clip", name="empty axis", error=PositionError)
         yield s.case(s.floats(4), np.array([4]), s.floats(1), name="out of range", error=PositionError)
@@ -239,7 +240,9 @@ class ScatterNd:
         yield s.case(s.floats(3, 2), s.permutation(3)[:, None], s.floats(3, 2), unique=True, bounds="unchecked")
         yield s.case(s.floats(3), s.ints(0, 1), s.floats(0), name="no index")
         for reduction in ("none", "add"):
-            yield s.case(s.floats(3, 0), s.ints(2, 1, low=0, high=3), s.floats(2, 0), reduction=reduction, name="no width")
+            yield s.case(
+                s.floats(3, 0), s.ints(2, 1, low=0, high=3), s.floats(2, 0), reduction=reduction, name="no width"
+            )
         yield s.case(s.floats(3), np.array([[3]]), s.floats(1), name="out of range", error=PositionError)
         yield s.case(s.floats(3), s.ints(2, 2), s.floats(2), name="vectors too long", error=ShapeError)
         yield s.case(s.floats(3), s.ints(2, 1), s.ints(2), name="dtypes", error=DTypeError)

@@ -200,6 +200,9 @@ class SliceUpdate:
             yield s.case(s.floats(3, 7), s.floats(3, length), **slice_attrs(1, start, stop, step))
         both: dict[str, Any] = {"axes": (2, 0), "starts": (1, -1), "stops": (None, None), "steps": (2, -2)}
         yield s.case(s.ints(4, 2, 6), s.ints(2, 2, 3), **both)
+        forward: dict[str, Any] = {"axes": (2, 0), "starts": (1, -3), "stops": (None, 3), "steps": (2, 1)}
+        yield s.case(s.floats(4, 2, 6), s.floats(2, 2, 3), name="two axes forward", **forward)
+        yield s.case(s.complexes(3, 7), s.complexes(3, 2), name="complex", **slice_attrs(-1, 2, 6, 3))
         yield s.case(s.floats(2), s.floats(2), axes=(), starts=(), stops=(), steps=(), name="no axis")
         yield s.case(s.floats(4), s.floats(3), name="shape", error=ShapeError, **slice_attrs(0, 0, 2, 1))
 
@@ -303,6 +306,7 @@ class SelectUpdate:
         for axis, index, shape in ((0, 0, (3, 5)), (1, -1, (2, 5)), (-1, 2, (2, 3))):
             yield s.case(s.floats(2, 3, 5), s.floats(*shape), axis=axis, index=index)
         yield s.case(s.ints(3), s.ints(), axis=0, index=-3)
+        yield s.case(s.complexes(2, 3), s.complexes(2), axis=-1, index=1, name="complex")
         yield s.case(s.floats(3, 2), s.floats(2), axis=0, index=3, name="out of range", error=PositionError)
         yield s.case(s.floats(3, 2), s.floats(1), axis=0, index=0, name="shape", error=ShapeError)
 

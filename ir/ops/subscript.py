@@ -207,7 +207,7 @@ SPECS: tuple[tuple[Spec, tuple[tuple[int, ...], ...]], ...] = (
     ((DOTS, A), ((2, 3),)), ((("slice", 1, None, None), A, ("slice", None, None, -2)), ((2, 2),)),
     ((NEW, ("int", 1), NEW), ()), ((("int", 1), ("int", -1), ("int", 0), ("int", 2)), ()),
     ((("slice", -1, None, None), DOTS, NEW, ("slice", 0, 3, 2)), ()), ((), ()),
-    ((A, NEW, ("slice", 0, 2, None)), ((2, 0),)),
+    ((A, NEW, ("slice", 0, 2, None)), ((2, 0),)), ((ALL, A), ((),)),
 )  # fmt: skip
 MASK_SPECS: tuple[tuple[Spec, tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]], ...] = (
     ((A,), ((2, 3),), ()), ((ALL, A), ((3, 4),), ()), ((A, ALL, B), ((2,),), ((1,),)),

@@ -123,7 +123,7 @@ def native(node: Node) -> bool:
         or a["antialias"]
         or a["exclude_outside"]
         or x.dtype.name == "float64"
-        or 0 in x.shape
+        or 0 in (*x.shape, *_sizes(node))
     ):
         return False
     if x.dtype.is_integer and x.dtype not in (dtypes.int32, dtypes.int8, dtypes.uint8):

@@ -95,7 +95,7 @@ def prelu_module(node: Node) -> Form | None:
     axis = node.attrs["axis"]
     if not slope.is_weight or slope.type.rank != 1 or (axis != 1 and slope.type.shape != (1,)):
         return None
-    return Form(Name("nn.PReLU")(hole(int(slope.type.shape[0]), "num_parameters", 1)), {"weight": slope})
+    return Form(Name("nn.PReLU")(hole(int(slope.type.shape[0]), "num_parameters")), {"weight": slope})
 
 
 def _accepts_prelu(node: Node) -> str | None:

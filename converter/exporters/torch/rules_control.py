@@ -26,9 +26,9 @@ def assign_all(c: Context, targets: Sequence[Var], values: Sequence[Expr]) -> No
     """`a, b = x, y`: all at once, since the values may read the targets."""
     pairs = [(t, v) for t, v in zip(targets, values) if t is not v]
     if len(pairs) == 1:
-        c.body.append(s.Assign(pairs[0][0], pairs[0][1], pure=False))
+        c.body.append(s.Assign(*pairs[0]))
     elif pairs:
-        c.body.append(s.Assign(Tup(tuple(t for t, _ in pairs)), Tup(tuple(v for _, v in pairs)), pure=False))
+        c.body.append(s.Assign(Tup(tuple(t for t, _ in pairs)), Tup(tuple(v for _, v in pairs))))
 
 
 def _finish(c: Context, node: Node, results: Sequence[Expr]) -> None:
@@ -60,9 +60,9 @@ def _carried(c: Context, values: Sequence[Value]) -> list[Var]:
 
 
 def _rows(c: Context, count: int) -> list[Var]:
-    made = [Var("rows", mutable=True) for _ in range(count)]
+    made = [Var("rows") for _ in range(count)]
     for var in made:
-        c.body.append(s.Assign(var, Lst(()), pure=False))
+        c.body.append(s.Assign(var, Lst(()), pure=False))  # what a loop reads is computed before its rows
     return made
 
 

@@ -9,7 +9,7 @@ from converter.exporters.code.expr import Expr, Lit, Name, hole, lift
 from converter.exporters.torch.context import TORCH, Context
 from converter.exporters.torch.rules_cast import no_dtype
 from converter.exporters.torch.table import rule
-from ir.core import Node
+from ir.core import Node, Value
 from ir.types import DimExpr, DType
 
 
@@ -25,8 +25,9 @@ def constant(c: Context, node: Node) -> None:
 @rule("full", accepts=lambda n: no_dtype(n.attrs["dtype"]))
 def full(c: Context, node: Node) -> Expr | None:
     a = node.attrs
-    if node.output.users and all(_draws_evenly(user) for user in node.output.users):
-        return None  # written by the reader, as a number
+    readers = [use.user for use in node.output.uses]
+    if all(isinstance(r, Node) and _one_probability(r) for r in readers) and _stays(c, node.output):
+        return None  # written by the readers, as a number
     shape = c.shape(a["shape"])
     where = c.device()
     if a["value"] in (0, 1) and not isinstance(a["value"], bool) and shape:
@@ -97,17 +98,24 @@ def random_normal(c: Context, node: Node) -> Expr:
 def bernoulli(c: Context, node: Node) -> Expr:
     """One probability for all draws is a number: torch then draws as it does for dropout."""
     p, kind = node.operand("p"), node.attrs["dtype"]
-    if _draws_evenly(node) and p.producer is not None:
+    full = _one_probability(node)
+    if full is not None and _stays(c, p):
         made = TORCH.empty(*c.shape(p.type.shape), **_dtype(c, kind, "float32"), **c.device())
-        return made.bernoulli_(hole(p.producer.attrs["value"], "p"))
+        return made.bernoulli_(hole(full.attrs["value"], "p"))
     drawn = TORCH.bernoulli(c.x(p))
     return drawn if kind == p.type.dtype else drawn.to(c.dtype(kind))
 
 
-def _draws_evenly(node: Node) -> bool:
-    """Whether a node is draws of one probability that is a number."""
+def _stays(c: Context, value: Value) -> bool:
+    """Whether a value is read only in the module call that makes it."""
+    return not any(value in (*r.inputs, *r.outputs) for r in c.shared.regions)
+
+
+def _one_probability(node: Node) -> Node | None:
+    """The `full` that makes the one probability of all draws, where a node is such draws."""
     if node.op.name != "bernoulli":
-        return False
-    p = node.operand("p")
-    whole = p.producer is not None and p.producer.op.name == "full" and bool(p.type.shape)
-    return whole and node.attrs["dtype"] == p.type.dtype
+        return None
+    made = node.operand("p").producer
+    if made is None or made.op.name != "full" or not made.attrs["shape"]:
+        return None
+    return made if node.attrs["dtype"] == made.attrs["dtype"] else None

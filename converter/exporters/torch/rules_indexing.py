@@ -42,7 +42,7 @@ def note_order(c: Context, node: Node) -> bool:
     return True
 
 
-def index_settings(node: Node, fill: bool = False) -> dict[str, Any]:
+def index_settings(node: Node) -> dict[str, Any]:
     """Keyword arguments of the helpers, defaults left out."""
     a = node.attrs
     settings: dict[str, Any] = {}
@@ -50,7 +50,7 @@ def index_settings(node: Node, fill: bool = False) -> dict[str, Any]:
         settings["from_end"] = lift(False)
     if a["bounds"] != "error":
         settings["bounds"] = lift(a["bounds"])
-    if fill and a["bounds"] == "fill":
+    if a["bounds"] == "fill":
         settings["fill"] = lift(a["fill_value"])
     return settings
 
@@ -66,7 +66,7 @@ def gather(c: Context, node: Node) -> Expr:
         if a["neg"] == "from_end" or a["bounds"] == "unchecked":
             return Index(x, (*(Slice() for _ in range(axis)), as_index(c, indices)))
     batch = {"batch_dims": lift(a["batch_dims"])} if a["batch_dims"] else {}
-    return c.helper("gather")(x, c.x(indices), hole(axis, "dim"), **batch, **index_settings(node, fill=True))
+    return c.helper("gather")(x, c.x(indices), hole(axis, "dim"), **batch, **index_settings(node))
 
 
 @rule("gather_elements")
@@ -75,7 +75,7 @@ def gather_elements(c: Context, node: Node) -> Expr:
     axis = a["axis"] % data.type.rank
     if a["bounds"] in NATIVE and a["neg"] == "invalid":
         return c.x(data).gather(hole(axis, "dim"), as_int64(c, indices))
-    return c.helper("gather_elements")(c.x(data), c.x(indices), hole(axis, "dim"), **index_settings(node, fill=True))
+    return c.helper("gather_elements")(c.x(data), c.x(indices), hole(axis, "dim"), **index_settings(node))
 
 
 @rule("gather_nd")
@@ -85,7 +85,7 @@ def gather_nd(c: Context, node: Node) -> Expr:
     if plain and a["bounds"] in NATIVE and (a["neg"] == "from_end" or a["bounds"] == "unchecked"):
         return c.x(data)[as_index(c, indices).unbind(-1)]
     batch = {"batch_dims": lift(a["batch_dims"])} if a["batch_dims"] else {}
-    return c.helper("gather_nd")(c.x(data), c.x(indices), **batch, **index_settings(node, fill=True))
+    return c.helper("gather_nd")(c.x(data), c.x(indices), **batch, **index_settings(node))
 
 
 @rule("mask_select")
@@ -174,8 +174,8 @@ def _python_write(node: Node) -> str | None:
 @rule("index_put", accepts=_python_write)
 def index_put(c: Context, node: Node) -> Expr:
     note_order(c, node)
-    copy = c.assign(c.x(node.operand("data")).clone(), "updated", fold=False)
+    copy = c.assign(c.x(node.operand("data")).clone(), "updated")
     place = copy[_subscript(c, node) or (lift(Ellipsis),)]
     updates = c.x(node.operand("updates"))
-    c.body.append(s.Assign(place, updates if node.attrs["reduction"] == "none" else place + updates, pure=False))
+    c.body.append(s.Assign(place, updates if node.attrs["reduction"] == "none" else place + updates))
     return copy

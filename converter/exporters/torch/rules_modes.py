@@ -19,7 +19,7 @@ def by_mode(c: Context, node: Node) -> None:
     if all(n.op.name == "constant" for n in infer):
         passed = dict(zip(infer.inputs, captures, strict=True))
         for var, value in zip(results, infer.outputs, strict=True):
-            c.body.append(s.Assign(var, passed[value] if value in passed else c.x(value), pure=False))
+            c.body.append(s.Assign(var, passed[value] if value in passed else c.x(value)))
         c.body.append(s.If(SELF.training, _branch(c, node, "train", results, captures)))
     else:
         branches = [_branch(c, node, name, results, captures) for name in ("train", "infer")]

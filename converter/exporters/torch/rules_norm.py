@@ -13,7 +13,6 @@ from converter.exporters.torch.context import SELF, TORCH, Context, F
 from converter.exporters.torch.spatial import back, first
 from converter.exporters.torch.table import form, rule
 from ir.core import Model, Node, Value
-from ir.ops.axes import spatial_sizes
 from ir.types import normalize_axes
 
 
@@ -147,9 +146,7 @@ def trailing_norm(c: Context, node: Node) -> Expr:
 
 def _several_values(node: Node, groups: int) -> bool:
     """torch's modules refuse a single value per group."""
-    shape = node.operand("x").type.shape
-    channels = shape[1] if node.attrs["layout"] == "channels_first" else shape[-1]
-    sizes = [channels, *spatial_sizes(shape, node.attrs["layout"])]
+    sizes = node.operand("x").type.shape[1:]
     return all(isinstance(d, int) for d in sizes) and math.prod(int(d) for d in sizes) > groups  # type: ignore[call-overload]
 
 

@@ -83,7 +83,7 @@ def _positions_accepts(node: Node) -> str | None:
 @form("max_pool_with_positions")
 def max_pool_positions_module(node: Node) -> Form | None:
     """`nn.MaxPool2d(..., return_indices=True)`."""
-    if not _numbered(node) or _positions_accepts(node):
+    if not _numbered(node):
         return None
     window = node.attrs["window"]
     settings = {**_max_settings(node), "return_indices": lift(True)}

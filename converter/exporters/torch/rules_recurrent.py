@@ -106,9 +106,15 @@ def _outputs(c: Context, node: Node, result: Expr) -> tuple[Expr | None, ...]:
     else:
         target = Tup((names[0], Tup(tuple(names[1:])))) if node.op.name == "lstm" else Tup(tuple(names))
     c.body.append(s.Assign(target, result))
-    if node.attrs["direction"] == "reverse" and kept[0] is not None:
-        return kept[0].flip(_time_axis(node)), *kept[1:]
-    return tuple(kept)
+    return _back_in_time(node, tuple(kept))
+
+
+def _back_in_time(node: Node, parts: tuple[Expr | None, ...]) -> tuple[Expr | None, ...]:
+    """The results with the states of a reversed direction in the order of the input."""
+    states, *ends = parts
+    if node.attrs["direction"] == "reverse" and states is not None:
+        return states.flip(_time_axis(node)), *ends
+    return parts
 
 
 @rule("lstm", "gru", "rnn", accepts=_accepts)
@@ -125,7 +131,4 @@ def recurrent(c: Context, node: Node) -> tuple[Expr | None, ...]:
     )  # fmt: skip
     if node.op.name != "lstm":
         return _outputs(c, node, call)
-    parts = c.unpack(call, [bool(v.uses) for v in node.outputs], "lstm")
-    if a["direction"] == "reverse" and parts[0] is not None:
-        return parts[0].flip(_time_axis(node)), *parts[1:]
-    return parts
+    return _back_in_time(node, c.unpack(call, [bool(v.uses) for v in node.outputs], "lstm"))

@@ -18,10 +18,10 @@ _REDUCE = {"add": "sum", "mul": "prod", "max": "amax", "min": "amin", "mean": "m
 @rule("scatter_elements")
 def scatter_elements(c: Context, node: Node) -> Expr:
     a, data = node.attrs, node.operand("data")
-    axis = hole(a["axis"] % max(data.type.rank, 1), "dim")
+    axis = hole(a["axis"] % data.type.rank, "dim")
     native = a["neg"] == "invalid" and a["bounds"] in ("error", "unchecked") and not data.type.dtype.is_bool
     last = _last(c, node)
-    if native and data.type.rank and not last and not _ties(c, node):
+    if native and not last and not _ties(c, node):
         x, index, updates = c.x(data), as_int64(c, node.operand("indices")), c.x(node.operand("updates"))
         if a["reduction"] == "none":
             return x.scatter(axis, index, updates)

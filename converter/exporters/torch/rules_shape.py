@@ -70,12 +70,7 @@ def _split_axis(old: Sequence[Dim], new: Sequence[Dim]) -> tuple[int, tuple[int,
     for axis in range(len(old)):
         sizes = tuple(new[axis : axis + count])
         same = tuple(old[:axis]) == tuple(new[:axis]) and tuple(old[axis + 1 :]) == tuple(new[axis + count :])
-        if (
-            same
-            and isinstance(old[axis], int)
-            and all(isinstance(d, int) for d in sizes)
-            and numel(sizes) == old[axis] != 0
-        ):
+        if same and isinstance(old[axis], int) and all(isinstance(d, int) for d in sizes) and numel(sizes) == old[axis]:
             return (axis if axis + 1 < len(old) else -1), sizes  # type: ignore[return-value]
     return None
 
@@ -139,7 +134,7 @@ def split(c: Context, node: Node) -> tuple[Expr | None, ...]:
     x = c.x(node.operand("x"))
     if len(sizes) == 1:
         return (x,)
-    even = len(set(sizes)) == 1 and isinstance(sizes[0], int) and sizes[0] > 0
+    even = len(set(sizes)) == 1 and all(isinstance(d, int) and d > 0 for d in sizes)
     pieces = (
         x.chunk(hole(len(sizes), "chunks"), dim=axis)
         if even
@@ -188,7 +183,9 @@ def triangle(c: Context, node: Node) -> Expr:
 @rule("diagonal")
 def diagonal(c: Context, node: Node) -> Expr:
     a = node.attrs
-    return c.x(node.operand("x")).diagonal(hole(a["offset"], "offset"), hole(a["axis1"], "dim1"), hole(a["axis2"], "dim2"))
+    return c.x(node.operand("x")).diagonal(
+        hole(a["offset"], "offset"), hole(a["axis1"], "dim1"), hole(a["axis2"], "dim2")
+    )
 
 
 @rule("unfold")

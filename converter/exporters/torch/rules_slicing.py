@@ -67,8 +67,8 @@ def slice_update(c: Context, node: Node) -> Expr:
 
 def _write(c: Context, x: Expr, index: tuple[Any, ...], update: Expr) -> Expr:
     """`y = x.clone(); y[index] = update`."""
-    copy = c.assign(x.clone(), "updated", fold=False)
-    c.body.append(s.Assign(copy[index], update, pure=False))
+    copy = c.assign(x.clone(), "updated")
+    c.body.append(s.Assign(copy[index], update))
     return copy
 
 

@@ -37,6 +37,7 @@ def test_layer(name, op, sample, tmp_path: Path) -> None:
     parameters = {tuple(w.type.shape) for w in model.weights.values() if w.kind == "parameter"}
     assert {tuple(p.shape) for p in net.parameters()} >= parameters or op.name in ("lstm", "gru", "rnn")
     assert all(p.requires_grad for p in net.parameters())
+    assert all(v == 0 for k, v in net.state_dict().items() if k.endswith("num_batches_tracked"))
     for training in (False, True):
         if training and _draws_or_fails(op, sample):
             continue

@@ -40,13 +40,16 @@ def test_convolutions_over_three_axes_at_most(spatial: int) -> None:
         written("conv", *arrays, **plain)
 
 
-@pytest.mark.parametrize(("spatial", "mode", "fine"), [(2, "cubic", True), (3, "linear", True), (3, "cubic", False)])
+@pytest.mark.parametrize(
+    ("spatial", "mode", "fine"),
+    [(2, "cubic", True), (3, "linear", True), (3, "cubic", False), (1, "linear", False), (4, "nearest", False)],
+)
 def test_grids(spatial: int, mode: str, fine: bool) -> None:
     arrays = ones(1, 2, *(3,) * spatial), ones(1, *(2,) * spatial, spatial)
     if fine:
         assert "F.grid_sample(" in written("grid_sample", *arrays, mode=mode)
         return
-    with pytest.raises(ConversionError, match="samples no grid of 3 axes by cubic"):
+    with pytest.raises(ConversionError, match=f"samples no grid of {spatial} axes by {mode}"):
         written("grid_sample", *arrays, mode=mode)
 
 
