@@ -9,7 +9,7 @@ from typing import Any
 from converter.importers.onnx.context import OnnxContext
 from converter.importers.onnx.table import RULES, rule
 from ir.core import Value
-from ir.types import normalize_axes
+from ir.types import dtypes, normalize_axes
 
 _VERSIONS: dict[str, tuple[int, ...]] = {
     "ReduceSum": (1, 11, 13), "ReduceMean": (1, 11, 13, 18), "ReduceProd": (1, 11, 13, 18), "ReduceMax": (1, 11, 12, 13, 18, 20),
@@ -69,15 +69,39 @@ def _by_sum(name: str, before: str) -> Callable[[OnnxContext, Value, dict[str, A
     return run
 
 
+def _rounded(name: str) -> Callable[[OnnxContext, Value, dict[str, Any]], Value]:
+    """Integers: the float64 result towards zero, as ONNX Runtime does it."""
+
+    def run(c: OnnxContext, x: Value, attrs: dict[str, Any]) -> Value:
+        if x.type.dtype.is_float:
+            return getattr(c.b, name)(x, **attrs)
+        return c.b.cast(getattr(c.b, name)(c.b.cast(x, to=dtypes.float64), **attrs), to=x.type.dtype)
+
+    return run
+
+
+def _logarithm(reduce: Callable[[OnnxContext, Value, dict[str, Any]], Value]) -> Callable[..., Value]:
+    """Of floats: the runtimes do not agree where in between integers are rounded."""
+
+    def run(c: OnnxContext, x: Value, attrs: dict[str, Any]) -> Value:
+        if x.type.dtype.is_integer:
+            c.refuse(
+                "the logarithm of integers is rounded in other places by each runtime", "cast to a float before it"
+            )
+        return reduce(c, x, attrs)
+
+    return run
+
+
 def _log_sum(c: OnnxContext, x: Value, attrs: dict[str, Any]) -> Value:
     return c.b.log(c.b.reduce_sum(x, **attrs))
 
 
 _KINDS: dict[str, Callable[[OnnxContext, Value, dict[str, Any]], Value]] = {
-    "ReduceSum": _simple("reduce_sum"), "ReduceMean": _simple("reduce_mean"), "ReduceProd": _simple("reduce_prod"),
+    "ReduceSum": _simple("reduce_sum"), "ReduceMean": _rounded("reduce_mean"), "ReduceProd": _simple("reduce_prod"),
     "ReduceMax": _extreme("reduce_max"), "ReduceMin": _extreme("reduce_min"), "ReduceL1": _by_sum("reduce_l1", "abs"),
-    "ReduceL2": _simple("reduce_l2"), "ReduceSumSquare": _by_sum("reduce_sum_square", "square"), "ReduceLogSum": _log_sum,
-    "ReduceLogSumExp": _simple("reduce_log_sum_exp"),
+    "ReduceL2": _rounded("reduce_l2"), "ReduceSumSquare": _by_sum("reduce_sum_square", "square"), "ReduceLogSum": _logarithm(_log_sum),
+    "ReduceLogSumExp": _logarithm(_simple("reduce_log_sum_exp")),
 }  # fmt: skip
 for _op, _versions in _VERSIONS.items():
     for _version in _versions:

@@ -71,6 +71,24 @@ def test_integer_division_and_modulo(opset: int) -> None:
             agree(model([node("Mod", "a b", "y", fmod=fmod)], io, ["y@INT64"], opset=opset), {"a": a, "b": b})
 
 
+@pytest.mark.parametrize("op", ["ReduceMean", "ReduceL2"])
+def test_integers_are_reduced_towards_zero(op: str) -> None:
+    """A sum may be larger than the type holds; logarithms are rounded in other places by each runtime."""
+    for kind in (np.int32, np.int64):
+        name = f"y@{np.dtype(kind).name.upper()}"
+        rows = np.array([[3, 4, 4, 1], [-3, -4, -4, 0], [2**31 - 1, 2**31 - 2, 1, 2**31 - 1]], kind)[
+            : 2 + (op == "ReduceMean")
+        ]
+        made = node(op, "x", "y", axes=[1], keepdims=0)
+        agree(
+            model([made], [("x", onnx.helper.np_dtype_to_tensor_dtype(rows.dtype), rows.shape)], [name], opset=13),
+            {"x": rows},
+        )
+    for log in ("ReduceLogSum", "ReduceLogSumExp"):
+        with pytest.raises(ConversionError, match="logarithm of integers"):
+            load(model([node(log, "x", "y")], [("x", INT64, [3])], ["y@INT64"], opset=13))
+
+
 def test_upsample_9_and_resize() -> None:
     image: Any = ("x", FLOAT, [1, 2, 3, 4])
     scales = {"s": np.array([1, 1, 2, 1.5], np.float32)}
