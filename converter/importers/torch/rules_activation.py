@@ -32,9 +32,12 @@ rule.add("aten.glu.default", _plain("glu", axis="dim"), "glu")
 
 @rule("aten.elu.default")
 def elu(c: TorchContext, a: Call) -> Value:
-    if a.lit("input_scale") != 1:
-        c.refuse("elu with input_scale other than 1")
-    x, alpha, scale = a.value("self"), a.lit("alpha"), a.lit("scale")
+    """scale * x where x > 0, else alpha * scale * (exp(x * input_scale) - 1)."""
+    x, alpha, scale, inner = a.value("self"), a.lit("alpha"), a.lit("scale"), a.lit("input_scale")
+    if inner != 1:
+        kind = x.type.dtype
+        low = c.b.mul(c.b.expm1(c.b.mul(x, c.constant(inner, kind))), c.constant(alpha * scale, kind))
+        return c.b.where(c.b.greater(x, c.constant(0, kind)), c.b.mul(x, c.constant(scale, kind)), low)
     if scale == 1:
         return c.b.elu(x, alpha=alpha)
     return c.b.selu(x, alpha=alpha, gamma=scale)

@@ -22,12 +22,15 @@ for _aten, _op in {
 
 
 def _check(op: str, on_integers: bool) -> RuleFn:
+    """Complex numbers are finite when both parts are, infinite or NaN when one is."""
+
     def convert(c: TorchContext, a: Call) -> Value:
         x = a.value("self")
         if x.type.dtype.is_float:
             return getattr(c.b, op)(x)
         if x.type.dtype.is_complex:
-            c.refuse(f"{op} of complex numbers")
+            found = [getattr(c.b, op)(part) for part in (c.b.real(x), c.b.imag(x))]
+            return (c.b.and_ if on_integers else c.b.or_)(*found)
         return c.b.expand(c.b.constant(on_integers), shape=x.type.shape)
 
     return convert

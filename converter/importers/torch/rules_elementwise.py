@@ -56,9 +56,12 @@ def absolute(c: TorchContext, a: Call) -> Value:
 
 @rule("aten.sign.default", "aten.sgn.default")
 def sign(c: TorchContext, a: Call) -> Value:
+    """Of a complex number: that of length 1 in its direction, 0 for 0."""
     x = a.value("self")
     if x.type.dtype.is_complex:
-        c.refuse("the sign of a complex number is not in the IR")
+        size = c.b.abs(x)
+        zero = c.constant(0, size.type.dtype)
+        return c.b.where(c.b.equal(size, zero), c.constant(0, x.type.dtype), c.b.div(x, c.cast(size, x.type.dtype)))
     return x if x.type.dtype.is_bool else c.b.sign(x, nan="zero")
 
 
@@ -104,8 +107,8 @@ def _binary(c: TorchContext, a: Call, op: str, first: str = "self", second: str 
 def add(c: TorchContext, a: Call) -> Value:
     dtype = wide(c, a, a.promoted("self", "other"))
     if dtype.is_bool:
-        if a.lit("alpha") != 1:
-            c.refuse("alpha on booleans")
+        if not a.lit("alpha"):
+            return c.b.or_(a.operand("self", dtype), c.b.expand(c.constant(False, dtype), shape=a.shape))
         return c.b.or_(a.operand("self", dtype), a.operand("other", dtype))
     return c.cast(c.b.add(a.operand("self", dtype), _scaled(c, a, dtype)), a.dtype)
 

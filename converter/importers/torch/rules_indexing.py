@@ -27,17 +27,23 @@ def gather(c: TorchContext, a: Call) -> Value:
     if a.lit("sparse_grad"):
         c.refuse("sparse gradients")
     x, index = a.value("self"), a.value("index")
-    if x.type.rank == 0 or index.type.rank != x.type.rank:
-        c.refuse("gather with 0-d or differently ranked tensors")
-    return c.b.gather_elements(x, index, axis=a.axis("dim", x.type.rank), neg="invalid")
+    axis, shape = a.axis("dim", x.type.rank), index.type.shape
+    found = c.b.gather_elements(listed(c, x), listed(c, index), axis=axis, neg="invalid")
+    return found if shape else c.b.reshape(found, shape=())
+
+
+def listed(c: TorchContext, x: Value) -> Value:
+    """A number as a tensor of one element, which it counts as wherever torch picks elements."""
+    return x if x.type.rank else c.b.unsqueeze(x, axes=(0,))
 
 
 @rule("aten.take_along_dim.default")
 def take_along_dim(c: TorchContext, a: Call) -> Value:
-    """Both sides broadcast off the axis; positions out of range wrap."""
+    """Both sides broadcast off the axis; positions out of range wrap. Without an axis: positions in the flat tensor."""
     x, index = a.value("self"), a.value("indices")
     if a.raw("dim") is None:
-        c.refuse("take_along_dim without dim")
+        flat, positions = (v if v.type.rank == 1 else c.b.reshape(v, shape=(_numel(v.type.shape),)) for v in (x, index))
+        return c.b.gather(flat, positions, neg="invalid")
     axis = a.axis("dim", x.type.rank)
     off = tuple(1 if i == axis else d for i, d in enumerate(x.type.shape))
     off_index = tuple(1 if i == axis else d for i, d in enumerate(index.type.shape))

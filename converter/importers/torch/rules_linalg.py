@@ -23,10 +23,11 @@ def linear(c: TorchContext, a: Call) -> Value:
     "aten.matmul.default", "aten.mm.default", "aten.bmm.default", "aten.mv.default", "aten.dot.default", "aten.vdot.default",
 )  # fmt: skip
 def matmul(c: TorchContext, a: Call) -> Value:
-    if "vdot" in str(a.node.target) and a.dtype.is_complex:
-        c.refuse("dot product with a conjugate", "use torch.dot(x.conj(), y)")
+    """vdot is of the conjugate of its first operand."""
     names = ("self", "other", "mat2", "vec", "tensor")
     x, y = (a.value(n) for n in names if a.has(n))
+    if "vdot" in str(a.node.target) and a.dtype.is_complex:
+        x = c.b.conj(x)
     return _product(c, x, y)
 
 
@@ -71,17 +72,21 @@ def outer(c: TorchContext, a: Call) -> Value:
 @rule("aten.linalg_vector_norm.default")
 def vector_norm(c: TorchContext, a: Call) -> Value:
     a.dtype_arg()
-    if a.value("self").type.dtype.is_complex:
-        c.refuse("norms of complex tensors")
-    x = c.cast(a.value("self"), a.dtype)
+    x = _measured(c, a)
     return _norm(c, x, a.lit("ord"), {"axes": a.axes("dim", x.type.rank), "keepdims": a.lit("keepdim")})
+
+
+def _measured(c: TorchContext, a: Call) -> Value:
+    """What a norm is taken of, in the dtype of the result: complex numbers count by their size."""
+    x = a.value("self")
+    return c.cast(c.b.abs(x) if x.type.dtype.is_complex else x, a.dtype)
 
 
 @rule("aten.norm.ScalarOpt_dim", "aten.norm.Scalar", "aten.norm.ScalarOpt_dim_dtype")
 def norm(c: TorchContext, a: Call) -> Value:
     if a.has("dtype"):
         a.dtype_arg()
-    x = c.cast(a.value("self"), a.dtype)
+    x = _measured(c, a)
     axes = a.axes("dim", x.type.rank) if a.has("dim") else None
     keepdims = a.lit("keepdim") if a.has("keepdim") else False
     order = a.lit("p")

@@ -6,7 +6,7 @@ from typing import Any
 
 from converter.importers.torch.context import Call, TorchContext, rule
 from ir.core import Value
-from ir.types import Dim, dtypes
+from ir.types import Dim, DType, dtypes
 
 
 def _numel(x: Value) -> Dim:
@@ -99,19 +99,29 @@ def kth_value(c: TorchContext, a: Call) -> list[Value]:
 
 @rule("aten.cummax.default", "aten.cummin.default")
 def running_extreme(c: TorchContext, a: Call) -> list[Value]:
-    """The extreme of all elements so far and where it was last seen: every prefix is compared as a row."""
+    """The extreme of all elements so far and where it was last seen (NaN before all): every prefix is compared as a row."""
     x = a.value("self")
     largest = "cummax" in str(a.node.target)
     axis = a.axis("dim", x.type.rank)
     if x.type.rank == 0:
         return [x, c.b.constant(0)]
-    if not x.type.dtype.is_float:
-        c.refuse("running extremes of integers")
-    rows = _prefixes(c, x, axis, float("-inf") if largest else float("inf"))
+    ordered = c.cast(x, dtypes.uint8) if x.type.dtype.is_bool else x
+    rows, place, within = _prefixes(c, ordered, axis, _least(ordered.type.dtype, largest))
     last = rows.type.rank - 1
-    position = (c.b.argmax if largest else c.b.argmin)(rows, axis=last, select_last=True)
-    value = (c.b.reduce_max if largest else c.b.reduce_min)(rows, axes=(last,))
-    return [_back(c, value, axis), _back(c, position, axis)]
+    best = (c.b.reduce_max if largest else c.b.reduce_min)(rows, axes=(last,), keepdims=True)
+    found = c.b.equal(rows, best)
+    if rows.type.dtype.is_float:
+        found = c.b.or_(found, c.b.isnan(rows))
+    seen = c.b.where(c.b.and_(found, within), place, c.b.constant(-1))
+    position = _back(c, c.b.reduce_max(seen, axes=(last,)), axis)
+    return [c.b.gather_elements(x, position, axis=axis, neg="invalid"), position]
+
+
+def _least(kind: DType, largest: bool) -> float | int:
+    """What no element is beyond."""
+    if kind.is_float:
+        return float("-inf") if largest else float("inf")
+    return kind.min if largest else kind.max
 
 
 @rule("aten.logcumsumexp.default")
@@ -123,12 +133,13 @@ def log_cumsum_exp(c: TorchContext, a: Call) -> Value:
         return x
     if not x.type.dtype.is_float:
         c.refuse("complex numbers")
-    rows = _prefixes(c, x, axis, float("-inf"))
+    rows, _, _ = _prefixes(c, x, axis, float("-inf"))
     return _back(c, c.b.reduce_log_sum_exp(rows, axes=(rows.type.rank - 1,)), axis)
 
 
-def _prefixes(c: TorchContext, x: Value, axis: int, rest: float) -> Value:
-    """`x` with `axis` moved to the end, then each prefix a row of its own, `rest` behind it."""
+def _prefixes(c: TorchContext, x: Value, axis: int, rest: float) -> tuple[Value, Value, Value]:
+    """`x` with `axis` moved to the end, then each prefix a row of its own, `rest` behind it; the positions in a row;
+    and which of them belong to which prefix."""
     rank = x.type.rank
     order = (*(i for i in range(rank) if i != axis), axis)
     moved = x if axis == rank - 1 else c.b.transpose(x, perm=order)
@@ -137,7 +148,7 @@ def _prefixes(c: TorchContext, x: Value, axis: int, rest: float) -> Value:
     wide = c.b.expand(c.b.unsqueeze(moved, axes=(rank - 1,)), shape=shape)
     place = c.b.arange(start=0, stop=size, step=1, dtype=dtypes.int64)
     within = c.b.less_equal(c.b.unsqueeze(place, axes=(0,)), c.b.unsqueeze(place, axes=(1,)))
-    return c.b.where(within, wide, c.constant(rest, x.type.dtype))
+    return c.b.where(within, wide, c.constant(rest, x.type.dtype)), place, within
 
 
 def _back(c: TorchContext, x: Value, axis: int) -> Value:

@@ -58,10 +58,10 @@ def extreme_with_position(c: TorchContext, a: Call) -> list[Value]:
     largest, axis, keep = "max" in str(a.node.target), a.axis("dim", x.type.rank), a.lit("keepdim")
     if x.type.rank == 0:
         return [x, c.b.constant(0)]
-    if x.type.dtype.is_bool:
-        c.refuse("positions of extremes of booleans")
+    kind = x.type.dtype
+    x = c.cast(x, dtypes.uint8) if kind.is_bool else x
     values = (c.b.reduce_max if largest else c.b.reduce_min)(x, axes=(axis,), keepdims=keep)
-    return [values, (c.b.argmax if largest else c.b.argmin)(x, axis=axis, keepdims=keep)]
+    return [c.cast(values, kind), (c.b.argmax if largest else c.b.argmin)(x, axis=axis, keepdims=keep)]
 
 
 @rule("aten.aminmax.default")
@@ -83,8 +83,6 @@ def any_all(c: TorchContext, a: Call) -> Value:
 def argmax(c: TorchContext, a: Call) -> Value:
     x = a.value("self")
     op = c.b.argmax if "argmax" in str(a.node.target) else c.b.argmin
-    if x.type.dtype.is_bool:
-        c.refuse("positions of extremes of booleans")
     if a.raw("dim") is not None and x.type.rank:
         return op(x, axis=a.axis("dim", x.type.rank), keepdims=a.lit("keepdim"))
     flat = op(c.b.reshape(x, shape=(_count(x),)), axis=0)

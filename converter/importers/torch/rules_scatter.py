@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from converter.importers.torch.context import Call, TorchContext, is_static, rule
-from converter.importers.torch.rules_indexing import _numel, subscript
+from converter.importers.torch.rules_indexing import _numel, listed, subscript
 from ir.core import Value
 from ir.types import dtypes
 
@@ -26,10 +26,7 @@ _REDUCTIONS = {
 @rule("aten.scatter.src", "aten.scatter.reduce", "aten.scatter_add.default", "aten.scatter_reduce.two")
 def scatter(c: TorchContext, a: Call) -> Value:
     """Negative indices are errors; what `src` holds beyond the index is ignored."""
-    x, index = a.value("self"), a.value("index")
-    if x.type.rank == 0 or index.type.rank != x.type.rank:
-        c.refuse("scatter with 0-d or differently ranked tensors")
-    src = a.value("src")
+    x, index, src = (listed(c, a.value(n)) for n in ("self", "index", "src"))
     if src.type.shape != index.type.shape:
         src = _crop(c, src, index)
     extra: dict[str, Any] = {"reduction": "add"} if "scatter_add" in str(a.node.target) else {}
@@ -38,7 +35,8 @@ def scatter(c: TorchContext, a: Call) -> Value:
     if a.has("include_self"):
         extra["include_self"] = a.lit("include_self")
     axis = a.axis("dim", x.type.rank)
-    return c.b.scatter_elements(x, index, c.cast(src, x.type.dtype), axis=axis, neg="invalid", **extra)
+    out = c.b.scatter_elements(x, index, c.cast(src, x.type.dtype), axis=axis, neg="invalid", **extra)
+    return out if a.shape else c.b.reshape(out, shape=())
 
 
 def _crop(c: TorchContext, src: Value, index: Value) -> Value:
@@ -49,13 +47,12 @@ def _crop(c: TorchContext, src: Value, index: Value) -> Value:
 
 @rule("aten.scatter.value", "aten.scatter.value_reduce")
 def scatter_value(c: TorchContext, a: Call) -> Value:
-    x, index = a.value("self"), a.value("index")
-    if x.type.rank == 0 or index.type.rank != x.type.rank:
-        c.refuse("scatter with 0-d or differently ranked tensors")
+    x, index = (listed(c, a.value(n)) for n in ("self", "index"))
     updates = c.b.expand(a.operand("value", x.type.dtype), shape=index.type.shape)
     extra = {"reduction": _REDUCTIONS[a.lit("reduce")]} if a.has("reduce") else {}
     axis = a.axis("dim", x.type.rank)
-    return c.b.scatter_elements(x, index, updates, axis=axis, neg="invalid", **extra)
+    out = c.b.scatter_elements(x, index, updates, axis=axis, neg="invalid", **extra)
+    return out if a.shape else c.b.reshape(out, shape=())
 
 
 @rule("aten.index_put.default", "aten._unsafe_index_put.default")

@@ -158,6 +158,18 @@ TRIANGULAR: dict[str, Fn] = {
 }
 
 ORDERING: dict[str, Fn] = {
+    "running_whole": lambda t: [
+        *torch.cummax(t.i, 1),
+        *torch.cummin(t.u8, -1),
+        *torch.cummax(t.b, 2),
+        *torch.cummin((t.i * 200).clamp(-128, 127).to(torch.int8), 0),
+        *torch.cummax((t.i * 200).clamp(-128, 127).to(torch.int8), 2),
+    ],
+    "running_edges": lambda t: [
+        *torch.cummax(t.spec, 0),
+        *torch.cummin(-t.spec[[3, 3, 2, 2, 5, 4, 2, 4]], 0),
+        *torch.cummax(t.spec[[3, 3, 6]], 0),
+    ],
     "bucketize": lambda t: [torch.bucketize(t.x, t.edges, right=r) for r in (False, True)],
     "bucketize_int": lambda t: [
         torch.bucketize(t.i, torch.tensor([-2, 0, 3]), out_int32=True),

@@ -274,6 +274,18 @@ PLACED: dict[str, Fn] = {
     "index_masks": lambda t: [t.x[t.b], t.x[:, t.b[0, :, 0]], t.x[t.b[:, :, 0], 1], t.x[:, t.b[0]]],
     "index_select_0d": lambda t: [t.s.index_select(0, t.at[:1] * 0), t.x.index_select(-1, t.at)],
     "gather_neg": lambda t: t.x.gather(-2, t.i.abs() % 3),
+    "take_along_flat": lambda t: [torch.take_along_dim(t.x, t.at), torch.take_along_dim(t.c, t.at[:, None])],
+    "pick_numbers": lambda t: [
+        torch.gather(t.s, 0, t.at * 0),
+        torch.gather(t.s, -1, t.at[0] * 0),
+        torch.gather(t.c, 0, t.at[1]),
+        t.s.scatter(0, t.at * 0, t.c[:2]),
+        t.s.scatter(0, t.at[0] * 0, t.s + 1),
+        t.s.scatter(0, t.at * 0, 2.0),
+        t.c.scatter(0, t.at[1], t.s),
+        t.c.scatter(0, t.at[0], 3.0),
+        t.s.scatter_add(0, t.at * 0, t.c[1:3]),
+    ],
     "take_along_broadcast": lambda t: [
         torch.take_along_dim(t.y, t.at[:, None] % 3, 0),
         torch.take_along_dim(t.x, t.at[None, None, :], -1),

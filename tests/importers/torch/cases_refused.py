@@ -22,20 +22,14 @@ class Refused(NamedTuple):
 
 
 REFUSED: dict[str, Refused] = {
-    "elu": Refused(lambda t: aten.elu.default(t.x, 1, 1, 2), "aten.elu.default", "elu with input_scale other than 1"),
     "view_width": Refused(
         lambda t: t.i.view(torch.int32), "aten.view.dtype", "reinterpreting bits as a type of another width"
     ),
     "view_bool": Refused(lambda t: t.b.view(torch.uint8), "aten.view.dtype", "reinterpreting bits as or from bool"),
     "view_as_bool": Refused(lambda t: t.u8.view(torch.bool), "aten.view.dtype", "reinterpreting bits as or from bool"),
-    "isinf_complex": Refused(lambda t: aten.isinf.default(t.z), "aten.isinf.default", "isinf of complex numbers"),
-    "sgn_complex": Refused(
-        lambda t: torch.view_as_real(torch.sgn(t.z)), "aten.sgn.default", "the sign of a complex number"
-    ),
     "round_half": Refused(
         lambda t: torch.round(t.half, decimals=1), "aten.round.decimals", "rounding half floats to decimals"
     ),
-    "add_bool": Refused(lambda t: torch.add(t.b, t.b2, alpha=False), "aten.add.Tensor", "alpha on booleans"),
     "pow_negative": Refused(
         lambda t: aten.pow.Tensor_Scalar(t.j, -1), "aten.pow.Tensor_Scalar", "integers to a negative power"
     ),
@@ -79,22 +73,10 @@ REFUSED: dict[str, Refused] = {
     "gather_sparse": Refused(
         lambda t: torch.gather(t.x, 1, t.i.abs() % 3, sparse_grad=True), "aten.gather.default", "sparse gradients"
     ),
-    "gather_0d": Refused(
-        lambda t: torch.gather(t.s, 0, t.at[:1] * 0), "aten.gather.default", "gather with 0-d or differently ranked"
-    ),
-    "take_along": Refused(
-        lambda t: torch.take_along_dim(t.x, t.at), "aten.take_along_dim.default", "take_along_dim without dim"
-    ),
     "mask_0d": Refused(lambda t: t.x.index_put((t.si > 0,), t.s), "aten.index_put.default", "a 0-d mask as an index"),
-    "vdot_complex": Refused(
-        lambda t: torch.vdot(t.z[0, 0], t.z[0, 1]).abs(), "aten.vdot.default", "dot product with a conjugate"
-    ),
     "matmul_bool": Refused(lambda t: t.b @ t.b2.mT, "aten.matmul.default", "matrix product of booleans"),
     "addmm_bool": Refused(
         lambda t: torch.addmm(t.b[0, :, :3], t.b[0], t.b2[0].mT), "aten.addmm.default", "matrix product of booleans"
-    ),
-    "norm_complex": Refused(
-        lambda t: la.vector_norm(t.z), "aten.linalg_vector_norm.default", "norms of complex tensors"
     ),
     "grouped_3d": Refused(
         lambda t: torch._grouped_mm(*[(t.i[0] % 2).repeat(11, 4)[:32].reshape(2, 16, 16).bfloat16()] * 2),
@@ -115,15 +97,10 @@ REFUSED: dict[str, Refused] = {
         "isomorph.batch_norm.default",
         "running statistics that are computed",
     ),
-    "cummax_int": Refused(lambda t: torch.cummax(t.i, 1)[0], "aten.cummax.default", "running extremes of integers"),
     "logcumsumexp_complex": Refused(
         lambda t: torch.logcumsumexp(t.z, 1).abs(), "aten.logcumsumexp.default", "complex numbers"
     ),
     "histc_range": Refused(lambda t: torch.histc(t.x), "aten.histc.default", "histc over the range of the data"),
-    "max_bool": Refused(lambda t: t.b.max(1)[0], "aten.max.dim", "positions of extremes of booleans"),
-    "argmax_bool": Refused(
-        lambda t: aten.argmax.default(t.b), "aten.argmax.default", "positions of extremes of booleans"
-    ),
     "antialias": Refused(
         lambda t: aten._upsample_bilinear2d_aa.vec(t.img, [4, 4], True, None),
         "aten._upsample_bilinear2d_aa.vec",
@@ -133,12 +110,6 @@ REFUSED: dict[str, Refused] = {
         lambda t: F.interpolate(t.img.reshape(1, 1, 1, -1), scale_factor=(1, 2.3)),
         "aten.upsample_nearest2d.vec",
         "the nearest elements of doubles",
-    ),
-    "scatter_0d": Refused(
-        lambda t: t.s.scatter(0, t.at[0] * 0, t.s), "aten.scatter.src", "scatter with 0-d or differently ranked"
-    ),
-    "scatter_value_0d": Refused(
-        lambda t: t.s.scatter(0, t.at[0] * 0, 2.0), "aten.scatter.value", "scatter with 0-d or differently ranked"
     ),
     "as_strided_view": Refused(
         lambda t: t.y[:, 1:].as_strided((2,), (1,)),

@@ -227,6 +227,16 @@ COMPLEX: dict[str, Fn] = {
     "polar": lambda t: torch.view_as_real(torch.polar(t.pos, t.x)),
     "angle": lambda t: [torch.angle(t.z), torch.angle(t.spec), torch.angle(t.i)],
     "vdot": lambda t: torch.vdot(t.c, t.k[1]),
+    "vdot_complex": lambda t: torch.view_as_real(torch.vdot(t.z[0, 0], t.z[0, 1])),
+    "norm_complex": lambda t: [
+        *(torch.linalg.vector_norm(t.z, order, dim=1) for order in (2, 1, 0, float("inf"), 3)),
+        torch.norm(t.z, dim=(0, 2), keepdim=True),
+        torch.norm(t.z, 1),
+    ],
+    "checks_complex": lambda t: [
+        f(torch.complex(t.spec[:, None], t.spec[None])) for f in (torch.isinf, torch.isnan, torch.isfinite)
+    ],
+    "sgn_complex": lambda t: torch.view_as_real(torch.sgn(torch.where(t.b, t.z, t.z * 0))),
     "to_real": lambda t: t.z.to(t.x.dtype),
     "to_bool": lambda t: t.z.to(torch.bool),
     "to_complex": lambda t: torch.view_as_real(t.i.to(t.z.dtype)),
