@@ -29,7 +29,8 @@ DOMAINS: dict[str, Why] = {
 """Domains that are refused as a whole."""
 
 OPS: dict[str, Why] = {
-    **dict.fromkeys(("StringConcat", "StringNormalizer", "StringSplit", "RegexFullMatch", "TfIdfVectorizer"), _STRINGS),
+    **dict.fromkeys(("StringConcat", "StringNormalizer", "StringSplit", "RegexFullMatch"), _STRINGS),
+    "TfIdfVectorizer": ("it counts the n-grams of a vocabulary: preparation of text, and no layer", "prepare text outside the model"),
     "ImageDecoder": ("it reads image files, whose sizes are in their bytes", "decode images outside the model"),
     "Multinomial": ("its result is a draw of random categories, which frameworks draw otherwise", "draw outside the model"),
     "MaxRoiPool": ("where its windows begin and end depends on the values of the regions", "use RoiAlign"),
@@ -65,8 +66,8 @@ MICROSOFT: dict[str, Why] = {
 }  # fmt: skip
 """Operators of ONNX Runtime's own domain."""
 
-_FUSED: Why = (
-    "an operator that ONNX Runtime's optimiser fuses for one of its kernels, with no definition to convert it by",
+_ALONE: Why = (
+    "an operator of ONNX Runtime alone: ONNX does not define it, and no other framework has it",
     "save the model with ONNX Runtime's optimisations off, or below the level that is for one processor (the extended level)",
 )
 
@@ -74,6 +75,6 @@ _FUSED: Why = (
 def why(op: str, domain: str, version: int) -> Why:
     """Why an operator without a rule is refused."""
     if domain == "com.microsoft":
-        return MICROSOFT.get(op, _FUSED)
+        return MICROSOFT.get(op, _ALONE)
     found = DOMAINS.get(domain) or OPS.get(op) or OPS.get(f"{op}-{version}")
     return found or ("the definition that it had before opset 7 is another", "export the model with opset 7 or newer")
