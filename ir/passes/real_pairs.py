@@ -16,7 +16,7 @@ from ir.data.weights import Data
 from ir.passes.base import Pass, home
 from ir.passes.decompose import decompose_node
 from ir.passes.log import Rewrite, record
-from ir.passes.real_pairs_rules import RULES, is_complex
+from ir.passes.real_pairs_rules import REFUSED, RULES, is_complex
 from ir.types import TensorType
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ class _Split:
         rule = RULES.get(node.op.name)
         b = Builder(home(node), before=node, origin=node.origin.by(RealPairs.name))
         if rule is None and node.op.decompose is None:
-            return self._refuse(node, "it has no form in real numbers")
+            return self._refuse(node, REFUSED.get(node.op.name, "it has no form in real numbers"))
         made: list[Node] = []
         try:
             if rule is not None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 PairOf = Callable[[Value], "Pair"]
 Rule = Callable[[Builder, Node, PairOf], Any]
 RULES: dict[str, Rule] = {}
+REFUSED = {"eig": "the order of its values and the phases of its vectors are those that one library's routine chooses"}
+"""Why an op has no form in real numbers, by its name."""
 
 _UNARY = {
     "exp": forms.exponential, "log": forms.logarithm, "sqrt": forms.square_root, "sin": forms.sine,

@@ -213,7 +213,8 @@ def test_bodies() -> None:
 def test_what_has_no_form_is_told_once() -> None:
     """The readers of a refused node are not refused for it; every other refusal is told."""
     model, _ = built(lambda b, x: b.exp(b.eig(x)[0]), np.eye(2, dtype=np.float32))
-    assert [n.op.name for n, _ in split(copy_model(model))] == ["eig"]
+    ((node, why),) = split(copy_model(model))
+    assert node.op.name == "eig" and "one library's routine chooses" in why
     many, _ = built(
         lambda b, x: b.scatter_nd(
             x, b.constant(np.array([[0]])), b.slice(x, axes=(0,), starts=(0,), stops=(1,), steps=(1,)), reduction="mul"
