@@ -34,7 +34,6 @@ OPS: dict[str, Why] = {
     "ImageDecoder": ("it reads image files, whose sizes are in their bytes", "decode images outside the model"),
     "Multinomial": ("its result is a draw of random categories, which frameworks draw otherwise", "draw outside the model"),
     "MaxRoiPool": ("where its windows begin and end depends on the values of the regions", "use RoiAlign"),
-    "Scan-8": ("each sample of its batch runs a loop of its own length", "export the model with opset 9 or newer"),
     "SequenceMap": ("it maps over a sequence whose length only the run knows", "map over a tensor's axis with Loop or Scan"),
     "Upsample-10": ("ONNX took it back in opset 10, in favour of Resize", "export the model with opset 9, or with Resize"),
 }  # fmt: skip

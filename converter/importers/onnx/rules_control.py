@@ -166,6 +166,28 @@ def scan(c: OnnxContext) -> tuple[Value, ...]:
     )
 
 
+@rule("Scan", 8)
+def scan_of_samples(c: OnnxContext) -> tuple[Value, ...]:
+    """For each sample of a batch, which every operand has as its first axis, one trip for each slice of its second."""
+    if c.has(0):
+        c.refuse("sequence_lens gives each sample a length of its own", "export the model with opset 9 or newer")
+    proto, count = c.attr("body"), c.attr("num_scan_inputs")
+    operands = [c.x(i) for i in range(1, len(c.inputs))]
+    n = len(operands) - count
+    samples = [_slice_type(v.type, 0) for v in operands]
+    captures = capture(c, [proto])
+    body = settle(c, proto, [*samples[:n], *(_slice_type(t, 0) for t in samples[n:])], range(n), range(n), captures)
+    body.close(c, body.outputs)
+    sample = Graph("body")
+    types = (*samples, *(v.type for v in captures.values))
+    given = [sample.add_input(t, v.name) for t, v in zip(types, body.graph.inputs, strict=True)]
+    out = Builder(sample, origin=c.b.origin).scan(
+        given[:n], given[n : n + count], given[n + count :], reverse=_flags(c.attr("directions")), body=body.graph
+    )
+    sample.set_outputs(out)
+    return tuple(c.b.scan((), operands, captures.values, body=sample))
+
+
 def _slice_type(type: TensorType, axis: int) -> TensorType:
     return type.with_shape(d for k, d in enumerate(type.shape) if k != axis)
 

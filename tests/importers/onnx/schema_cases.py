@@ -318,7 +318,7 @@ def floor_of_floats() -> Case:
 # -- control flow and optionals -----------------------------------------------------------------------------------
 @change(("Scan", 9))
 def without_a_batch() -> Case:
-    """Version 8 had a batch axis and lengths: refused by name."""
+    """Version 8 had a batch axis, one list of directions, and lengths, which are refused."""
     body = onnx.helper.make_graph(
         [node("Add", "c e", "d"), node("Identity", "d", "o")], "body",
         [onnx.helper.make_tensor_value_info(n, FLOAT, [2]) for n in ("c", "e")],
@@ -328,8 +328,14 @@ def without_a_batch() -> Case:
     old = node("Scan", "_ c e", "y z", body=body, num_scan_inputs=1)
     new = node("Scan", "c e", "y z", body=body, num_scan_inputs=1, scan_input_directions=[1])
     plain = node("Scan", "c e", "y z", body=body, num_scan_inputs=1)
-    first = side(8, old, outputs="y z", refused="Scan-8", c=c[None], e=e[None])
-    return Case((first, side(9, new, outputs="y z", c=c, e=e), side(9, plain, outputs="y z", c=c, e=e)))
+    turned = node("Scan", "_ c e", "y z", body=body, num_scan_inputs=1, directions=[1])
+    batch, rows = floats(4, 2), floats(4, 3, 2, seed=1)
+    lengths = node("Scan", "n c e", "y z", body=body, num_scan_inputs=1)
+    first = (
+        side(8, old, outputs="y z", c=batch, e=rows), side(8, turned, outputs="y z", c=batch, e=rows),
+        side(8, lengths, outputs="y z", refused="sequence_lens", n=np.array([3]), c=c[None], e=e[None]),
+    )  # fmt: skip
+    return Case((*first, side(9, new, outputs="y z", c=c, e=e), side(9, plain, outputs="y z", c=c, e=e)))
 
 
 @change(("OptionalHasElement", 18))
