@@ -95,7 +95,7 @@ def roi_align(c: OnnxContext) -> Value:
     )
     grid = c.attr("sampling_ratio")
     if grid <= 0:
-        c.refuse("sampling_ratio=0 (as many samples as a region is large) is not supported")
+        c.refuse("sampling_ratio=0 takes as many samples as a region is large, which only the run knows")
     sizes = (c.attr("output_height"), c.attr("output_width"))
     scaled = b.mul(rois, c.attr("spatial_scale"))
     scaled = b.sub(scaled, 0.5) if half else scaled
@@ -146,11 +146,43 @@ def _between(c: OnnxContext, image: Value, samples: Value, places: list[Value], 
     return b.where(within, mixed(upper, lower, down), 0.0)
 
 
+@rule("MaxRoiPool", 1, 22)
+def max_roi_pool(c: OnnxContext) -> Value:
+    """The largest element of each bin of each region (sample, x1, y1, x2, y2 in whole pixels), 0 where a bin holds none."""
+    b, x, rois = c.b, c.x(0), c.x(1)
+    sample, *edges = (b.select(rois, axis=1, index=i) for i in range(5))
+    pixels = [_whole(b, b.mul(e, c.attr("spatial_scale"))) for e in edges]
+    out = b.gather(x, b.cast(sample, to="int64"), bounds="error", neg="invalid")  # [regions, channels, height, width]
+    sides = zip(c.attr("pooled_shape"), pixels[1::-1], pixels[3:1:-1], strict=True)
+    filled = []
+    for axis, (bins, start, stop) in enumerate(sides, 2):
+        place = b.cast(b.arange(start=0, stop=x.type.shape[axis], step=1, dtype="int64"), to=x.type.dtype)
+        length = b.div(b.maximum(b.add(b.sub(stop, start), 1.0), 1.0), float(bins))
+        parts, some = [], []
+        for k in range(bins):
+            low, high = b.floor(b.mul(length, float(k))), b.ceil(b.mul(length, float(k + 1)))
+            low, high = (b.unsqueeze(b.add(v, start), axes=(1,)) for v in (low, high))
+            within = b.and_(b.greater_equal(place, low), b.less(place, high))  # [regions, size]
+            some.append(b.reduce_any(within, axes=(1,)))
+            spread = b.unsqueeze(within, axes=(1, 5 - axis))
+            parts.append(b.reduce_max(b.where(spread, out, -np.inf), axes=(axis,)))
+        out = b.stack(parts, axis=axis)
+        filled.append(b.unsqueeze(b.stack(some, axis=1), axes=(1, 5 - axis)))
+    return b.where(b.and_(*filled), out, 0.0)
+
+
+def _whole(b: Builder, x: Value) -> Value:
+    """The nearest whole number, halves away from zero."""
+    size = b.abs(x)
+    down = b.trunc(size)
+    return b.mul(b.sign(x), b.add(down, b.cast(b.greater_equal(b.sub(size, down), 0.5), to=x.type.dtype)))
+
+
 @rule("DeformConv", 19, 22)
 def deform_conv(c: OnnxContext) -> Value:
     """A convolution whose every tap reads at a place shifted by an offset, between pixels, zero outside."""
     if c.rank() != 4:
-        c.refuse(f"a deformable convolution of {c.type()} is not supported")
+        c.refuse(f"a deformable convolution of {c.type()}, which is no batch of images, is not defined")
     check_kernel(c, 2)
     b, weight, groups = c.b, c.x(1), c.attr("group")
     taps = _taps(c)  # [batch, channels, kernel, positions]

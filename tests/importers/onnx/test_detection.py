@@ -76,6 +76,16 @@ def test_what_is_not_done_of_aligned_regions() -> None:
         load(model([node("RoiAlign", "x r i", "y")], declared, ["y"]))
 
 
+@pytest.mark.parametrize(("shape", "scale"), [((2, 3), 0.5), ((3, 1), 1.0), ((1, 2), 0.37)])
+def test_largest_of_regions(shape: tuple[int, int], scale: float) -> None:
+    """Corners on halves of pixels, before the image, behind it, and the wrong way round; negative features."""
+    rng = np.random.default_rng(shape)
+    rois = np.concatenate([rng.integers(0, 2, (9, 1)), rng.integers(-6, 26, (9, 4)) / 2], 1).astype(np.float32)
+    declared = [("x", FLOAT, ("n", 3, "h", "w")), ("r", FLOAT, ("k", 5))]
+    made = node("MaxRoiPool", "x r", "y", pooled_shape=shape, spatial_scale=scale)
+    agree(model([made], declared, ["y"], opset=11), {"x": floats(2, 3, 6, 5) - 2, "r": rois})
+
+
 @pytest.mark.parametrize("groups", [1, 2])
 @pytest.mark.parametrize("shared", [1, 2])
 @pytest.mark.parametrize("extras", [False, True])
