@@ -132,3 +132,14 @@ def random_uniform(c: OnnxContext) -> Value:
 def bernoulli(c: OnnxContext) -> Value:
     _unseeded(c)
     return c.b.bernoulli(c.x(), dtype=_draw_dtype(c, c.type().dtype))
+
+
+@rule("Multinomial", 7, 22)
+def multinomial(c: OnnxContext) -> Value:
+    """Classes drawn by their logits x [batch, classes]: the largest of the logits with Gumbel noise, -log(-log(uniform))."""
+    b, x, count = c.b, c.x(), c.attr("sample_size")
+    _unseeded(c)
+    batch, classes = x.type.shape
+    drawn = b.random_uniform(shape=(batch, count, classes), low=0.0, high=1.0, dtype=x.type.dtype)
+    noise = b.neg(b.log(b.neg(b.log(drawn))))
+    return c.cast(b.argmax(b.add(b.unsqueeze(x, axes=(1,)), noise), axis=2), element_type(c.attr("dtype")))

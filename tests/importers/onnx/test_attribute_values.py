@@ -71,6 +71,15 @@ def test_draws_keep_their_attributes() -> None:
     assert str(attrs_of(load(coin), "bernoulli")["dtype"]) == "float64"
 
 
+def test_draws_of_classes_follow_their_logits() -> None:
+    made = node("Multinomial", "x", "y", sample_size=4000, dtype=INT64)
+    logits = np.log(np.array([[1, 2, 0, 5], [3, 0, 0, 1]], np.float32) + 1e-30)
+    (found,) = evaluate(model([made], [("x", FLOAT, ("n", 4))], ["y@INT64"], opset=22), {"x": logits})
+    assert found.shape == (2, 4000) and found.dtype == np.int64
+    shares = np.stack([np.bincount(row, minlength=4) for row in found]) / 4000
+    assert np.abs(shares - [[1 / 8, 2 / 8, 0, 5 / 8], [3 / 4, 0, 0, 1 / 4]]).max() < 0.04
+
+
 def test_windows_of_a_size_that_the_run_knows() -> None:
     for op, want in (("HannWindow", np.hanning(8)[:-1]), ("HammingWindow", None), ("BlackmanWindow", None)):
         proto = model([node(op, "n", "y", output_datatype=F64)], [("n", INT64, ())], ["y@DOUBLE"])
@@ -81,9 +90,23 @@ def test_windows_of_a_size_that_the_run_knows() -> None:
 
 
 # -- elementwise, indexing, shapes ----------------------------------------------------------------------------------
-@pytest.mark.parametrize("n", [1, 2, 3])
-def test_small_determinants(n: int) -> None:
+@pytest.mark.parametrize("n", [1, 2, 3, 5])
+def test_determinants(n: int) -> None:
     agree(model([node("Det", "x", "y")], [("x", FLOAT, [4, n, n])], ["y"]), {"x": floats(4, n, n)})
+
+
+def test_shrinking_integers_rounds_towards_zero() -> None:
+    for kind, settings in (
+        (np.int8, {"bias": 0.7, "lambd": 2.0}),
+        (np.int64, {"bias": -1.2, "lambd": 1.0}),
+        (np.uint8, {"lambd": 2.5}),
+    ):
+        x = np.array([0, 1, 2, 3, 7, 100], kind) * (-1 if kind == np.int8 else 1)
+        declared = [("x", onnx.helper.np_dtype_to_tensor_dtype(x.dtype), [6])]
+        agree(
+            model([node("Shrink", "x", "y", **settings)], declared, [f"y@{np.dtype(kind).name.upper()}"], opset=9),
+            {"x": x},
+        )
 
 
 @pytest.mark.parametrize("axis", [0, 1, -1, -2])
@@ -101,7 +124,10 @@ def test_the_order_of_positions_does_not_matter_to_the_maxima() -> None:
 
 def test_average_pool_of_opset_6_strides() -> None:
     attributes = {"kernel_shape": [3, 2], "strides": [2, 1], "pads": [1, 0, 1, 1]}
-    old, new = (model([node("AveragePool", "x", "y", **attributes)], [("x", FLOAT, [1, 2, 7, 5])], ["y"], opset=v) for v in (6, 7))
+    old, new = (
+        model([node("AveragePool", "x", "y", **attributes)], [("x", FLOAT, [1, 2, 7, 5])], ["y"], opset=v)
+        for v in (6, 7)
+    )
     x = {"x": floats(1, 2, 7, 5)}
     (want,) = Evaluator("exact").run(agree(new, x), x).values()
     np.testing.assert_array_equal(evaluate(old, x)[0], want)
@@ -129,6 +155,16 @@ def test_layer_norm_scales_broadcast(shape: tuple[int, ...]) -> None:
 
 
 # -- quantisation ---------------------------------------------------------------------------------------------------
+def test_the_precision_of_a_division() -> None:
+    def quantised(precision: int) -> onnx.ModelProto:
+        stored = {"s": np.float32(0.3), "z": np.int8(2)}
+        made = node("QuantizeLinear", "x s z", "y", precision=precision)
+        return model([made], [("x", FLOAT, [31])], ["y@INT8"], stored, opset=23)
+
+    agree(quantised(FLOAT), {"x": np.linspace(-9, 9, 31).astype(np.float32)})
+    assert "a division in float16" in refusal(quantised(F16))
+
+
 @pytest.mark.parametrize(("size", "block"), [(6, 3), (5, 3), (7, 4), (4, 2)])
 @pytest.mark.parametrize("axis", [0, 1])
 def test_blocked_scales(size: int, block: int, axis: int) -> None:
@@ -146,7 +182,10 @@ def test_blocked_scales(size: int, block: int, axis: int) -> None:
 @pytest.mark.parametrize("opset", [23, 24, 25])
 def test_dequantising_to_a_named_type(opset: int) -> None:
     proto = model(
-        [node("DequantizeLinear", "x s", "y", output_dtype=F16)], [("x", U8, [3]), ("s", FLOAT, ())], ["y@FLOAT16"], opset=opset
+        [node("DequantizeLinear", "x s", "y", output_dtype=F16)],
+        [("x", U8, [3]), ("s", FLOAT, ())],
+        ["y@FLOAT16"],
+        opset=opset,
     )
     (found,) = evaluate(proto, {"x": np.array([1, 2, 255], np.uint8), "s": np.array(0.5, np.float32)})
     assert found.dtype == np.float16 and found.tolist() == [0.5, 1.0, 127.5]
@@ -180,7 +219,12 @@ def test_quantised_convolution_with_bias() -> None:
 # -- recurrent layers -----------------------------------------------------------------------------------------------
 def _lstm(outputs: str, direction: str, opset: int = 14, layout: int = 0, computed: bool = False) -> onnx.ModelProto:
     count = 2 if direction == "bidirectional" else 1
-    stored = {"w": floats(count, 16, 3, seed=1), "r": floats(count, 16, 4, seed=2), "b": floats(count, 32, seed=3), "one": np.float32(1.5)}
+    stored = {
+        "w": floats(count, 16, 3, seed=1),
+        "r": floats(count, 16, 4, seed=2),
+        "b": floats(count, 32, seed=3),
+        "one": np.float32(1.5),
+    }
     nodes = [node("Mul", f"{n} one", f"{n}c") for n in "wrb"] if computed else []
     names = "x wc rc bc" if computed else "x w r b"
     extra = {"layout": 1} if layout else {}
