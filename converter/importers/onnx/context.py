@@ -58,10 +58,10 @@ class OnnxContext(Context):
         return name in self._attrs
 
     def only(self, name: str, *allowed: Any, advice: str = "") -> Any:
-        """An attribute of which only some values are supported; refuses the others, naming the value."""
+        """An attribute that has one of some values; refuses others, naming the value."""
         value = self.attr(name)
         if value not in allowed:
-            self.refuse(f"{name}={value!r} is not supported", advice)
+            self.refuse(f"{name}={value!r} is none of {', '.join(map(repr, allowed))}", advice)
         return value
 
     def ignore(self, *names: str) -> None:
@@ -181,10 +181,10 @@ class OnnxContext(Context):
         """Whether the node names its output `index`."""
         return index < len(self.node.output) and bool(self.node.output[index])
 
-    def no_output(self, index: int, what: str) -> None:
-        """Refuse when an output is named that is not computed."""
+    def no_output(self, index: int, reason: str) -> None:
+        """Refuse, with a reason, when an output is named that is not computed."""
         if self.used(index):
-            self.refuse(f"its output {what} is not supported")
+            self.refuse(reason)
 
     def cast(self, value: Value, to: DType) -> Value:
         """A cast, left out where it changes nothing."""

@@ -222,7 +222,7 @@ class GraphImporter:
         except (IndexError, OverflowError) as error:
             context.refuse(f"does not fit the IR: {error}")
         if unread := context.unread():
-            context.refuse(f"the attribute {', '.join(unread)} is not supported")
+            context.refuse(f"nothing reads the attribute {', '.join(unread)}")
         return list(result) if isinstance(result, (tuple, list)) else [result]
 
     def _bind(self, context: OnnxContext, results: list[Any]) -> None:
@@ -231,7 +231,7 @@ class GraphImporter:
                 continue
             if i >= len(results) or results[i] is None:
                 if results:
-                    context.refuse(f"its output {i} is not supported")
+                    context.refuse(f"its output {i}, which is for training or for inspection, is not computed")
                 return
             self.bind(context.frame, name, results[i])
 

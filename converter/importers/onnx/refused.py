@@ -32,7 +32,6 @@ OPS: dict[str, Why] = {
     **dict.fromkeys(("StringConcat", "StringNormalizer", "StringSplit", "RegexFullMatch"), _STRINGS),
     "TfIdfVectorizer": ("it counts the n-grams of a vocabulary: preparation of text, and no layer", "prepare text outside the model"),
     "ImageDecoder": ("it reads image files, whose sizes are in their bytes", "decode images outside the model"),
-    "SequenceMap": ("it maps over a sequence whose length only the run knows", "map over a tensor's axis with Loop or Scan"),
     "Upsample-10": ("ONNX took it back in opset 10, in favour of Resize", "export the model with opset 9, or with Resize"),
 }  # fmt: skip
 """Operators of ONNX, all versions or one."""

@@ -103,10 +103,11 @@ def thresholded_relu(c: OnnxContext) -> Value:
 def shrink(c: OnnxContext) -> Value:
     """What lies within the limits is 0, a NaN as well: PyTorch's shrinking, which keeps NaN, is another op."""
     x, bias, lambd = c.x(), c.attr("bias"), c.attr("lambd")
-    if not x.type.dtype.is_float:
-        c.refuse(f"shrinking {x.type.dtype} is not supported")
+    kind = x.type.dtype
+    if not kind.is_float:
+        x = c.b.cast(x, to=dtypes.float32)  # and what comes of it towards zero again, as ONNX Runtime does
     low = c.b.where(c.b.less(x, -lambd), c.b.add(x, bias) if bias else x, 0.0)
-    return c.b.where(c.b.greater(x, lambd), c.b.sub(x, bias) if bias else x, low)
+    return c.cast(c.b.where(c.b.greater(x, lambd), c.b.sub(x, bias) if bias else x, low), kind)
 
 
 @rule("Softmax", 13)

@@ -61,7 +61,7 @@ def _check(c: OnnxContext) -> None:
     from converter.importers.onnx.tensors import element_type
 
     if precision is not None and element_type(precision) not in (kind, *([dtypes.float32] if kind.is_half else [])):
-        c.refuse(f"a softmax in {element_type(precision)} over {kind} is not supported")
+        c.refuse(f"a softmax in {element_type(precision)} would round scores of {kind} in between")
 
 
 def _heads(c: OnnxContext, index: int, attribute: str) -> Value:

@@ -124,11 +124,10 @@ def where(c: OnnxContext) -> Value:
 
 @rule("Det", 11, 22)
 def det(c: OnnxContext) -> Value:
-    """Of 1 x 1 to 3 x 3 matrices, by cofactors; larger ones have no op in the IR."""
-    n = c.type().shape[-1]
+    """Of 1 x 1 to 3 x 3 matrices by cofactors."""
+    x, n = c.x(), c.type().shape[-1]
     if n not in (1, 2, 3):
-        c.refuse(f"determinants of {n} x {n} matrices are not supported")
-    x = c.x()
+        return c.b.determinant(x)  # type: ignore[no-any-return]
 
     def at(i: int, j: int) -> Value:
         return c.b.select(c.b.select(x, axis=-1, index=j), axis=-1, index=i)

@@ -49,7 +49,7 @@ def _scaled(c: OnnxContext, x: Value, factor: float) -> Value:
         return x
     if x.type.dtype.is_integer:
         if not float(factor).is_integer():
-            c.refuse(f"integers times {factor} are not supported")
+            c.refuse(f"how integers times {factor} are rounded is not stated")
         return c.b.mul(x, int(factor))
     return c.b.mul(x, factor)
 

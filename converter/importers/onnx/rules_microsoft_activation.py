@@ -64,7 +64,7 @@ def bias_softmax(c: OnnxContext) -> Value:
     c.ignore("is_inner_broadcast")  # which axes repeat shows in the bias's shape
     x, bias = c.x(0), c.x(1)
     if bias.type.rank != x.type.rank:
-        c.refuse(f"a bias {bias.type} of another rank than {x.type} is not supported")
+        c.refuse(f"along which axes of {x.type} a bias {bias.type} of another rank repeats is not stated")
     axis, total = normalize_axis(c.attr("axis"), x.type.rank), c.b.add(x, bias)
     if total.type.shape != x.type.shape:
         c.refuse(f"a bias {bias.type} does not fit {x.type}")

@@ -21,7 +21,7 @@ def attention(c: OnnxContext) -> tuple[Value, ...]:
     _plain(c)
     c.ignore("rotary_embedding_dim")  # of do_rotary, which is refused
     if c.has(6):
-        c.refuse("past_sequence_length (a buffer shared by past and present) is not supported")
+        c.refuse("past_sequence_length: past and present share a buffer, which is written in place")
     projected = c.b.matmul(c.x(0), c.x(1))
     if c.has(2):
         projected = c.b.add(projected, c.x(2))
@@ -30,7 +30,9 @@ def attention(c: OnnxContext) -> tuple[Value, ...]:
 
 def _plain(c: OnnxContext) -> None:
     if c.attr("do_rotary") or c.attr("past_present_share_buffer"):
-        c.refuse("do_rotary and past_present_share_buffer are not supported")
+        c.refuse(
+            "do_rotary turns by angles, and past_present_share_buffer fills a buffer, that the operator does not state"
+        )
 
 
 def attend_packed(
@@ -94,7 +96,7 @@ def _padding(c: OnnxContext, index: int, q: Value, k: Value) -> Value:
             b.greater(given, b.constant(0, given.type.dtype)), axes=(1, 2) if given.type.rank == 2 else (1,)
         )
     else:
-        c.refuse(f"a mask {given.type} over {total} keys is not supported")
+        c.refuse(f"a mask {given.type} over {total} keys has none of the forms that the operator states")
     shown = b.constant(0, q.type.dtype)
     return b.where(kept, shown, b.constant(MASKED if hidden is None else hidden, q.type.dtype))
 
@@ -107,7 +109,7 @@ def _kept_range(c: OnnxContext, given: Value, batch: Dim, total: Dim) -> Value:
     if isinstance(batch, int) and count == 2 * batch and batch:
         ends, starts = b.split(given, axis=0, sizes=(batch, batch))
     elif same(count, batch) is not True:
-        c.refuse(f"a mask {given.type} over a batch of {batch} is not supported")
+        c.refuse(f"a mask {given.type} over a batch of {batch} has none of the forms that the operator states")
     kept = b.less(keys, b.unsqueeze(c.cast(ends, dtypes.int32), axes=(1, 2, 3)))
     if starts is None:
         return kept
@@ -117,11 +119,13 @@ def _kept_range(c: OnnxContext, given: Value, batch: Dim, total: Dim) -> Value:
 @microsoft("MultiHeadAttention")
 def multi_head_attention(c: OnnxContext) -> tuple[Value | None, ...]:
     """Attention over heads side by side; keys and values may already be split into heads (cross attention's cache)."""
-    c.no_output(3, "qk")
+    c.no_output(3, "its output qk holds scores whose hidden elements the operator leaves unspecified")
     if c.has(8) or c.has(9):
-        c.refuse("past_sequence_length and cache_indirection (a shared buffer) are not supported")
+        c.refuse(
+            "past_sequence_length and cache_indirection: past and present share a buffer, which is written in place"
+        )
     if not c.has(1) or not c.has(2) or c.rank(0) != 3:
-        c.refuse("queries, keys and values in one tensor are not supported")
+        c.refuse("queries, keys and values in one tensor are a layout for the kernels of GPUs alone")
     q, k, v = _projected(c)
     k, v, before = with_past(c, k, v, 6)
     return attend(c, (q, k, v), before, 4, 5), k, v, None
@@ -134,7 +138,9 @@ def _projected(c: OnnxContext) -> list[Value]:
     if c.has(3):
         widths: list[Any] = [p.type.shape[-1] if not r else 0 for p, r in zip(parts, ready)]
         if any(ready) or not all(isinstance(w, int) for w in widths):
-            c.refuse("a bias beside keys and values that are split into heads is not supported")
+            c.refuse(
+                "a bias beside keys and values that are split into heads, whose projection is over, is not defined"
+            )
         shifts = c.b.split(c.x(3), axis=0, sizes=tuple(widths))
         parts = [c.b.add(p, s) for p, s in zip(parts, shifts, strict=True)]
     return [p if r else split_heads(c, p) for p, r in zip(parts, ready, strict=True)]

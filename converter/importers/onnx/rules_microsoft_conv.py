@@ -59,7 +59,7 @@ def _fused(c: OnnxContext, out: Value) -> Value:
     if not name:
         return out
     if name not in _FUSED:
-        c.refuse(f"activation={name!r} is not supported")
+        c.refuse(f"activation={name!r} is none that the operator names")
     if len(numbers) != PARAMETERS[name]:
         c.refuse(f"activation={name!r} with activation_params={numbers} is not defined")
     return activated(c, out, name, numbers)

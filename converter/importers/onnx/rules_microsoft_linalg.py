@@ -49,7 +49,7 @@ def fused_gemm(c: OnnxContext) -> Value:
     if not name:
         return out
     if name not in PARAMETERS or name == "Clip":
-        c.refuse(f"activation={name!r} is not supported")
+        c.refuse(f"activation={name!r} is none that the operator names")
     numbers = [c.attr(f"activation_{n}") for n in ("alpha", "beta")[: PARAMETERS[name]]]
     if None in numbers:
         c.refuse(f"activation={name!r} without its alpha or beta is not defined")
@@ -59,12 +59,13 @@ def fused_gemm(c: OnnxContext) -> Value:
 @microsoft("MatMulNBits")
 def matmul_nbits(c: OnnxContext) -> Value:
     """A linear layer whose weight is rows of packed 2, 4 or 8-bit numbers, with a scale and zero point for each block."""
-    c.only("weight_prepacked", 0)
+    if c.attr("weight_prepacked"):
+        c.refuse(f"weight_prepacked={c.attr('weight_prepacked')} is a layout for the kernels of one processor")
     bits, block, rows, columns = c.only("bits", 2, 4, 8), c.attr("block_size"), c.attr("N"), c.attr("K")
     if c.attr("accuracy_level") == 4:
         c.note("MatMulNBits: accuracy_level=4 lets the runtime round activations to 8 bits; the conversion does not")
     if c.has(4):
-        c.refuse("a g_idx (rows out of order) is not supported")
+        c.refuse("a g_idx (rows out of order) is an input that the operator has withdrawn")
     blocks = -(-columns // block)
     if c.type(1).shape != (rows, blocks, block * bits // 8):
         c.refuse(f"weights {c.type(1)} do not fit N={rows}, K={columns}, block_size={block}, bits={bits}")
@@ -144,10 +145,12 @@ def gather_block_quantized(c: OnnxContext) -> Value:
     rank, block, bits = c.rank(), c.attr("block_size"), c.only("bits", 2, 4, 8)
     axis = normalize_axis(c.attr("gather_axis"), rank)
     if axis == rank - 1 or normalize_axis(c.attr("quantize_axis"), rank) != rank - 1:
-        c.refuse("blocks along another axis than the last, or rows along it, are not supported")
+        c.refuse(
+            "blocks along another axis than the last, or rows that cut them, are none that a quantiser of tables writes"
+        )
     kind = c.type(0).dtype
     if not kind.is_integer or block < 1 or not isinstance(c.type(2).shape[-1], int):
-        c.refuse(f"a table {c.type(0)} in blocks of {block} is not supported")
+        c.refuse(f"a table {c.type(0)} in blocks of {block} is not defined")
     packed = kind == dtypes.uint8
     rows = _rows_at(c, 0, axis)
     numbers = unpacked(c, rows, bits) if packed else rows

@@ -39,8 +39,8 @@ def skip_rms_norm(c: OnnxContext) -> tuple[Value | None, ...]:
 
 def _sum(c: OnnxContext, bias: int) -> Value:
     """x + skip (whose batch may be left out or 1) + bias."""
-    c.no_output(1, "mean")
-    c.no_output(2, "inv_std_var")
+    c.no_output(1, "its output mean is for training")
+    c.no_output(2, "its output inv_std_var is for training")
     if c.rank(1) > c.rank(0):
         c.refuse(f"a skip {c.type(1)} of higher rank than {c.type(0)} is not defined")
     total = c.b.add(c.x(0), c.x(1))

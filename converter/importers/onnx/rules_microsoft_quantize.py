@@ -19,7 +19,7 @@ def _number(c: OnnxContext, index: int) -> Value:
     """A scale or zero point that is one number, as a float."""
     value = c.x(index)
     if value.type.rank and value.type.shape != (1,):
-        c.refuse(f"a scale or zero point {value.type} that is not one number is not supported")
+        c.refuse(f"a scale or zero point {value.type} is not one number, as the operator demands")
     return c.cast(c.b.reshape(value, shape=()) if value.type.rank else value, dtypes.float32)
 
 
@@ -132,7 +132,7 @@ def _columns(c: OnnxContext, index: int) -> Value:
     """A scale for all columns, or a vector with one for each."""
     value = c.x(index)
     if value.type.rank > 1:
-        c.refuse(f"scales {value.type} are not supported")
+        c.refuse(f"scales {value.type} are neither one number nor one for each column")
     return value if value.type.rank and value.type.shape != (1,) else _number(c, index)
 
 
@@ -173,7 +173,9 @@ def qgemm(c: OnnxContext) -> Value:
 def qattention(c: OnnxContext) -> tuple[Value, ...]:
     """Self-attention whose projection is a product of integers."""
     if c.attr("do_rotary") or c.attr("past_present_share_buffer"):
-        c.refuse("do_rotary and past_present_share_buffer are not supported")
+        c.refuse(
+            "do_rotary turns by angles, and past_present_share_buffer fills a buffer, that the operator does not state"
+        )
     total = c.b.matmul(centred(c, 0, 6, True), centred(c, 1, 7, False))
     projected = c.b.mul(c.cast(total, dtypes.float32), c.b.mul(_number(c, 3), _columns(c, 4)))
     return attend_packed(c, c.b.add(projected, c.x(2)), None, mask=5, past=8, bias=None)

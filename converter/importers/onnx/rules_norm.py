@@ -16,7 +16,9 @@ def batch_norm_inference(c: OnnxContext) -> Value:
     if c.version < 9:
         c.only("spatial", 1)
     if any(c.used(i) for i in range(1, 5)):
-        c.refuse("its statistics outputs (training mode) are not supported", "export the model in evaluation mode")
+        c.refuse(
+            "its outputs of statistics are of training, which this version leaves open", "export it in evaluation mode"
+        )
     return running_batch_norm(c)
 
 
@@ -95,7 +97,7 @@ def _block(c: OnnxContext, index: int, block: tuple[Any, ...]) -> Value | None:
     if value.type.rank > len(block):
         extra = value.type.rank - len(block)
         if any(d != 1 for d in value.type.shape[:extra]):
-            c.refuse(f"a scale or bias {value.type} that is not the same for every {list(block)} is not supported")
+            c.refuse(f"a scale or bias {value.type} differs between the blocks {list(block)} that are normalised")
         value = c.b.reshape(value, shape=value.type.shape[extra:])
     return value if value.type.shape == block else c.b.expand(value, shape=block)
 

@@ -22,10 +22,12 @@ def quantize_linear(c: OnnxContext) -> Value:
     """saturate(round(x / scale) + zero point)."""
     kind = _target(c)
     if not kind.is_integer and not (kind.is_float and kind.bits == 8):
-        c.refuse(f"quantising to {kind} is not supported")
+        c.refuse(f"quantising to {kind} is not defined")
     saturate = bool(c.attr("saturate")) if c.version >= 19 else True  # of 8-bit floats only
-    if c.version >= 23 and c.attr("precision"):
-        c.refuse(f"precision={c.attr('precision')} is not supported")
+    if c.version >= 23 and c.attr("precision") and element_type(c.attr("precision")) != dtypes.float32:
+        c.refuse(
+            f"a division in {element_type(c.attr('precision'))} would round in another place than the runtime does"
+        )
     scale = c.cast(_spread(c, c.x(1)), dtypes.float32)
     scaled = c.b.div(c.cast(c.x(0), dtypes.float32), scale)
     if kind.is_float:
@@ -58,7 +60,7 @@ def dequantize_linear(c: OnnxContext) -> Value:
         if c.has(2) and np.any(c.fixed(2, "the zero point").astype(np.float32)):
             c.refuse(f"a zero point of {x.type.dtype} that is not zero is not defined")
     elif not x.type.dtype.is_integer:
-        c.refuse(f"dequantising {x.type.dtype} is not supported")
+        c.refuse(f"dequantising {x.type.dtype} is not defined")
     elif c.has(2):
         x = c.b.sub(c.cast(x, dtypes.int32), c.cast(_spread(c, c.x(2)), dtypes.int32))
     out = c.b.mul(c.cast(x, dtypes.float32), c.cast(_spread(c, c.x(1)), dtypes.float32))

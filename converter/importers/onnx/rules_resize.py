@@ -153,7 +153,7 @@ def _kept_aspect(
         return sizes, None
     have = [c.type().shape[a] for a in axes]
     if not all(isinstance(d, int) for d in (*sizes, *have)):
-        c.refuse(f"keep_aspect_ratio_policy={policy} with sizes that only the run knows is not supported")
+        c.refuse(f"keep_aspect_ratio_policy={policy} compares factors of sizes that only the run knows")
     factors = [int(n) / int(d) for n, d in zip(sizes, have, strict=True)]
     factor = min(factors) if policy == "not_larger" else max(factors)
     return tuple(math.floor(factor * int(d) + 0.5) for d in have), (factor,) * len(have)
@@ -189,7 +189,7 @@ def affine_grid(c: OnnxContext) -> Value:
     theta, align = c.x(0), bool(c.attr("align_corners"))
     sizes = c.ints(1, "the size")[2:]
     if len(sizes) not in (2, 3) or (align and 1 in sizes):
-        c.refuse(f"a grid of {list(sizes)} with align_corners={int(align)} is not supported")
+        c.refuse(f"a grid of {list(sizes)} with align_corners={int(align)} has no steps, or not 2 or 3 axes")
     steps = [np.linspace(-1, 1, n) if align else (2 * np.arange(n) + 1) / n - 1 for n in sizes]
     places = [p.reshape(-1) for p in reversed(np.meshgrid(*steps, indexing="ij"))]
     base = c.b.constant(np.stack([*places, np.ones(places[0].size)], axis=-1), theta.type.dtype)

@@ -98,11 +98,27 @@ def concat_from_sequence(c: OnnxContext) -> Value:
     return c.b.stack(parts, axis=axis) if new else c.b.concat(parts, axis=axis)
 
 
+@rule("SequenceMap", 17)
+def sequence_map(c: OnnxContext) -> tuple[Sequence, ...]:
+    """The body once for each element; further operands are sequences of as many elements, or tensors for all."""
+    body = c.attr("body")
+    count = len(c.sequence(0).items)
+    given = [x.items if isinstance(x, Sequence) else (x,) * count for x in c.inputs]
+    if any(len(items) != count for items in given):
+        c.refuse(f"sequences of {', '.join(str(len(items)) for items in given)} elements are mapped together")
+    found = []
+    for items in zip(*given, strict=True):
+        frame = c.frame.inside()
+        frame.names.update(zip((i.name for i in body.input), items, strict=True))
+        found.append(c.importer.branch(body, frame))
+    return tuple(Sequence(tuple(row[k] for row in found)) for k in range(len(body.output)))
+
+
 @rule("Optional", 15, 28)
 def optional(c: OnnxContext) -> Any:
     c.ignore("type")
     if not c.has(0):
-        c.refuse("an optional value without an element is not supported")
+        c.refuse("an optional value without an element has no tensor to stand for it")
     return c.inputs[0]
 
 

@@ -80,7 +80,9 @@ def dft(c: OnnxContext) -> Value:
     x, inverse, onesided = c.x(), bool(c.attr("inverse")), bool(c.attr("onesided"))
     have = x.type.shape[axis]
     if axis == rank - 1 or x.type.shape[-1] not in (1, 2) or not isinstance(have, int):
-        c.refuse(f"a transform of {x.type} along axis {axis} is not supported")
+        c.refuse(
+            f"a transform of {x.type} along axis {axis} needs a size known beforehand and 1 or 2 parts on the last axis"
+        )
     points = int(c.fixed(1, "dft_length").reshape(())) if c.has(1) else 2 * (have - 1) if inverse and onesided else have
     _check_points(c, points)
     need = points // 2 + 1 if inverse and onesided else points
@@ -101,9 +103,9 @@ def dft(c: OnnxContext) -> Value:
 
 def _check_points(c: OnnxContext, points: int) -> None:
     if not 1 <= points <= LONGEST:
-        c.refuse(f"a transform of {points} points is not supported (1 to {LONGEST} are)")
+        c.refuse(f"a transform of {points} points would need too large a table (1 to {LONGEST} have one)")
     if c.type().dtype not in (dtypes.float32, dtypes.float64):
-        c.refuse(f"a transform of {c.type().dtype} is not supported")
+        c.refuse(f"a transform of {c.type().dtype} would round its table of angles")
 
 
 def _transform(c: OnnxContext, parts: list[Value], points: int, inverse: bool, onesided: bool) -> list[Value]:
@@ -139,7 +141,9 @@ def stft(c: OnnxContext) -> Value:
     known = c.type(2).shape[0] if c.has(2) else x.type.shape[1]
     size = int(c.fixed(3, "frame_length").reshape(())) if c.has(3) else known
     if x.type.rank != 3 or x.type.shape[2] not in (1, 2) or not isinstance(size, int):
-        c.refuse(f"frames of {size} elements of {x.type} are not supported")
+        c.refuse(
+            f"frames of {size} elements of {x.type} need a size known beforehand and 1 or 2 parts on the last axis"
+        )
     if c.has(2) and c.type(2).shape != (size,):
         c.refuse(f"a window {c.type(2)} for frames of {size} elements is not defined")
     _check_points(c, size)
