@@ -104,8 +104,9 @@ def sequence_map(c: OnnxContext) -> tuple[Sequence, ...]:
     body = c.attr("body")
     count = len(c.sequence(0).items)
     given = [x.items if isinstance(x, Sequence) else (x,) * count for x in c.inputs]
-    if any(len(items) != count for items in given):
-        c.refuse(f"sequences of {', '.join(str(len(items)) for items in given)} elements are mapped together")
+    counts = list(dict.fromkeys(len(items) for items in given))
+    if len(counts) > 1:
+        c.refuse(f"sequences of {' and '.join(map(str, counts))} elements are mapped together")
     found = []
     for items in zip(*given, strict=True):
         frame = c.frame.inside()

@@ -46,6 +46,23 @@ def test_elements_by_position(at: int) -> None:
     run(nodes, ["y", "z"], i=at)
 
 
+def test_a_graph_is_mapped_over_a_sequence() -> None:
+    """The elements differ in size; a second sequence, a tensor for all, a weight of the graph, and an outer value."""
+    kinds = [helper.make_tensor_value_info(n, FLOAT, None) for n in ("e", "f", "t", "o", "u")]
+    inner = [node("Sub", "e f", "g"), node("Mul", "g t", "h"), node("Sub", "h w", "o"), node("Neg", "e", "d"), node("Add", "d t", "u")]
+    stored = [onnx.numpy_helper.from_array(np.float32(0.5), "w")]
+    body = helper.make_graph(inner, "mapped", kinds[:3], kinds[3:], stored)
+    nodes = [
+        node("SplitToSequence", "x p", "s", axis=0), node("Neg", "x", "m"), node("SplitToSequence", "m p", "r", axis=0),
+        node("SequenceMap", "s r k", "a b", body=body),
+        node("ConcatFromSequence", "a", "y", axis=0), node("ConcatFromSequence", "b", "z", axis=0),
+    ]  # fmt: skip
+    run(nodes, ["y", "z"], p=[1, 2, 3], k=np.float32([3.0]))
+    nodes[2] = node("SplitToSequence", "m q", "r", axis=0)
+    with pytest.raises(ConversionError, match="sequences of 3 and 2 elements"):
+        run(nodes, ["y", "z"], p=[1, 2, 3], q=[3, 3], k=np.float32([3.0]))
+
+
 def test_an_empty_sequence_is_filled() -> None:
     nodes = [
         node("SequenceEmpty", "", "s", dtype=FLOAT),
