@@ -53,7 +53,7 @@ def _table(place: str) -> Any:
     module, name = place.split(":")
     package = importlib.import_module(module.rpartition(".")[0])
     for info in pkgutil.iter_modules(package.__path__):
-        if info.name != "helper_source":  # text that is only emitted
+        if not info.name.startswith("helper_source"):  # text that is only emitted
             importlib.import_module(f"{package.__name__}.{info.name}")
     return getattr(importlib.import_module(module), name)
 

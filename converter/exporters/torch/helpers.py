@@ -6,15 +6,14 @@ import functools
 import re
 from pathlib import Path
 
-_SOURCE = Path(__file__).with_name("helper_source.py")
+_SOURCES = ("helper_source.py", "helper_source_recurrent.py")
 
 
 @functools.cache
 def helpers() -> dict[str, str]:
-    """Name -> source of every helper, read from `helper_source.py`."""
-    text = _SOURCE.read_text(encoding="utf-8")
-    body = text[text.index("\n\n\n") :]
-    parts = re.split(r"\n\n\n(?=def |class )", body)
+    """Name -> source of every helper, read from the files of helpers."""
+    texts = [Path(__file__).with_name(name).read_text(encoding="utf-8") for name in _SOURCES]
+    parts = [p for text in texts for p in re.split(r"\n\n\n(?=def |class )", text[text.index("\n\n\n") :])]
     found = {}
     for part in parts:
         match = re.match(r"(?:def|class) (\w+)", part.strip("\n"))

@@ -28,9 +28,10 @@ from converter.exporters.torch.tuples import NamedTuples
 from converter.exporters.torch.unsigned import widen
 from ir.core import Model, Node
 
+PACKED = ("PackedSequence", "pack_padded_sequence", "pad_packed_sequence")
 RESERVED = {
     "torch", "nn", "F", "Tensor", "NamedTuple", "math", "json", "sys", "Path", "OrderedDict", "load_file", "load_model",
-    "load_source_weights", "HERE", "TIED", *helpers(),
+    "load_source_weights", "HERE", "TIED", *helpers(), *PACKED,
 }  # fmt: skip
 
 
@@ -132,7 +133,9 @@ def _header(body: str, root: str) -> str:
     lines += ["from typing import NamedTuple"] if "(NamedTuple)" in body else []
     lines += ["", "import torch"]
     lines += ["import torch.nn.functional as F"] if "F." in body else []
-    lines += ["from safetensors.torch import load_file", "from torch import Tensor, nn", ""]
+    lines += ["from safetensors.torch import load_file", "from torch import Tensor, nn"]
+    packed = ", ".join(name for name in PACKED if f"{name}(" in body)
+    lines += [f"from torch.nn.utils.rnn import {packed}", ""] if packed else [""]
     return "\n".join(lines)
 
 

@@ -13,8 +13,8 @@ from ir.core import Node, Value
 
 
 def _accepts(node: Node) -> str | None:
-    if node.operands["lengths"] is not None:
-        return "torch's layers take sequences of different lengths in packed form only"
+    if node.operands["lengths"] is not None and node.attrs["direction"] == "reverse":
+        return "torch's layers reverse sequences of different lengths only together with the forward direction"
     if node.operand("x").type.shape[_time_axis(node)] == 0:
         return "torch's layers take no empty sequences"
     if node.op.name == "gru" and not node.attrs["linear_before_reset"]:
@@ -57,9 +57,15 @@ def recurrent_module(node: Node) -> Form | None:
         **dtype_setting(weights[0]),
     )
 
+    time = _time_axis(node)
+
     def call(c: Context, module: Expr) -> tuple[Expr | None, ...]:
         states = _states(c, node)
-        return _outputs(c, node, module(_in_time(c, node), *([] if states is None else [states])))
+        given = [] if states is None else [states]
+        lengths = c.operand(node, "lengths")
+        if lengths is not None:
+            return _outputs(c, node, c.helper("over_lengths")(module, c.x(node.operand("x")), lengths, time, *given))
+        return _outputs(c, node, module(_in_time(c, node), *given))
 
     return Form(ctor, dict(zip(_names(node), weights)), call=call)
 
@@ -125,10 +131,16 @@ def recurrent(c: Context, node: Node) -> tuple[Expr | None, ...]:
     states = [_zeros(c, node, v) if node.operands[k] is None else c.x(node.operand(k)) for k, v in given]
     hx: Expr = Tup(tuple(states)) if node.op.name == "lstm" else states[0]
     drop = 0.0 if a["frozen"] else a["dropout"]
-    call = getattr(TORCH, function)(
-        _in_time(c, node), hx, Lst(tuple(c.x(w) for w in node.operands["weights"])), lift(a["bias"]), hole(a["layers"], "num_layers"),
-        hole(drop, "dropout"), SELF.training, lift(a["direction"] == "bidirectional"), lift(a["batch_first"]),
+    settings = (
+        Lst(tuple(c.x(w) for w in node.operands["weights"])), lift(a["bias"]), hole(a["layers"], "num_layers"),
+        hole(drop, "dropout"), SELF.training, lift(a["direction"] == "bidirectional"),
     )  # fmt: skip
+    lengths = c.operand(node, "lengths")
+    if lengths is not None:
+        layer = c.helper("as_layer")(getattr(TORCH, function), *settings)
+        x = c.x(node.operand("x"))
+        return _outputs(c, node, c.helper("over_lengths")(layer, x, lengths, _time_axis(node), hx))
+    call = getattr(TORCH, function)(_in_time(c, node), hx, *settings, lift(a["batch_first"]))
     if node.op.name != "lstm":
         return _outputs(c, node, call)
     return _back_in_time(node, c.unpack(call, [bool(v.uses) for v in node.outputs], "lstm"))

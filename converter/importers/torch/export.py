@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from converter.errors import ConversionError, UsageError
-from converter.importers.torch import branches, fused, gradients, leaves, spelled
+from converter.importers.torch import branches, fused, gradients, leaves, packed, spelled
 from converter.importers.torch.inputs import Example
 
 _LOCK = threading.Lock()  # exporting patches classes and global settings of torch
@@ -46,6 +46,7 @@ def exporting(*modules: Any, counted: frozenset[Any] = frozenset()) -> Iterator[
         stack.enter_context(_quiet())
         stack.enter_context(torch.no_grad())
         stack.enter_context(leaves.layer_leaves(counted))
+        stack.enter_context(packed.padded_sequences())
         stack.enter_context(fused.masks_as_given())
         stack.enter_context(spelled.spelled())
         fast = torch.backends.mha.get_fastpath_enabled()

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from converter.errors import UsageError
+from converter.importers.torch import packed
 
 NAMESPACE = "isomorph"
 
@@ -31,7 +32,7 @@ def library() -> Any:
         "bool frozen) -> Tensor"
     )
     recurrent = (
-        "Tensor[] weights, int hidden_size, int layers, int projection, bool bias, bool batch_first, bool bidirectional, "
+        "Tensor? lengths, Tensor[] weights, int hidden_size, int layers, int projection, bool bias, bool batch_first, bool bidirectional, "
         "float dropout, bool train"
     )
     lib.define(f"lstm(Tensor x, Tensor? h, Tensor? c, {recurrent}) -> (Tensor, Tensor, Tensor)")
@@ -60,7 +61,7 @@ def _output(x: Any, width: int, bidirectional: bool) -> Any:
 
 
 def _lstm(
-    x: Any, h: Any, c: Any, weights: Any, hidden_size: int, layers: int, projection: int, bias: bool, batch_first: bool,
+    x: Any, h: Any, c: Any, lengths: Any, weights: Any, hidden_size: int, layers: int, projection: int, bias: bool, batch_first: bool,
     bidirectional: bool, dropout: float, train: bool,
 ) -> Any:  # fmt: skip
     width = projection or hidden_size
@@ -69,7 +70,7 @@ def _lstm(
 
 
 def _gru(
-    x: Any, h: Any, weights: Any, hidden_size: int, layers: int, projection: int, bias: bool, batch_first: bool,
+    x: Any, h: Any, lengths: Any, weights: Any, hidden_size: int, layers: int, projection: int, bias: bool, batch_first: bool,
     bidirectional: bool, dropout: float, train: bool,
 ) -> Any:  # fmt: skip
     return _output(x, hidden_size, bidirectional), _state(x, hidden_size, layers, batch_first, bidirectional)
@@ -103,45 +104,43 @@ def layer_leaves(counted: frozenset[Any] = frozenset()) -> Iterator[None]:
             cls.forward = fn
 
 
-def _arguments(module: Any, x: Any) -> tuple[Any, ...]:
+def _arguments(module: Any, batch_first: bool) -> tuple[Any, ...]:
     weights = [getattr(module, n) for n in module._flat_weights_names]
     return (
-        weights, module.hidden_size, module.num_layers, module.proj_size, module.bias, module.batch_first, module.bidirectional,
+        weights, module.hidden_size, module.num_layers, module.proj_size, module.bias, batch_first, module.bidirectional,
         float(module.dropout), module.training,
     )  # fmt: skip
 
 
-def _batched(module: Any, x: Any) -> tuple[Any, bool]:
-    """The input with a batch axis, and whether it had one."""
+def _run(op: Any, extra: tuple[Any, ...], module: Any, given: Any, *states: Any) -> tuple[Any, ...]:
+    """Output and final states of a recurrent leaf: of a padded tensor, of packed sequences, or of one sequence."""
     import torch
+    from torch.nn.utils.rnn import PackedSequence
 
-    if not isinstance(x, torch.Tensor):
-        raise UsageError(f"{type(module).__name__}: a {type(x).__name__} as input is not supported; pass padded tensors")
-    if x.dim() not in (2, 3):
-        raise UsageError(f"{type(module).__name__}: expected a 2-D or 3-D input, got {x.dim()}-D")
-    return (x, True) if x.dim() == 3 else (x.unsqueeze(0 if module.batch_first else 1), False)
-
-
-def _unbatch(module: Any, output: Any, *states: Any) -> tuple[Any, ...]:
-    return (output.squeeze(0 if module.batch_first else 1), *(s.squeeze(1) for s in states))
-
-
-def _state_in(state: Any, batched: bool) -> Any:
-    return state if state is None or batched else state.unsqueeze(1)
+    if isinstance(given, PackedSequence):
+        padded = packed.opened(given)
+        first = padded.batch_first
+        output, *last = op(padded.x, *states, padded.layout.lengths, *_arguments(module, first), *extra)
+        return packed.packed_class()(packed.Padded(output, first, padded.layout, True)), *last
+    if not isinstance(given, torch.Tensor):
+        raise UsageError(f"{type(module).__name__}: a {type(given).__name__} as input is not supported; pass a tensor")
+    if given.dim() not in (2, 3):
+        raise UsageError(f"{type(module).__name__}: expected a 2-D or 3-D input, got {given.dim()}-D")
+    arguments = (None, *_arguments(module, module.batch_first), *extra)
+    if given.dim() == 3:
+        return tuple(op(given, *states, *arguments))
+    axis = 0 if module.batch_first else 1
+    output, *last = op(given.unsqueeze(axis), *(s if s is None else s.unsqueeze(1) for s in states), *arguments)
+    return output.squeeze(axis), *(s.squeeze(1) for s in last)
 
 
 def _forward_lstm(ops: Any, module: Any, input: Any, hx: Any = None) -> Any:
-    x, batched = _batched(module, input)
-    h, c = hx if hx is not None else (None, None)
-    out = ops.lstm(x, _state_in(h, batched), _state_in(c, batched), *_arguments(module, x))
-    output, h_n, c_n = out if batched else _unbatch(module, *out)
-    return output, (h_n, c_n)
+    output, *last = _run(ops.lstm, (), module, input, *(hx if hx is not None else (None, None)))
+    return output, tuple(last)
 
 
 def _forward_gated(op: Any, extra: tuple[Any, ...], module: Any, input: Any, hx: Any = None) -> Any:
-    x, batched = _batched(module, input)
-    out = op(x, _state_in(hx, batched), *_arguments(module, x), *extra)
-    return out if batched else _unbatch(module, *out)
+    return _run(op, extra, module, input, hx)
 
 
 def _forward_rnn(ops: Any, module: Any, input: Any, hx: Any = None) -> Any:

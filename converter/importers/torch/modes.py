@@ -23,7 +23,7 @@ _DROPOUTS = {
 }  # fmt: skip
 _TRAIN_FLAG = {
     "aten.batch_norm.default": 5, "aten.lstm.input": 7, "aten.gru.input": 7, "aten.rnn_tanh.input": 7, "aten.rnn_relu.input": 7,
-    "isomorph.lstm.default": 11, "isomorph.gru.default": 10, "isomorph.rnn.default": 10, **dict.fromkeys(_DROPOUTS, 2),
+    "isomorph.lstm.default": 12, "isomorph.gru.default": 11, "isomorph.rnn.default": 11, **dict.fromkeys(_DROPOUTS, 2),
 }  # fmt: skip
 _SDPA = "aten.scaled_dot_product_attention.default"
 _SDPA_ARGS = (

@@ -18,7 +18,7 @@ def _common(a: Call) -> dict[str, Any]:
     return {
         "hidden_size": a.lit("hidden_size"), "layers": a.lit("layers"), "bias": a.lit("bias"),
         "direction": "bidirectional" if a.lit("bidirectional") else "forward", "batch_first": a.lit("batch_first"),
-        "dropout": _dropout(a),
+        "dropout": _dropout(a), "lengths": a.optional("lengths"),
     }  # fmt: skip
 
 

@@ -39,7 +39,8 @@ def spelled() -> Iterator[None]:
         yield
 
 
-def _assert(condition: Any, text: str) -> None:
+def asserted(condition: Any, text: str) -> None:
+    """An assertion in the graph, which the import tells in a note."""
     import torch
 
     torch.ops.aten._assert_async.msg(condition, text)
@@ -75,7 +76,7 @@ def _istft(
     stop = start + length if length is not None else whole - start
     signal = _added(frames, n_fft, hop, whole)[:, start:stop]
     weight = _added(shape.square().expand(1, spectrum.shape[2], n_fft), n_fft, hop, whole)[:, start:stop]
-    _assert((weight.abs() > 1e-11).all(), "istft: the windows leave out parts of the signal")
+    asserted((weight.abs() > 1e-11).all(), "istft: the windows leave out parts of the signal")
     out = signal / weight
     if length is not None and stop > whole:
         out = torch.nn.functional.pad(out, (0, stop - whole))
@@ -101,7 +102,7 @@ def _cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any
     if any(w.dim() > 1 or w.numel() != x.shape[1] for w in weights):
         return None
     for w in weights:
-        _assert((w >= 0).all(), "cov: weights must not be negative")
+        asserted((w >= 0).all(), "cov: weights must not be negative")
     if not x.is_floating_point() and not x.is_complex():
         x = x.to(torch.get_default_dtype())
     if not weights:
@@ -110,7 +111,7 @@ def _cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any
         return (centred @ centred.t().conj() / max(count - correction, 0)).squeeze()
     w = weights[0] if len(weights) == 1 else weights[0] * weights[1]
     total = w.sum()
-    _assert(total != 0, "cov: the weights sum to zero")
+    asserted(total != 0, "cov: the weights sum to zero")
     squared = (w * aweights).sum() if aweights is not None and correction else None
     norm = total - correction if squared is None else total - correction * squared / total
     centred = x - (x * w).sum(1, keepdim=True) / total
@@ -142,7 +143,7 @@ def _narrow(input: Any, dim: int, start: Any, length: int) -> Any:
         return None
     size = input.shape[dim]
     first = torch.where(start < 0, start + size, start)
-    _assert((first >= 0) & (first + length <= size), "narrow: the slice leaves the tensor")
+    asserted((first >= 0) & (first + length <= size), "narrow: the slice leaves the tensor")
     return input.index_select(dim, first + torch.arange(length, device=input.device))
 
 
@@ -178,7 +179,7 @@ def _gaussian_nll_loss(
             return None
     if reduction not in ("none", "mean", "sum"):
         return None
-    _assert((var >= 0).all(), "gaussian_nll_loss: var has negative entries")
+    asserted((var >= 0).all(), "gaussian_nll_loss: var has negative entries")
     with torch.no_grad():
         var = var.clone().clamp_(min=eps)
     loss = 0.5 * (torch.log(var) + (input - target) ** 2 / var)
@@ -248,7 +249,7 @@ def _one_hot(tensor: Any, num_classes: Any = -1) -> Any:
 
     if num_classes != -1 or not isinstance(tensor, torch.Tensor):
         return None
-    _assert((tensor >= 0).all(), "one_hot: indices must not be negative")
+    asserted((tensor >= 0).all(), "one_hot: indices must not be negative")
     classes = (tensor.max() + 1).item()
     torch._check_is_size(classes)
     return (tensor.unsqueeze(-1) == torch.arange(classes, device=tensor.device)).to(torch.int64)

@@ -361,7 +361,7 @@ def _lstm(
 
     hidden, width = int(weights[1].shape[0]) // 4, int(weights[1].shape[1])
     args = (weights, hidden, layers, 0 if width == hidden else width, bias, first, bidirectional, dropout, train)
-    return leaves.library().lstm(_batched(x), hx[0], hx[1], *args)
+    return leaves.library().lstm(_batched(x), hx[0], hx[1], None, *args)
 
 
 def _batched(x: Any) -> Any:
@@ -376,7 +376,7 @@ def _gated(name: str) -> Callable[..., Any]:
 
         args = (weights, int(weights[1].shape[1]), layers, 0, bias, first, bidirectional, dropout, train)
         ops = leaves.library()
-        return ops.gru(_batched(x), h, *args) if name == "gru" else ops.rnn(_batched(x), h, *args, name.removeprefix("rnn_"))
+        return ops.gru(_batched(x), h, None, *args) if name == "gru" else ops.rnn(_batched(x), h, None, *args, name.removeprefix("rnn_"))
 
     return run
 
