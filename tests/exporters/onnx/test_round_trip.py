@@ -12,7 +12,7 @@ import ir.ops
 from converter.errors import ConversionError
 from converter.importers.onnx import load as read
 from converter.runtimes.onnxruntime import OnnxRunner
-from ir.core import Model
+from ir.core import Model, copy_model
 from ir.eval import Evaluator
 from ir.eval.evaluator import EvaluationError
 from ir.types import dtypes
@@ -65,13 +65,10 @@ def test_half_weights_survive() -> None:
 @pytest.mark.parametrize("name", ["resnet50", "bert", "lstm_classifier"])
 def test_zoo_keeps_weights_and_structure(name: str, tmp_path: Path) -> None:
     """torch -> ONNX -> IR: the same weights by name, kind and tie, the same signature and modules, the same numbers."""
-    import converter
     from converter.exporters.onnx import write
-    from fixtures.zoo.registry import build
+    from tests.models.zoo import imported, zoo
 
-    zoo = build(name)
-    specs = {s.name: str(s) for s in zoo.specs}
-    model = converter.load(zoo.module, inputs=specs if zoo.by_keyword else tuple(specs.values()))
+    model = copy_model(imported(name)[1])
     path = tmp_path / "m.onnx"
     write(model, path)
     again = read(path)
@@ -84,7 +81,7 @@ def test_zoo_keeps_weights_and_structure(name: str, tmp_path: Path) -> None:
     assert {n.origin.path for n in again.nodes()} <= {n.origin.path for n in model.nodes()} | {()}
     runner = OnnxRunner(path)
     for batch, length in ((2, 7), (3, 5), (1, 9)):
-        made = zoo.make_inputs(batch, length, 0)
+        made = zoo(name).make_inputs(batch, length, 0)
         arrays = [t.numpy() for t in (made.values() if isinstance(made, dict) else made)]
         feed = dict(zip(model.input_types, arrays, strict=True))
         wanted = Evaluator().run(model, feed)

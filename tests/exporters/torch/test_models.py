@@ -8,20 +8,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from converter.importers.torch import load as load_module
-from fixtures.zoo.registry import build
-from ir.core import Model
+from ir.core import copy_model
 from ir.passes import standard
 from tests.exporters.torch import package
+from tests.models.zoo import imported, zoo
 
 
 def converted(name: str, folder: Path) -> tuple:
-    zoo = build(name)
-    specs = zoo.spec_strings
-    model: Model = load_module(zoo.module, specs if zoo.by_keyword else list(specs.values()))
+    model = copy_model(imported(name)[1])
     standard().run(model)
     module = package.export(model, folder)
-    return zoo, module, (folder / "model.py").read_text()
+    return zoo(name), module, (folder / "model.py").read_text()
 
 
 def check_numbers(zoo, net) -> None:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from converter.importers.torch import load
 from fixtures.zoo.base import outputs_by_name
-from fixtures.zoo.registry import NAMES, build
+from fixtures.zoo.registry import NAMES
 from ir.eval import Evaluator
 from ir.verify import check
 from tests.importers.torch.support import close
+from tests.models.zoo import imported
+from tests.models.zoo import zoo as built
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_model(name: str) -> None:
-    zoo = build(name)
-    model = load(zoo.module, zoo.spec_strings)
+    zoo, (_, model) = built(name), imported(name)
     check(model)
     assert all(n.startswith("only for sizes where length ") for n in model.notes), model.notes  # Python decisions
     for batch, length in ((3, 7), (2, 5), (1, 4)):

@@ -1,0 +1,70 @@
+"""How the suite is run: which tests go to one worker, which start first, and what is prepared once a process."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections import Counter
+from typing import Any
+
+import pytest
+
+SHARED = {
+    "tests/models/test_zoo.py": "zoo", "tests/models/test_faults.py": "zoo", "tests/models/test_noise.py": "zoo",
+    "tests/importers/torch/test_zoo.py": "zoo", "tests/exporters/torch/test_models.py": "zoo",
+    "tests/exporters/onnx/test_round_trip.py": "zoo",
+}  # fmt: skip
+"""Files that one worker runs, as they share what is imported once a process (`tests.models.zoo`)."""
+
+LONGEST = (
+    "zoo",
+    "tests/importers/torch/test_ops.py",
+    "tests/exporters/onnx/test_samples.py",
+    "tests/random_graphs/test_random_graphs.py",
+    "tests/ops/test_generated.py",
+    "tests/exporters/torch/test_generated.py",
+)
+"""What takes minutes starts first, longest first, so that no worker is left alone with it; what follows is many and short."""
+
+
+def together(nodeid: str) -> str:
+    """The group of a test: those of a group run one after another in one process, as their caches are a process's own."""
+    file = nodeid.partition("::")[0]
+    return SHARED.get(file, file)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Long groups first, then those of many tests; the order of tests within a group stays."""
+    if not hasattr(config, "workerinput"):
+        return
+    sizes = Counter(together(item.nodeid) for item in items)
+    rank = {group: (LONGEST.index(group) if group in LONGEST else len(LONGEST), -n) for group, n in sizes.items()}
+    items.sort(key=lambda item: (rank[together(item.nodeid)], together(item.nodeid)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `--dist loadfile`: groups instead of files, in the order above."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class Groups(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return together(nodeid)
+
+    config.option.loadscopereorder = False
+    return Groups(config, log)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What is collected stays until the end: it is not looked through for garbage again, nor all else as often as usual
+    (an export makes millions of small objects). Hundreds of small exports share what PyTorch prepares for each; commands
+    that tests start, and real-sized models, have PyTorch's exporter as it is."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+    if "torch" in sys.modules and session.config.option.markexpr != "models":
+        from tests.suites import faster_export
+
+        faster_export.install()
