@@ -205,10 +205,13 @@ def scan(s: Sampler) -> Iterator[Sample]:
     mixed = body("body", (row, wide, row, row), lambda b, c, x, y, k: (b.mul(c, k), b.add(x, y)))
     operands = ((s.floats(3),), (s.floats(2, 5, 3), s.floats(5, 3)), (s.floats(3),))
     yield s.case(*operands, axes=(1, 0), reverse=(False, True), bodies={"body": mixed}, name="two operands")
-    several = body("body", (row, wide), lambda b, c, x: (c, b.greater(x, 0.0), b.reduce_sum(x, axes=(0,)), b.sub(x, c)))
+    several = body("body", (row, wide), lambda b, c, x: (c, b.greater(x, 0.0), b.sub(x, c), b.reduce_sum(x, axes=(0,))))
     for length in (2, 0):
         several_scanned = ((s.floats(3),), (s.floats(length, 2, 3),), ())
-        yield s.case(*several_scanned, output_axes=(0, -1, 2), bodies={"body": several}, name="three results")
+        yield s.case(*several_scanned, output_axes=(0, -1, 1), bodies={"body": several}, name="three results")
+    for size in (1, 0):
+        thin = body("body", (floats(kind, size, 2),), lambda b, x: b.neg(x))
+        yield s.case((), (s.floats(3, size, 2),), (), output_axes=(1,), bodies={"body": thin}, name=f"rows of {size}")
     power = body("body", (row,), lambda b, c: b.mul(c, b.constant(0.5, kind)))
     for length in (3, 0):
         yield s.case((s.floats(3),), (), (), length=length, bodies={"body": power}, name="nothing scanned")

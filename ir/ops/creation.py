@@ -71,11 +71,20 @@ class Full:
 
     @staticmethod
     def samples(s: Sampler) -> Iterator[Sample]:
-        for value in (0.0, 1.5, -np.inf, np.nan, 3):
+        for value in (0.0, -0.0, 1.5, -np.inf, np.nan, 3):
             yield s.case(shape=(2, 3), value=value, dtype=s.float_dtype)
-        for kind, value in (("int64", 2**63 - 1), ("int32", -7), ("uint8", 255), ("int64", 2.0), ("bool", True)):
+        for kind, value in (
+            ("int64", 2**63 - 1),
+            ("int32", -7),
+            ("uint8", 255),
+            ("uint8", 0),
+            ("int64", 2.0),
+            ("bool", True),
+        ):
             yield s.case(shape=(3,), value=value, dtype=kind)
         yield s.case(shape=(), value=False, dtype="bool")
+        for size in (16, 17):
+            yield s.case(shape=(size,), value=-2.5, dtype=s.float_dtype)
         yield s.case(shape=(0, 2), value=1, dtype="int64")
         yield s.case(shape=(2,), value=256, dtype="uint8", name="out of range", error=ValueError)
         yield s.case(shape=(2,), value=0.5, dtype="int64", name="fraction", error=ValueError)

@@ -115,30 +115,9 @@ class Gather:
 
     @staticmethod
     def samples(s: Sampler) -> Iterator[Sample]:
-        x = s.floats(4, 3, 5)
-        for axis in (0, 1, 2, -1, -2):
-            yield s.case(x, s.ints(2, 3, low=-3, high=3), axis=axis)
-        for bounds in ("clip", "wrap", "fill"):
-            for neg in ("from_end", "invalid"):
-                i = np.array([0, -1, 4, 9, -9, 1, np.iinfo(np.int64).min])
-                yield s.case(x, i, axis=1, bounds=bounds, neg=neg, fill_value=7)
-        yield s.case(x, s.ints(4, 2, low=0, high=3), axis=1, batch_dims=1)
-        yield s.case(x, s.ints(4, 2, low=0, high=5), axis=2, batch_dims=1, neg="invalid")
-        yield s.case(x, s.ints(4, 3, low=-5, high=5), axis=2, batch_dims=2, bounds="unchecked")
-        yield s.case(x, s.ints(low=0, high=3), axis=1, name="0-d index")
-        yield s.case(x, s.ints(0, 2, low=0, high=3), axis=1, name="no index")
-        yield s.case(s.floats(0, 3), s.ints(2), bounds="fill", fill_value=float("nan"), name="empty axis, fill")
-        yield s.case(s.floats(0, 3), s.ints(2), name="empty axis", error=PositionError)
-        yield s.case(s.floats(0, 3), s.ints(0, 2), name="empty axis, no index")
-        for kind in ("int32", "uint8", "uint64"):
-            yield s.case(s.ints(5, 2, dtype="int16"), s.ints(3, low=0, high=5, dtype=kind))
-            yield s.case(x, s.ints(2, low=0, high=3, dtype=kind), axis=-2, neg="invalid", name="never from the end")
-        yield s.case(s.bools(5), s.ints(3, low=0, high=5), bounds="fill", fill_value=True)
-        yield s.case(x, np.array([0, 4]), name="out of range", error=PositionError)
-        yield s.case(x, np.array([0, -1]), neg="invalid", name="negative", error=PositionError)
-        yield s.case(x, np.array([0.0]), name="float index", error=DTypeError)
-        yield s.case(x, np.array([True]), name="mask as index", error=DTypeError)
-        yield s.case(x, s.ints(3, 2, low=0, high=3), axis=1, batch_dims=1, name="batch sizes", error=ShapeError)
+        from ir.ops import indexing_samples
+
+        yield from indexing_samples.gather(s)
 
 
 def _batch_grid(shape: tuple[int, ...], batch_dims: int) -> tuple[Array, ...]:
@@ -289,22 +268,9 @@ class GatherNd:
 
     @staticmethod
     def samples(s: Sampler) -> Iterator[Sample]:
-        x = s.floats(3, 3, 3, 2)
-        for depth in (0, 1, 2, 3, 4):
-            i = s.ints(2, 5, depth, low=-2, high=2)
-            yield s.case(x, i, name=f"depth {depth}")
-            yield s.case(x, i % 2, neg="invalid", name=f"depth {depth}")
-        for depth in (0, 1, 2):
-            yield s.case(x, s.ints(3, 4, depth, low=-3, high=3), batch_dims=1)
-        yield s.case(x, s.ints(3, 3, 2, low=-2, high=2), batch_dims=2, bounds="unchecked")
-        i = np.array([[0, -1], [5, 0], [0, 9], [-1, -9], [np.iinfo(np.int64).min, 1]])
-        for bounds in ("clip", "wrap", "fill"):
-            for neg in ("from_end", "invalid"):
-                yield s.case(x, i, bounds=bounds, neg=neg, fill_value=3)
-        yield s.case(x, s.ints(0, 2), name="no index")
-        yield s.case(s.floats(0, 2), s.ints(2, 1), bounds="fill", fill_value=1, name="empty axis, fill")
-        yield s.case(x, i, name="out of range", error=PositionError)
-        yield s.case(s.floats(2), s.ints(2, 2), name="vectors too long", error=ShapeError)
+        from ir.ops import indexing_samples
+
+        yield from indexing_samples.gather_nd(s)
 
 
 @op
@@ -478,22 +444,6 @@ class OneHot:
 
     @staticmethod
     def samples(s: Sampler) -> Iterator[Sample]:
-        i = s.ints(3, 4, low=-4, high=5)
-        for axis in (-1, 0, 1, -2):
-            for neg in ("invalid", "from_end"):
-                yield s.case(i, depth=3, axis=axis, neg=neg)
-        yield s.case(i, depth=4, on=2.5, off=-0.5, dtype=s.float_dtype)
-        yield s.case(s.ints(dtype="int32"), depth=5, dtype=dtypes.int64, on=9, name="0-d")
-        yield s.case(s.ints(4, low=0, dtype="uint8"), depth=3, dtype=dtypes.bool_, on=True, off=False)
-        yield s.case(np.array([np.iinfo(np.int64).min, 0]), depth=3, neg="from_end", name="lowest index")
-        yield s.case(s.ints(0), depth=3, name="no index")
-        yield s.case(s.ints(2), depth=0, name="depth 0")
-        for axis in (0, -1):
-            yield s.case(s.ints(2, 3, low=-3, high=3), depth=3, axis=axis, neg="from_end", bounds="error")
-            yield s.case(s.ints(2, 3, low=0, high=5), depth=5, axis=axis, bounds="error", dtype=dtypes.int64)
-        yield s.case(s.ints(3, low=0, high=2, dtype="uint8"), depth=2, bounds="error", on=3, off=-1, dtype=dtypes.int32)
-        for kind in (s.float_dtype, dtypes.int64):
-            yield s.case(s.ints(0), depth=0, bounds="error", dtype=kind, name="no index, depth 0")
-        yield s.case(np.array([3]), depth=3, bounds="error", name="out of range", error=PositionError)
-        yield s.case(np.array([-1]), depth=3, bounds="error", name="negative", error=PositionError)
-        yield s.case(s.ints(2), depth=3, axis=2, name="axis", error=AxisError)
+        from ir.ops import indexing_samples
+
+        yield from indexing_samples.one_hot(s)

@@ -143,6 +143,7 @@ class BatchNorm:
         yield s.case(s.floats(2, 4, 3, 5), *vectors(3), axis=-2, frozen=True)
         yield s.case(s.floats(2, 3), *vectors(3), frozen=True)
         yield s.case(s.floats(3), *vectors(3), axis=0, frozen=True)
+        yield s.case(s.floats(3, 4), *vectors(3), axis=0, name="channels first of two")
         yield s.case(s.floats(1, 3), *vectors(3), training=True, error=ValueError, name="one value, unbiased")
         yield s.case(s.floats(2, 3), *vectors(4), error=ValueError, name="channels")
 
@@ -409,6 +410,7 @@ class Lrn:
         yield s.case(s.floats(2, 3, 4, 5), size=3, alpha=1e-2, beta=0.5, k=2.0, layout="channels_last")
         yield s.case(s.floats(2, 5, 3), size=4)
         yield s.case(s.floats(2, 5, 3), size=3, alpha=0.5)
+        yield s.case(s.floats(2, 1, 3, 2), size=4, alpha=0.5, name="one channel")
         yield s.case(s.floats(4, 5), size=3, alpha=0.5, wider="before", name="no axis behind the channels")
         yield s.case(s.floats(2, 5, 3), size=0, error=ValueError, name="empty window")
 

@@ -288,6 +288,12 @@ class AvgPool:
         )
         yield s.case(s.floats(1, 2, 5, 5), window=(2, 2), strides=(1, 1), dilations=(2, 2))
         yield s.case(s.floats(1, 2, 5), window=(2,), strides=(1,), divisor=3)
+        gaps: dict[str, Any] = {"window": (2, 3), "strides": (2, 2), "dilations": (3, 2), "name": "with gaps"}
+        for include_pad in (True, False):
+            wide = {"padding": ((2, 1), (0, 3)), "include_pad": include_pad, "dynamic": ((0, 2), (0, 3))}
+            yield s.case(s.floats(1, 2, 8, 7), **gaps, **wide)
+            yield s.case(s.floats(1, 2, 8, 6), ceil_mode=True, **gaps, **wide)
+        yield s.case(s.floats(1, 2, 8, 7), divisor=5, **gaps)
         yield s.case(s.floats(1, 1, 4), window=(2,), strides=(1,), divisor=0, error=ValueError, name="divisor 0")
 
 
@@ -364,6 +370,7 @@ def _adaptive_samples(s: Sampler) -> Iterator[Sample]:
         yield s.case(s.floats(2, 7, 5, 3), output_size=size, layout="channels_last")
     yield s.case(s.floats(1, 2, 4, 5, 6), output_size=(2, 1, 4))
     yield s.case(s.floats(0, 2, 4, 4), output_size=(2, 2))
+    yield s.case(s.floats(1, 2, 4, 3), output_size=(0, 2), name="no window")
     yield s.case(s.floats(1, 2, 0, 4), output_size=(2, 2), error=ValueError, name="empty axis")
     yield s.case(s.floats(1, 2, 4, 4), output_size=(2,), error=ValueError, name="one size for two axes")
 

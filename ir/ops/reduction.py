@@ -73,6 +73,9 @@ class _Reduction:
         for kind in INTEGERS if cls.integers else ():
             yield s.case(s.ints(3, 4, dtype=kind), axes=(1,), name="integers")
             yield s.case(s.int_edges(kind), axes=(0,), name="integer edges")
+        if cls.integers:
+            yield s.case(s.ints(2, 5), axes=(1,), name="odd number of integers")
+            yield s.case(s.ints(2, 0), axes=(1,), name="no integers", error=None if cls.empty else ValueError)
 
 
 # -- sums, products, extremes ---------------------------------------------------------------------------------------

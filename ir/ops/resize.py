@@ -192,11 +192,19 @@ class Resize:
 
 def _factor_samples(s: Sampler) -> Iterator[Sample]:
     """Factors by which an axis keeps its size, some of them or none; one axis, and four."""
-    for size, scales in (((3, 4), (1.25, 1.25)), ((4, 8), (1.25, 1.25)), ((1, 4), (1.75, 2.0)), ((3, 4), (1.0, 2.0))):
+    for size, scales in (
+        ((3, 4), (1.25, 1.25)),
+        ((4, 8), (1.25, 1.25)),
+        ((1, 4), (1.75, 2.0)),
+        ((3, 4), (1.0, 2.0)),
+        ((3, 4), (1.25, 1.2)),
+        ((3, 4), (1.0, 1.0)),
+    ):
         yield s.case(s.floats(1, 2, *size), scales=scales, mode="linear", name="kept sizes")
     yield s.case(s.floats(1, 2, 4), scales=(2.0,), name="one axis")
     yield s.case(s.floats(1, 2, 4, 5), sizes=(0, 3), mode="linear", name="nothing left")
-    yield s.case(s.floats(1, 2, 2, 2, 1, 3), sizes=(3, 1, 2, 4), name="four axes")
+    whole: dict[str, Any] = {"coordinates": "asymmetric", "nearest": "floor"}
+    yield s.case(s.floats(1, 2, 2, 2, 1, 3), sizes=(4, 2, 2, 6), name="four axes", **whole)
 
 
 def _edge_samples(s: Sampler) -> Iterator[Sample]:

@@ -306,7 +306,7 @@ class SelectUpdate:
         for axis, index, shape in ((0, 0, (3, 5)), (1, -1, (2, 5)), (-1, 2, (2, 3))):
             yield s.case(s.floats(2, 3, 5), s.floats(*shape), axis=axis, index=index)
         yield s.case(s.ints(3), s.ints(), axis=0, index=-3)
-        yield s.case(s.complexes(2, 3), s.complexes(2), axis=-1, index=1, name="complex")
+        yield s.case(s.complexes(2, 2, 3), s.complexes(2, 2), axis=-1, index=1, name="complex")
         yield s.case(s.floats(3, 2), s.floats(2), axis=0, index=3, name="out of range", error=PositionError)
         yield s.case(s.floats(3, 2), s.floats(1), axis=0, index=0, name="shape", error=ShapeError)
 

@@ -107,12 +107,45 @@ CASES: dict[str, tuple[TensorType, Make]] = {
     "unequal_parts": (_input(N, M), _split((1, N - 1), 0, 1)),
     "unequal_parts_first": (_input(M, N + 2), _split((2, N), 1, 0)),
     "rolled": (_input(N, M), lambda b, x: b.roll(x, shifts=(N // 2,), axes=(0,))),
+    "rows_or_else": (
+        _input(N, M), lambda b, x: b.gather(x, np.array([0, -1, 7, 1, -8]), bounds="fill", neg="from_end", fill_value=-2.0),
+    ),
+    "elements_or_else": (
+        _input(N, M), lambda b, x: b.gather_elements(x, np.array([[0], [7], [-1], [1]]), bounds="fill", fill_value=1.5),
+    ),
+    "places_or_else": (
+        _input(N, M),
+        lambda b, x: b.gather_nd(x, np.array([[0, 0], [1, 7], [-1, 2], [5, -1], [1, 1]]), bounds="fill", fill_value=3.0),
+    ),
     # frames
     "padded": (_input(N, M), _pad((0, N), (M, 1))),
     "padded_to_even": (_input(N, M), _pad((0, N % 2), (0, 0))),
     "one_hot": (_input(N, M), lambda b, x: b.one_hot(b.arange(start=0, stop=N, step=1, dtype=dtypes.int64), depth=N + 1)),
     "doubled": (_input(1, 2, N, M), lambda b, x: b.resize(x, sizes=(2 * N, 3 * M), coordinates="asymmetric", nearest="floor")),
     "to_another": (_input(1, 2, 4, N), lambda b, x: b.resize(x, sizes=(N, 8), coordinates="asymmetric", nearest="floor")),
+    "quotient_beside_fixed": (
+        _input(1, 2, 4, N), lambda b, x: b.resize(x, sizes=(7, 2 * N), coordinates="half_pixel", nearest="quotient"),
+    ),
+    "fixed_of_open": (_input(1, 2, N, 4), lambda b, x: b.resize(x, sizes=(6, 8), coordinates="asymmetric", nearest="floor")),
+    "quotient_by_half": (_input(1, 2, 2 * N, 2 * M), _scaled(0.5, "nearest", "asymmetric", "quotient")),
+    "quotient_by_one_and_two": (
+        _input(1, 2, N, M),
+        lambda b, x: b.resize(x, scales=(1.0, 2.0), coordinates="asymmetric", nearest="quotient"),
+    ),
+    "quotient_by_half_more": (_input(1, 2, N, M), _scaled(1.5, "nearest", "asymmetric", "quotient")),
+    "quotient_by_two_or_more": (_input(1, 2, N, M), _scaled(2.0625, "nearest", "asymmetric", "quotient")),
+    "quotient_by_two": (_input(1, 2, N, M), _scaled(2.0, "nearest", "asymmetric", "quotient")),
+    "quotient_by_less": (_input(1, 2, 2 * N, M + 1), _scaled(0.75, "nearest", "half_pixel", "quotient")),
+    "quotient_to_another": (
+        _input(1, 2, N, M), lambda b, x: b.resize(x, sizes=(M + 1, N), coordinates="asymmetric", nearest="quotient"),
+    ),
+    "quotient_of_one_axis": (
+        _input(1, 2, N, M), lambda b, x: b.resize(x, sizes=(N, M + 3), coordinates="half_pixel", nearest="quotient"),
+    ),
+    "quotient_by_one_and_more": (
+        _input(1, 2, N, M),
+        lambda b, x: b.resize(x, scales=(1.0, 1.5), coordinates="half_pixel", nearest="quotient"),
+    ),
     "by_two": (_input(1, 2, N, M), _scaled(2.0, "nearest", "asymmetric", "floor")),
     "by_three": (_input(1, 2, N, M), _scaled(3.0, "nearest", "asymmetric", "floor")),
     "by_two_up": (_input(1, 2, N, M), _scaled(2.0, "nearest", "asymmetric", "ceil")),

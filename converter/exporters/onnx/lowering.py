@@ -11,6 +11,7 @@ from converter.exporters.base import decompose, refusal
 from converter.exporters.onnx.complex import in_reals
 from converter.exporters.onnx.index_guards import guarded
 from converter.exporters.onnx.table import EXPANSIONS, RULES
+from converter.exporters.wide_indices import limit_indices
 from ir.core import Builder, Graph, Model, Node, Value, copy_model
 from ir.types import dtypes
 
@@ -23,6 +24,7 @@ def lower(model: Model, opset: int, strict: bool = False) -> Model:
 
     `strict` has the graph check indices that ONNX would treat in another way (`index_guards.py`)."""
     lowered = copy_model(model)
+    limit_indices(lowered)
     refused = in_reals(lowered)
     raise_refused(refused)
     _graph(lowered.graph, Setting(opset, strict), refused)

@@ -91,8 +91,7 @@ def _trips(c: Context, node: Node) -> Tensor | None:
 def no_trip(b: Builder, node: Node, opset: int) -> Any:
     """ONNX Runtime refuses a Scan of length 0: its results are what went in, and empty tensors."""
     a, scanned = node.attrs, node.operands["scanned"]
-    axes = a["axes"] or (0,) * len(scanned)
-    trips = scanned[0].type.shape[axes[0]] if scanned else a["length"]
+    trips = scanned[0].type.shape[a["axes"][0] if a["axes"] else 0] if scanned else a["length"]
     carried = node.operands["carried"]
     if trips != 0 or a["symbols"]:
         return None
@@ -112,15 +111,14 @@ def scan(c: Context, node: Node) -> list[Tensor]:
         length = c.sizes.scalar(a["length"])
         given.append(c.op("Range", c.const(0, dtypes.int64), length, c.const(1, dtypes.int64)))
         formals.append(Formal(None, COUNT, "trip"))
-    outs = len(body.outputs) - states
     bound = list(zip(body.inputs[len(inner) :], invariant, strict=True))
     graph = c.bodies.body(body, "body", formals, bound, _as_declared(body))
     places = [_place(axis, v) for axis, v in zip(a["output_axes"], node.outputs[states:], strict=False)]
     results = _results(
         c, "Scan", given, node, body=graph, num_scan_inputs=len(given) - states,
         scan_input_axes=list(a["axes"]) or None, scan_input_directions=[int(r) for r in a["reverse"]] or None,
-        scan_output_axes=[axis for axis, _ in places] if outs and places else None,
-        scan_output_directions=([int(r) for r in a["output_reverse"]] or None) if outs else None,
+        scan_output_axes=[axis for axis, _ in places] or None,
+        scan_output_directions=[int(r) for r in a["output_reverse"]] or None,
     )  # fmt: skip
     for k, (_, perm) in enumerate(places, states):
         results[k] = results[k] if perm is None else c.op("Transpose", results[k], perm=perm)

@@ -73,7 +73,7 @@ def int64_range(c: Context, node: Node) -> Tensor:
 @rule("range")
 def range_(c: Context, node: Node) -> Tensor:
     bounds = [c.x(node, k) for k in ("start", "stop", "step")]
-    kind = bounds[0].dtype
+    kind = node.output.type.dtype
     if kind.is_half:
         c.refuse(f"ONNX Runtime has no Range of {kind}, and a wider one may differ in length")
     return c.op("Range", *bounds)

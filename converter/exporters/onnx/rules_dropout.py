@@ -27,7 +27,7 @@ def _always(c: Context, node: Node, x: Tensor) -> Tensor:
     """A Dropout node that drops in inference, by the runtime's own random numbers."""
     a = node.attrs
     if a["p"] == 1:
-        return c.op("Expand", c.const(0, x.dtype), c.op("Shape", x, dtype=dtypes.int64))
+        return c.op("Expand", c.const(0, x.dtype), c.dims(node.output.type.shape))
     if a["broadcast_axes"]:
         c.refuse("ONNX has no dropout of whole channels in inference")
     c.note("dropout that never stops is drawn by the ONNX runtime's own generator: it differs from the source's")

@@ -21,7 +21,7 @@ def eigh(b: Builder, node: Node, opset: int) -> tuple[Any, ...]:
 
 def _mirrored(b: Any, x: Any, upper: bool) -> Any:
     """The symmetric matrix of one triangle."""
-    kept = b.triu(x, k=0) if upper else b.tril(x, k=0)
+    kept = b.triu(x) if upper else b.tril(x)
     strict = b.triu(x, k=1) if upper else b.tril(x, k=-1)
     return b.add(kept, forms.transposed(b, strict))
 

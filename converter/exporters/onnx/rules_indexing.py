@@ -85,7 +85,8 @@ def position(b: Builder, indices: Value, size: Value, bounds: str, neg: str) -> 
 
 @expand("gather", "gather_elements")
 def bounded_gather(b: Builder, node: Node, opset: int) -> Any:
-    """`clip` and `wrap` rewrite the index; `fill` reads element 0 instead and replaces what it read."""
+    """`clip` and `wrap` rewrite the index; `fill` reads element 0 instead and replaces what it read, or, of an axis that may
+    turn out empty, reads an element more that is put behind it."""
     a, data, indices = node.attrs, node.operand("data"), node.operand("indices")
     if node.op.name == "gather" and a["batch_dims"]:
         return _batched(b, node)
@@ -99,11 +100,19 @@ def bounded_gather(b: Builder, node: Node, opset: int) -> Any:
     plain = {**a, "bounds": "unchecked", "neg": "from_end"}
     if good is None:
         return b.op(node.op, data=data, indices=at, **plain)
+    if not isinstance(size, int):
+        longer = _one_more(b, data, range(axis, axis + 1), a["fill_value"])
+        return b.op(node.op, data=longer, indices=b.where(good, at, b.dim(size=size)), **plain)
     read = b.op(node.op, data=data, indices=b.where(good, at, 0), **plain)
     if node.op.name == "gather":
         behind = data.type.rank - 1 - axis
         good = b.unsqueeze(good, axes=tuple(range(indices.type.rank, indices.type.rank + behind))) if behind else good
     return b.where(good, read, b.constant(a["fill_value"], data.type.dtype))
+
+
+def _one_more(b: Builder, data: Value, axes: range, value: Any) -> Value:
+    """The data with one more place, which holds the value, at the end of these axes."""
+    return b.pad(data, pads=tuple((0, int(i in axes)) for i in range(data.type.rank)), value=value)
 
 
 def _empty_read(b: Builder, node: Node) -> Any:
@@ -147,7 +156,11 @@ def bounded_gather_nd(b: Builder, node: Node, opset: int) -> Any:
     if good is None:
         return b.gather_nd(data, at, **plain)
     row = all_components(b, good)
-    read = b.gather_nd(data, b.where(b.unsqueeze(row, axes=(row.type.rank,)), at, 0), **plain)
+    wide_row = b.unsqueeze(row, axes=(row.type.rank,))
+    if not all(isinstance(d, int) for d in sizes):
+        longer = _one_more(b, data, range(batch, batch + depth), a["fill_value"])
+        return b.gather_nd(longer, b.where(wide_row, at, size_vector(b, sizes)), **plain)
+    read = b.gather_nd(data, b.where(wide_row, at, 0), **plain)
     extra = read.type.rank - row.type.rank
     row = b.unsqueeze(row, axes=tuple(range(row.type.rank, row.type.rank + extra))) if extra else row
     return b.where(row, read, b.constant(a["fill_value"], data.type.dtype))
@@ -186,4 +199,4 @@ def mask_select(b: Builder, node: Node, opset: int) -> Any:
     data, mask = node.operand("data"), node.operand("mask")
     if mask.type.rank:
         return None
-    return b.compress(b.unsqueeze(data, axes=(0,)), b.unsqueeze(mask, axes=(0,)), axis=0, symbol=node.attrs["symbol"])
+    return b.compress(b.unsqueeze(data, axes=(0,)), b.unsqueeze(mask, axes=(0,)), symbol=node.attrs["symbol"])

@@ -14,6 +14,7 @@ from converter.exporters.onnx.table import expand, rule
 from ir.core import Builder, Node, Value
 from ir.ops.axes import effective, spatial_sizes, window_outputs
 from ir.ops.pool import window_counts
+from ir.ops.slicing import slice_attrs
 from ir.types import Dim, DimExpr, dtypes, numel
 
 
@@ -39,8 +40,7 @@ def _plain(node: Node) -> bool:
     a = node.attrs
     if a["ceil_mode"] or not (isinstance(a["padding"], tuple) or a["padding"] == "valid"):
         return False
-    pads = ((0, 0),) * len(a["window"]) if a["padding"] == "valid" else a["padding"]
-    return all(max(pair) < w for pair, w in zip(pads, a["window"]))
+    return a["padding"] == "valid" or all(max(pair) < w for pair, w in zip(a["padding"], a["window"]))
 
 
 @expand("max_pool")
@@ -197,8 +197,6 @@ def adaptive(b: Builder, node: Node, opset: int) -> Any:
 def along(b: Builder, x: Value, axis: int, matrix: np.ndarray) -> Value:
     """The matrix [out, in] applied along an axis."""
     weights = b.constant(np.ascontiguousarray(matrix.T), x.type.dtype)
-    if axis == x.type.rank - 1:
-        return b.matmul(x, weights)  # type: ignore[no-any-return]
     if axis == x.type.rank - 2:
         return b.matmul(b.constant(matrix, x.type.dtype), x)  # type: ignore[no-any-return]
     perm = [*(a for a in range(x.type.rank) if a != axis), axis]
@@ -218,8 +216,13 @@ def _averages(size: int, n: int) -> np.ndarray:
 
 
 def _window_maxima(b: Builder, x: Value, axis: int, size: int, n: int) -> Value:
+    """Halves of windows against each other, since Max hands on NaN; each is as long as a power of two, its end repeated."""
     windows = _windows(size, n)
-    width = max((len(w) for w in windows), default=1)
+    width = 1 << (max((len(w) for w in windows), default=1) - 1).bit_length()
     index = np.array([[w[min(k, len(w) - 1)] for k in range(width)] for w in windows], np.int64).reshape(n, width)
     read = b.gather(x, b.constant(index, dtypes.int64), axis=axis)
-    return b.reduce_max(read, axes=(axis + 1,))  # type: ignore[no-any-return]
+    while width > 1:
+        width //= 2
+        halves = (slice_attrs(axis + 1, 0, width, 1), slice_attrs(axis + 1, width, None, 1))
+        read = b.maximum(*(b.slice(read, **half) for half in halves))
+    return b.squeeze(read, axes=(axis + 1,))  # type: ignore[no-any-return]

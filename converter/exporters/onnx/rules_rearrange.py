@@ -23,7 +23,7 @@ def simple_pad(b: Builder, node: Node, opset: int) -> Any:
             cropped = True
     grown = tuple(tuple(max(p, 0) if isinstance(p, int) else p for p in pair) for pair in pads)
     if all(p == 0 for pair in grown for p in pair):
-        return x if cropped else b.identity(x)
+        return b.identity(x)
     if mode == "wrap":
         return _wrapped(b, x, grown)
     if mode == "reflect" and not all(isinstance(p, int) for pair in grown for p in pair):
@@ -38,7 +38,7 @@ def _wrapped(b: Builder, x: Any, pads: Any) -> Any:
             continue
         size = x.type.shape[axis]
         ramp = b.arange(start=-before, stop=size + after, step=1, dtype=dtypes.int64)
-        x = b.gather(x, b.mod(ramp, b.dim(size=size)), axis=axis, bounds="unchecked")
+        x = b.gather(x, b.mod(ramp, b.dim(size=size)), axis=axis)
     return x
 
 

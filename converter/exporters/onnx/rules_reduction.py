@@ -57,9 +57,12 @@ def exact_reduction(b: Builder, node: Node, opset: int) -> Any:
 
 
 def _is_small(x: Value) -> bool:
-    """Whether the values were counted in fewer bits before: their sums stay far below 2**53."""
+    """Whether the values were integers of fewer bits before: their sums stay far below 2**53."""
     made = x.producer
-    return made is not None and made.op.name == "cast" and made.operand("x").type.dtype.bits <= 32
+    if made is None or made.op.name != "cast":
+        return False
+    before = made.operand("x").type.dtype
+    return not before.is_float and before.bits <= 32
 
 
 def _rows(b: Builder, x: Value, axes: tuple[int, ...]) -> tuple[Value, tuple[Dim, ...]]:

@@ -48,7 +48,7 @@ def per_axis(b: Builder, node: Node, opset: int) -> Any:
         )
     for axis, n, scale in zip(range(2, x.type.rank), outs, a["scales"] or (None,) * len(outs)):
         x = _one_axis(b, x, axis, int(n), scale, a)
-    return x if x is not node.operand("x") else b.identity(x)
+    return b.identity(x)
 
 
 def _static(sizes: tuple[Any, ...], what: str) -> tuple[int, ...]:
@@ -63,7 +63,7 @@ def _one_axis(b: Builder, x: Value, axis: int, n: int, scale: float | None, a: A
         index = nearest_picks(size, n, scale, a["coordinates"], a["nearest"])
         if np.array_equal(index, np.arange(size)):
             return x
-        return b.gather(x, b.constant(index, dtypes.int64), axis=axis, bounds="unchecked")  # type: ignore[no-any-return]
+        return b.gather(x, b.constant(index, dtypes.int64), axis=axis)  # type: ignore[no-any-return]
     unit = np.eye(size)
     if a["antialias"]:
         matrix = antialiased(unit, n, scale, a["mode"], a["cubic_a"], a["exclude_outside"])
@@ -85,7 +85,7 @@ def _nearest_at_run_time(b: Builder, node: Node, outs: tuple[Any, ...]) -> Value
             continue
         find = _by_quotient if a["nearest"] == "quotient" else _by_integers
         index = find(b, size, out, scale, a["coordinates"])
-        x = b.gather(x, index, axis=axis, bounds="unchecked")
+        x = b.gather(x, index, axis=axis)
     return x
 
 
@@ -130,9 +130,7 @@ def native(node: Node) -> bool:
         return False
     if a["sizes"] is not None and a["scales"] is not None or _may_be_copied(a["scales"], x.shape[2:], _sizes(node)):
         return False
-    if a["mode"] == "cubic":
-        return x.rank == 4 and not a["exclude_outside"]
-    if a["mode"] == "linear":
+    if a["mode"] in ("linear", "cubic"):
         return x.rank == 4
     return _same_elements(node)
 

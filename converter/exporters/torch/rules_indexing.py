@@ -11,6 +11,7 @@ from converter.exporters.index_facts import repeats
 from converter.exporters.torch.context import TORCH, Context, F
 from converter.exporters.torch.table import rule
 from ir.core import Node, Value
+from ir.types import dtypes
 
 NATIVE = {"error", "unchecked"}
 
@@ -133,6 +134,8 @@ def _python_index(node: Node) -> str | None:
     if a["bounds"] not in NATIVE or a["neg"] != "from_end":
         return "torch's subscripts take negatives from the end and refuse what is outside"
     arrays = node.operands["arrays"]
+    if any(v.type.dtype == dtypes.uint64 for v in arrays):
+        return "torch's subscripts are signed"
     scalars = "int" in kinds or (len(arrays) > 1 and any(v.type.rank == 0 for v in arrays))
     apart = "ellipsis" in kinds and len(arrays) > 1  # one that stands for no axis separates in NumPy, not in torch
     if a["rule"] == "numpy" and arrays and (scalars or apart):

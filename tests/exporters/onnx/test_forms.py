@@ -77,6 +77,34 @@ def test_negating_unsigned_integers_wraps(kind: Any, tmp_path: Path) -> None:
     runs_alike(model, exported(model, tmp_path), np.array([0, 1, 200], kind.numpy))
 
 
+def test_sums_of_floats_made_integers_keep_every_digit(tmp_path: Path) -> None:
+    """The kernel counts in float64, which is enough for what had 32 bits as an integer."""
+    model = made([4], lambda b, x: b.reduce_sum(b.cast(x, to=dtypes.int64), axes=(0,)))
+    proto = exported(model, tmp_path)
+    (got,) = OnnxRunner(proto.SerializeToString())({"x": np.array([2**60, 1, 1, 1], f32)}).values()
+    assert got == 2**60 + 3
+    model = made([4], lambda b, x: b.reduce_sum(x, axes=(0,)), dtypes.int32)
+    assert "ReduceSum" in ops(exported(model, tmp_path))
+
+
+@pytest.mark.parametrize("shape", [(), (2, 1)])
+def test_integers_to_the_power_of_zero(shape: tuple[int, ...], tmp_path: Path) -> None:
+    model = made([3], lambda b, x: b.pow(x, b.constant(np.zeros(shape, np.int64))), dtypes.int64)
+    runs_alike(model, exported(model, tmp_path), np.array([0, 2, -3]))
+
+
+@pytest.mark.parametrize("kind", [dtypes.float16, dtypes.bfloat16])
+@pytest.mark.parametrize("name", ["gelu", "mish", "hard_swish"])
+def test_half_floats_of_composites_before_their_opset(name: str, kind: Any, tmp_path: Path) -> None:
+    """Taken apart in float32 and rounded once."""
+    model = made([5], lambda b, x: getattr(b, name)(x), kind)
+    proto = exported(model, tmp_path, 13)
+    x = np.array([-3, -0.5, 0, 0.7, 2]).astype(kind.numpy)
+    (want,) = Evaluator("exact").run(model, {"x": x}).values()
+    (got,) = OnnxRunner(proto.SerializeToString())({"x": x}).values()
+    np.testing.assert_array_equal(got.astype(f32), want.astype(f32))
+
+
 # -- creation, indexing ---------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("normal", [False, True])
 def test_draws_of_a_symbolic_shape(normal: bool, tmp_path: Path) -> None:
@@ -212,3 +240,29 @@ def test_maxima_of_the_source_are_noted_and_made_ones_are_not(tmp_path: Path) ->
     made_up = made([3, 4], lambda b, x: b.softmax(x, axis=1))
     exported(made_up, tmp_path)
     assert not any("NaN" in note for note in made_up.notes)
+
+
+@pytest.mark.parametrize(("opset", "kept"), [(13, False), (14, True), (20, True)])
+def test_sizes_of_0_are_kept_from_opset_14_on(opset: int, kept: bool, tmp_path: Path) -> None:
+    model = made([N, symbol("m")], lambda b, x: b.reshape(x, shape=(symbol("m"), N)))
+    proto = exported(model, tmp_path, opset)
+    (node,) = [n for n in proto.graph.node if n.op_type == "Reshape"]
+    assert [(a.name, a.i) for a in node.attribute] == ([("allowzero", 1)] if kept else [])
+    runs_alike(model, proto, np.arange(6, dtype=f32).reshape(2, 3))
+
+
+def test_instance_normalisation_of_open_sizes_has_its_own_operator(tmp_path: Path) -> None:
+    model = made([1, 3, N], lambda b, x: b.instance_norm(x))
+    proto = exported(model, tmp_path)
+    assert ops(proto).count("InstanceNormalization") == 1
+    runs_alike(model, proto, np.arange(12, dtype=f32).reshape(1, 3, 4))
+
+
+def test_bodies_made_for_onnx_know_their_source() -> None:
+    from converter.exporters.onnx import rules
+    from converter.exporters.onnx.lowering import lower
+    from ir.core.walk import walk
+
+    rules.register()
+    model = made([4], lambda b, x: b.cumprod(x, axis=0))
+    assert {n.origin.op for n in walk(lower(model, 20).graph)} == {"source"}

@@ -67,7 +67,9 @@ CASES: dict[str, tuple[Build, tuple[str, ...], tuple[str, ...]]] = {
     "read": (
         lambda b, x: (lambda p: (b.bernoulli(p, dtype=FLOAT), b.add(p, 1.0)))(even(b, 0.25)), (".bernoulli_(0.25)", "torch.full("), (),
     ),
-    "other type": (lambda b, x: (b.bernoulli(even(b, 0.25), dtype=dtypes.bool_),), ("torch.bernoulli(", ".to(torch.bool)"), ("bernoulli_",)),
+    "other type": (
+        lambda b, x: (b.bernoulli(even(b, 0.25), dtype=dtypes.bool_),), ("torch.bernoulli(", ".to(torch.bool)"), ("bernoulli_",),
+    ),
     "of one element": (
         lambda b, x: (b.bernoulli(b.expand(even(b, 0.25, ()), shape=(1000,)), dtype=FLOAT), b.bernoulli(even(b, 0.0, ()), dtype=FLOAT)),
         ("torch.bernoulli(torch.full((), 0.0",), ("bernoulli_",),

@@ -8,17 +8,21 @@ import pytest
 from converter.errors import ConversionError
 from converter.exporters.base import ExportOptions
 from converter.exporters.torch.package import write_source
-from ir.core import Builder, Leaf, Model, Parameter, Signature
+from ir.core import Builder, Leaf, Model, Parameter, Signature, Value
 from ir.types import type_of
 
 
-def written(op: str, *arrays: np.ndarray, **attrs: object) -> str:
+def written(op: str, *operands: np.ndarray | tuple[np.ndarray, ...], **attrs: object) -> str:
     """The source of a model of one op."""
     model = Model(op)
-    values = [model.graph.add_input(type_of(a), f"x{i}") for i, a in enumerate(arrays)]
-    model.graph.set_outputs(getattr(Builder(model.graph), op)(*values, **attrs).producer.outputs[:1])
-    model.signature = Signature(tuple(Parameter(v.name, Leaf(v.name)) for v in values), Leaf("output"))
+    given = [tuple(_input(model, a) for a in x) if isinstance(x, tuple) else _input(model, x) for x in operands]
+    model.graph.set_outputs(getattr(Builder(model.graph), op)(*given, **attrs).producer.outputs[:1])
+    model.signature = Signature(tuple(Parameter(v.name, Leaf(v.name)) for v in model.graph.inputs), Leaf("output"))
     return write_source(model, ExportOptions()).text
+
+
+def _input(model: Model, array: np.ndarray) -> Value:
+    return model.graph.add_input(type_of(array), f"x{len(model.graph.inputs)}")
 
 
 def ones(*shape: int) -> np.ndarray:
@@ -51,6 +55,12 @@ def test_grids(spatial: int, mode: str, fine: bool) -> None:
         return
     with pytest.raises(ConversionError, match=f"samples no grid of {spatial} axes by {mode}"):
         written("grid_sample", *arrays, mode=mode)
+
+
+def test_subscripts_of_uint64() -> None:
+    """torch reads one beyond int64 as a negative number, which counts from the end."""
+    with pytest.raises(ConversionError, match="subscripts are signed; uint64 indices"):
+        written("index_get", ones(4), (np.array([2, 1], np.uint64),), spec=(("array", 0),))
 
 
 @pytest.mark.parametrize("to", ["int4", "uint4"])
