@@ -28,6 +28,7 @@ class TorchContext(Context):
         super().__init__(model, plan, options)
         self.sizes = sizes
         self.env: dict[Any, Any] = {}
+        self.numbers: set[Any] = set()  # fx nodes of integers that are no sizes: any sign
         self.differentiable: dict[Value, bool] = {}  # what is known of values: may a gradient pass?
         self.state: dict[str, Value] = {}  # next value of a weight, by name, as far as the graph has been read
         self._places: dict[Any, dict[str, list[Any]]] = {}
@@ -68,7 +69,9 @@ class TorchContext(Context):
         return self._places[graph]
 
     def cast(self, value: Value, to: DType) -> Value:
-        """`value` in another dtype; itself when it has it already."""
+        """`value` in another dtype; itself when it has it already. A complex number is true unless it is 0."""
+        if to.is_bool and value.type.dtype.is_complex:
+            return self.b.not_equal(value, self.constant(0, value.type.dtype))
         return value if value.type.dtype == to else self.b.cast(value, to=to)
 
     def constant(self, number: bool | int | float | complex, dtype: DType) -> Value:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from converter.errors import ConversionError, Unsupported
@@ -13,7 +13,7 @@ from converter.importers.torch.context import Call, TorchContext
 from converter.importers.torch.context import rule as rules
 from converter.importers.torch.dims import Sizes
 from converter.importers.torch.dtypes import ir_dtype, to_numpy
-from converter.importers.torch.scalars import convert_number
+from converter.importers.torch.scalars import convert_integer, convert_number
 from converter.importers.torch.scopes import Scopes
 from converter.importers.torch.weights import SMALL, Weights
 from ir.core import Model, Value
@@ -99,7 +99,9 @@ class Reader:
         if node.target is operator.getitem:
             self._getitem(node)
         elif _is_size(node.meta.get("val")) and not target.startswith(("aten.item", "aten._local_scalar_dense")):
-            return  # read through meta["val"] where it is used
+            if any(item in self.c.numbers for item in node.all_input_nodes) and not isinstance(node.meta["val"], bool):
+                self._number(node, convert_integer)
+            return  # else read through meta["val"] where it is used
         else:
             self._convert(node, target)
 
@@ -141,10 +143,10 @@ class Reader:
         if len(self.plan.items) > before:
             self._poison(node)
 
-    def _number(self, node: Any) -> None:
+    def _number(self, node: Any, convert: Callable[[TorchContext, Any], Value] = convert_number) -> None:
         origin = self.scopes.origin(node, "number")
         with self.plan.collecting(origin.op, place_of(origin)), self.c.at(origin):
-            self.c.env[node] = convert_number(self.c, node)
+            self.c.env[node] = convert(self.c, node)
 
     def _missing(self, node: Any, target: str) -> None:
         place, why = place_of(self.scopes.origin(node)), refused.reason(target)

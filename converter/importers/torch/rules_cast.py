@@ -13,9 +13,7 @@ def to(c: TorchContext, a: Call) -> Value:
         if a.has(name):
             a.raw(name)
     x = a.value("self")
-    if x.type.dtype.is_complex and a.dtype.is_bool:
-        return c.b.not_equal(x, c.constant(0, x.type.dtype))
-    if x.type.dtype.is_complex and not a.dtype.is_complex:
+    if x.type.dtype.is_complex and not (a.dtype.is_complex or a.dtype.is_bool):
         return c.cast(c.b.real(x), a.dtype)  # torch drops the imaginary part, with a warning
     return c.cast(x, a.dtype)
 

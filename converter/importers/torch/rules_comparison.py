@@ -44,4 +44,7 @@ rule.add("aten.isfinite.default", _check("isfinite", True), "isfinite")
 @rule("aten.isposinf.default", "aten.isneginf.default")
 def signed_infinity(c: TorchContext, a: Call) -> Value:
     positive = "isposinf" in str(a.node.target)
-    return c.b.isinf(a.value("self"), positive=positive, negative=not positive)
+    x = a.value("self")
+    if not x.type.dtype.is_float:
+        return c.b.expand(c.b.constant(False), shape=x.type.shape)
+    return c.b.isinf(x, positive=positive, negative=not positive)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from converter.importers.torch.context import Call, TorchContext, rule
@@ -74,10 +75,14 @@ def zero(c: TorchContext, a: Call) -> Value:
 
 @rule("aten.arange.default", "aten.arange.start", "aten.arange.start_step")
 def arange(c: TorchContext, a: Call) -> Value:
+    """Of integers between fractions: as many as there are between those, start and step rounded towards zero."""
     _ignore(a, "dtype", "layout")
     start, stop, step = ((_end(a, n) if a.has(n) else d) for n, d in (("start", 0), ("end", None), ("step", 1)))
     if isinstance(start, DimExpr) or isinstance(stop, DimExpr):  # bounds are sizes: 1.0 is as good as 1
         start, stop, step = (int(v) if isinstance(v, float) and v.is_integer() else v for v in (start, stop, step))
+    if a.dtype.is_integer and any(isinstance(v, float) and not v.is_integer() for v in (start, stop, step)):
+        start, step, (count,) = math.trunc(start), math.trunc(step), a.shape
+        stop = start + step * count
     return c.b.arange(start=start, stop=stop, step=step, dtype=a.dtype)
 
 

@@ -6,11 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 from converter.importers.base import Refusal
+from converter.importers.torch.checks import is_check
 from converter.importers.torch.context import Call, TorchContext, rule
 from ir.core import Value
 from ir.types import dtypes, symbol
 
 _BINARY = {"truediv": "div", "mul": "mul", "add": "add", "sub": "sub", "pow": "pow", "sym_max": "maximum", "sym_min": "minimum"}
+_WHOLE = {
+    "add": "add", "sub": "sub", "mul": "mul", "neg": "neg", "sym_max": "maximum", "sym_min": "minimum", "floordiv": "floor_div",
+    "mod": "mod",
+}  # fmt: skip
 _UNARY: dict[str, Callable[[TorchContext, Value], Value]] = {
     "sym_float": lambda c, x: x,
     "_sym_sqrt": lambda c, x: c.b.sqrt(x),
@@ -30,6 +35,47 @@ def convert_number(c: TorchContext, node: Any) -> Value:
     raise Refusal(f"the Python function {name} on a number known only at run time")
 
 
+def convert_integer(c: TorchContext, node: Any) -> Value:
+    """An int64 scalar for an fx node that computes a Python integer from one that is no size; raises Refusal."""
+    name = getattr(node.target, "__name__", str(node.target))
+    if name not in _WHOLE:
+        raise Refusal(f"the Python function {name} on an integer known only at run time", "keep it a tensor")
+    c.numbers.add(node)
+    return getattr(c.b, _WHOLE[name])(*(_whole(c, item) for item in node.args))
+
+
+def _whole(c: TorchContext, item: Any) -> Value:
+    if not hasattr(item, "meta"):
+        return c.constant(item, dtypes.int64)
+    if item in c.numbers:
+        return c.value(item)
+    return c.size_value(c.sizes.dim(item.meta["val"]), dtypes.int64)
+
+
+def _may_be_negative(value: Any) -> bool:
+    """Whether nothing keeps an integer that was read from a tensor from being negative, as its use as a size would."""
+    bounds = value.node.shape_env.var_to_range.get(value.node.expr)
+    return bounds is not None and bool(bounds.lower < 0)
+
+
+def _only_counts(node: Any) -> bool:
+    """Whether an integer is used where any number may stand, and nowhere as a size, a position or an axis."""
+    return all(_counts_in(user, node) for user in node.users)
+
+
+def _counts_in(user: Any, node: Any) -> bool:
+    if user.op == "output" or is_check(str(user.target)):
+        return True
+    schema = getattr(user.target, "_schema", None)
+    if schema is None:  # Python arithmetic, or a comparison that is asserted
+        return all(is_check(str(u.target)) for u in user.users) or (
+            getattr(user.target, "__name__", "") in _WHOLE and _only_counts(user)
+        )
+    kinds = [str(a.type) for a, given in zip(schema.arguments, user.args) if given is node]
+    kinds += [str(a.type) for a in schema.arguments if user.kwargs.get(a.name) is node]
+    return bool(kinds) and all(k in ("Tensor", "number", "Optional[number]") for k in kinds)
+
+
 def number(c: TorchContext, item: Any) -> Value:
     """A literal, a size or a computed number as a float64 scalar."""
     if not hasattr(item, "meta"):
@@ -45,13 +91,16 @@ def number(c: TorchContext, item: Any) -> Value:
 
 @rule("aten.item.default", "aten._local_scalar_dense.default")
 def item(c: TorchContext, a: Call) -> Value:
-    """A number out of a tensor; an integer may serve as a size from here on, which binds a symbol to it."""
+    """A number out of a tensor; an integer that serves as a size, or may, binds a symbol to it."""
     x = a.value("self")
     if x.type.rank:
         x = c.b.reshape(x, shape=())
     value = a.node.meta.get("val")
     if type(value).__name__ != "SymInt":
         return x
+    if _may_be_negative(value) and _only_counts(a.node):
+        c.numbers.add(a.node)
+        return c.cast(x, dtypes.int64)
     name = f"value_{a.node.name}"
     c.sizes.bind(str(value.node.expr), symbol(name, opaque=True))
     return c.b.bind_dim(x, symbol=name)

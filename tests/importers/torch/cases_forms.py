@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch.nn import functional as F
 
@@ -133,7 +135,19 @@ CASTS: dict[str, Fn] = {
     "copy_expand": lambda t: [torch.zeros_like(t.x).copy_(t.i), torch.zeros_like(t.x).copy_(t.y[:1])],
 }
 
+def _with_numbers(t: Any) -> list[Any]:
+    """Integers of tensors that are no sizes, and negative."""
+    n, m = (t.si - 9).item(), (t.at[0] - 7).item()
+    return [n, t.x + n, t.i * m, torch.full((2,), 2 * n - m), t.x.clamp(min=n), (t.i > m).sum(), -n, n // 2 + m % 3, t.y * max(n, m)]
+
+
 CREATED: dict[str, Fn] = {
+    "numbers_of_tensors": _with_numbers,
+    "arange_fractions": lambda t: [
+        torch.arange(*bounds, dtype=kind) + t.si.to(kind)
+        for bounds in ((0.5, 3.7, 1), (1.9, 7.2, 2.5), (-1.5, 3.2, 1.5), (3.7, -2.2, -1.6))
+        for kind in (torch.int64, torch.int32, torch.int8)
+    ],
     "new_ones": lambda t: [t.x.new_ones(2, 3), t.x.new_ones((2,), dtype=torch.int32), t.x.new_ones(())],
     "empties": lambda t: [
         e.fill_(2.0)

@@ -233,6 +233,12 @@ COMPLEX: dict[str, Fn] = {
         torch.norm(t.z, dim=(0, 2), keepdim=True),
         torch.norm(t.z, 1),
     ],
+    "truth_of_complex": lambda t: [
+        torch.count_nonzero(torch.where(t.b, t.z, 0), dim=1),
+        torch.logical_and(torch.where(t.b, t.z, 0), t.b2),
+        torch.logical_not(torch.where(t.b, t.z, 0)),
+    ],
+    "signed_infinity_of_whole": lambda t: [torch.isposinf(t.i), torch.isneginf(t.b)],
     "checks_complex": lambda t: [
         f(torch.complex(t.spec[:, None], t.spec[None])) for f in (torch.isinf, torch.isnan, torch.isfinite)
     ],
