@@ -111,7 +111,10 @@ def sequence_map(c: OnnxContext) -> tuple[Sequence, ...]:
     for items in zip(*given, strict=True):
         frame = c.frame.inside()
         frame.names.update(zip((i.name for i in body.input), items, strict=True))
-        found.append(c.importer.branch(body, frame))
+        results = [r for r in c.importer.branch(body, frame) if r is not None]
+        if len(results) != len(body.output):
+            c.refuse(f"its graph {body.name!r} returns an absent value")
+        found.append(results)
     return tuple(Sequence(tuple(row[k] for row in found)) for k in range(len(body.output)))
 
 

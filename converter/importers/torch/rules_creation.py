@@ -77,7 +77,8 @@ def zero(c: TorchContext, a: Call) -> Value:
 def arange(c: TorchContext, a: Call) -> Value:
     """Of integers between fractions: as many as there are between those, start and step rounded towards zero."""
     _ignore(a, "dtype", "layout")
-    start, stop, step = ((_end(a, n) if a.has(n) else d) for n, d in (("start", 0), ("end", None), ("step", 1)))
+    defaults: dict[str, Any] = {"start": 0, "end": None, "step": 1}
+    start, stop, step = ((_end(a, n) if a.has(n) else d) for n, d in defaults.items())
     if isinstance(start, DimExpr) or isinstance(stop, DimExpr):  # bounds are sizes: 1.0 is as good as 1
         start, stop, step = (int(v) if isinstance(v, float) and v.is_integer() else v for v in (start, stop, step))
     if a.dtype.is_integer and any(isinstance(v, float) and not v.is_integer() for v in (start, stop, step)):
