@@ -38,6 +38,26 @@ FORMS: dict[str, tuple[Callable[..., Any], tuple[str, ...], list[tuple[Tensor, .
         [(ints(1, 1, 2, 2, 2, 1),), (ints(7),)],
     ),
     "consecutive along": (lambda x: torch.unique_consecutive(x, dim=0), ("int64[n]",), [(ints(1, 1, 2, 1),)]),
+    "consecutive slices": (
+        lambda x: [*torch.unique_consecutive(x, True, True, dim=1), torch.unique_consecutive(x > 1, dim=0)], ("int64[n,4]",),
+        [(ints([1, 1, 1, 2], [3, 3, 0, 0], [0, 0, 0, 1]),), (ints([2, 2, 2, 1]),)],
+    ),
+    "distinct slices": (
+        lambda x: [*torch.unique(x, True, True, True, dim=0), torch.unique(x.flip(0), dim=-1)], ("int64[n,3]",),
+        [(ints([2, 1, 0], [0, 3, 3], [2, 1, 0], [2, 0, 9], [0, 3, 2]),), (ints([5, 4, 4]),)],
+    ),
+    "distinct slices of several axes": (
+        lambda x: torch.unique(x, return_counts=True, dim=1), ("float32[2,n,2]",),
+        [(torch.tensor([[[1.0, 2], [1, 0], [1, 2]], [[3, 3], [0, 9], [3, 3]]]),)],
+    ),
+    "distinct slices of booleans": (lambda x: torch.unique(x > 0, return_inverse=True, dim=0), (N,), [(A,), (torch.cat([A, -A, A]),)]),
+    "bincount": (
+        lambda x, w: [torch.bincount(x), torch.bincount(x, w), torch.bincount(x.int(), w.int(), minlength=6)], ("int64[n]", "float32[n]"),
+        [(ints(3, 0, 3), torch.tensor([0.5, 2.0, 1.5])), (ints(7), torch.tensor([1.5]))],
+    ),
+    "bincount of nothing": (
+        lambda x: [torch.bincount(x), torch.bincount(x, minlength=2)], ("int64[n]",), [(ints(1, 0)[:0],), (ints(2, 2, 0),)],
+    ),
     "mode": (lambda x: torch.mode(x, 0), ("int64[n,3]",), [(ints([1, 5, 2], [3, 5, 2], [1, 4, 0], [3, 4, 7]),), (ints([4, 4, 4]),)]),
     "mode kept": (lambda x: torch.mode(x, -1, keepdim=True), (N,), [(A,), (A[:1],)]),
     "mode in the middle": (lambda x: torch.mode(x, 1), ("int64[2,n,2]",), [(ints([[1, 2], [1, 0], [3, 0]], [[5, 5], [5, 6], [4, 6]]),)]),
@@ -163,12 +183,13 @@ def test_spelled_cov_and_corrcoef() -> None:
         torch.testing.assert_close(_corrcoef(x), torch.corrcoef(x), equal_nan=True)
 
 
-def test_slices_along_an_axis_are_refused() -> None:
+def test_slices_that_do_not_compare_are_refused() -> None:
+    class Distinct(nn.Module):
+        def forward(self, x: Tensor) -> Any:
+            return torch.unique(torch.complex(x, x), dim=0), torch.unique_consecutive(x[:, :0], dim=0)
+
     with pytest.raises(converter.ConversionError) as caught:
-        converter.load(_Distinct(), (ints([1, 2], [1, 2]),))
-    assert any("distinct slices along an axis" in u.reason for u in caught.value.unsupported)
-
-
-class _Distinct(nn.Module):
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.unique_consecutive(x, dim=0)
+        converter.load(Distinct(), (torch.ones(2, 2),))
+    reasons = [u.reason for u in caught.value.unsupported]
+    assert "distinct slices of a single number, or of complex numbers" in reasons
+    assert "distinct slices without elements" in reasons

@@ -25,6 +25,8 @@ _ADVICE = (
      "a Python truth value would be fixed by the example: keep it a tensor, (x == y).all() or torch.isclose(x, y).all()"),
     (re.compile(r"^aten\.linalg_lstsq"), "the sizes of its results depend on the rank: use torch.linalg.qr, or pinv"),
     (re.compile(r"^aten\._ctc_loss"), "its steps follow lengths that the data gives: compute this loss outside the model"),
+    (re.compile(r"no attribute 'constant'|does not require grad|data pointer of Tensor that doesn't have storage|_functorch"),
+     "derivatives inside forward() (torch.func.grad, torch.autograd.grad) cannot be exported: write them out"),
     (re.compile(r"data-dependent|GuardOnDataDependent|unbacked", re.I),
      "a Python decision depends on the values of a tensor: use torch.where, torch.cond or a size known beforehand"),
     (re.compile(r"\.item\(\)|_local_scalar_dense"), "avoid .item(); keep the number a tensor"),

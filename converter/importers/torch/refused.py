@@ -23,7 +23,6 @@ REASONS: dict[str, tuple[str, str]] = {
     "aten.fractional_max_pool": (
         "its windows lie where random numbers say", "use MaxPool or AdaptiveMaxPool",
     ),
-    "aten.unique_dim": ("distinct slices along an axis", "number the slices and compare the numbers"),
 }  # fmt: skip
 """By the beginning of an op's name: the reason, and advice."""
 
