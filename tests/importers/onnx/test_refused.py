@@ -42,7 +42,7 @@ def test_reasons_are_told() -> None:
     assert "number of threads" in refusal("DynamicQuantizeLSTM", {"x": x})
     assert "ONNX Runtime alone" in refusal("GatedAdd", {"x": x})
     for domain, op, words in (
-        ("ai.onnx.ml", "Scaler", "classical machine learning"), ("", "Multinomial", "random categories"),
+        ("ai.onnx.ml", "Scaler", "classical machine learning"), ("", "StringNormalizer", "works on strings"),
         ("com.microsoft.nchwc", "Conv", "one processor"), ("my.own", "Conv", "unknown domain 'my.own'"),
     ):  # fmt: skip
         proto = model(
