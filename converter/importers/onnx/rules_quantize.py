@@ -26,7 +26,7 @@ def quantize_linear(c: OnnxContext) -> Value:
     saturate = bool(c.attr("saturate")) if c.version >= 19 else True  # of 8-bit floats only
     if c.version >= 23 and c.attr("precision") and element_type(c.attr("precision")) != dtypes.float32:
         c.refuse(
-            f"a division in {element_type(c.attr('precision'))} would round in another place than the runtime does"
+            f"by its precision a division in {element_type(c.attr('precision'))} would round in another place than the runtime does"
         )
     scale = c.cast(_spread(c, c.x(1)), dtypes.float32)
     scaled = c.b.div(c.cast(c.x(0), dtypes.float32), scale)
