@@ -10,17 +10,16 @@ Fails when a graph is wrong or crashes.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict
 from pathlib import Path
 
 from tests.random_graphs import record
 from tests.random_graphs.outcome import Outcome
 from tests.random_graphs.pool import Pool
+from tests.suites.kept import keep, kept
 
 COUNT = 20_000
 
@@ -29,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run, print, record; returns the exit code."""
     options = _parser().parse_args(arguments)
     seeds = range(options.first, options.first + options.count)
-    outcomes = [o for o in _kept(options.state) if o.seed in seeds]
+    outcomes = [o for o in kept(options.state, Outcome) if o.seed in seeds]
     waiting = [s for s in seeds if s not in {o.seed for o in outcomes}]
     started = time.monotonic()
     for number, outcome in enumerate(run(waiting, options.jobs, options.seconds), 1):
@@ -62,19 +61,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _kept(state: Path | None) -> list[Outcome]:
-    if state is None or not state.exists():
-        return []
-    return [Outcome(**json.loads(line)) for line in state.read_text().splitlines()]
-
-
 def _tell(outcome: Outcome, options: argparse.Namespace) -> None:
     if outcome.verdict in ("wrong", "crashed") or (options.list and outcome.verdict != "agreed"):
         print(f"{outcome.verdict:8} seed {outcome.seed}, {outcome.step}: {outcome.detail}\n{outcome.text}", flush=True)
-    if options.state is not None:
-        options.state.parent.mkdir(parents=True, exist_ok=True)
-        with options.state.open("a") as file:
-            file.write(json.dumps(asdict(outcome)) + "\n")
+    keep(options.state, outcome)
 
 
 def run(seeds: Sequence[int], jobs: int, seconds: float) -> Iterator[Outcome]:

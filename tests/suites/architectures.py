@@ -15,13 +15,11 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import multiprocessing
 import re
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from multiprocessing.connection import Connection
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
@@ -29,6 +27,7 @@ from pathlib import Path
 from fixtures.architectures import TABLE
 from tests.suites import architectures_page as page
 from tests.suites.architectures_run import DTYPES, TARGETS, Outcome, run_architecture
+from tests.suites.kept import keep, kept
 
 SECONDS = 1200
 """How long one architecture in one dtype may take before it counts as crashed."""
@@ -38,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run, print, compare; returns the exit code."""
     options = _parser().parse_args(arguments)
     names = [n for n in in_turn() if re.search(options.only or "", n)]
-    outcomes = [o for o in _kept(options.state) if o.name in names and o.dtype in options.dtype]
+    outcomes = [o for o in kept(options.state, Outcome) if o.name in names and o.dtype in options.dtype]
     waiting = [(n, d) for d in options.dtype for n in names if not any((o.name, o.dtype) == (n, d) for o in outcomes)]
     started = time.monotonic()
     for found in run(waiting, options.jobs):
@@ -69,19 +68,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _kept(state: Path | None) -> list[Outcome]:
-    if state is None or not state.exists():
-        return []
-    return [Outcome(**json.loads(line)) for line in state.read_text().splitlines()]
-
-
 def _tell(outcome: Outcome, options: argparse.Namespace) -> None:
     if options.list:
         place = f"{outcome.name} {outcome.dtype} to {outcome.to}"
         print(f"{outcome.verdict:8} {place}: {outcome.what}: {outcome.detail} ({outcome.seconds:.0f} s)", flush=True)
-    if options.state is not None:
-        with options.state.open("a") as file:
-            file.write(json.dumps(asdict(outcome)) + "\n")
+    keep(options.state, outcome)
 
 
 def run(waiting: Sequence[tuple[str, str]], jobs: int) -> Iterator[list[Outcome]]:

@@ -10,7 +10,6 @@ Fails when an answer is wrong or crashes, fewer cases are counted on a route tha
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import re
 import sys
 import time
@@ -21,6 +20,7 @@ import torch
 from tests.suites import faster_export
 from tests.suites import indexing_page as page
 from tests.suites.indexing_run import SOURCES, Outcome, cases, run_case
+from tests.suites.processes import spread
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,12 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(names: Sequence[str], sources: tuple[str, ...], jobs: int) -> Iterator[list[Outcome]]:
     """Outcomes of each case, in order."""
     faster_export.install()
-    items = [(name, sources) for name in names]
-    if jobs == 1:
-        yield from map(_job, items)
-        return
-    with multiprocessing.get_context("fork").Pool(jobs) as pool:
-        yield from pool.imap(_job, items)
+    yield from spread(_job, [(name, sources) for name in names], jobs)
 
 
 def _job(item: tuple[str, tuple[str, ...]]) -> list[Outcome]:

@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import json
-import multiprocessing
 import random
 import signal
 import sys
@@ -23,7 +21,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +37,8 @@ from ir.core import Model, copy_model
 from ir.eval import EvaluationError, Evaluator
 from tests.suites import faster_export, results
 from tests.suites import op_db_cases as cases
+from tests.suites.kept import keep, kept
+from tests.suites.processes import spread
 from tests.suites.running import VERDICTS, WorkerFailed, named_inputs, worker
 
 TARGETS = ("torch", "onnx", "ir")
@@ -69,9 +69,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     targets = tuple(options.to or TARGETS[:2])
     chosen = choose(list(cases.entries()), options)
-    kept = _kept(options.state, targets)
-    outcomes = [o for o in kept if o.op in set(chosen)]
-    waiting = [(name, to) for name in chosen if (to := _open(name, targets, kept))]
+    known = [o for o in kept(options.state, Outcome) if o.to in targets]
+    outcomes = [o for o in known if o.op in set(chosen)]
+    waiting = [(name, to) for name in chosen if (to := _open(name, targets, known))]
     started = time.monotonic()
     for found in run(waiting, options.jobs):
         outcomes += found
@@ -113,15 +113,8 @@ def choose(names: list[str], options: argparse.Namespace) -> list[str]:
     return names
 
 
-def _kept(state: Path | None, targets: tuple[str, ...]) -> list[Outcome]:
-    if state is None or not state.exists():
-        return []
-    found = [Outcome(**json.loads(line)) for line in state.read_text().splitlines()]
-    return [o for o in found if o.to in targets]
-
-
-def _open(name: str, targets: tuple[str, ...], kept: list[Outcome]) -> tuple[str, ...]:
-    done = {o.to for o in kept if o.op == name}
+def _open(name: str, targets: tuple[str, ...], known: list[Outcome]) -> tuple[str, ...]:
+    done = {o.to for o in known if o.op == name}
     return tuple(t for t in targets if t not in done)
 
 
@@ -129,9 +122,7 @@ def _tell(outcome: Outcome, options: argparse.Namespace) -> None:
     if options.list and outcome.verdict != "passed":
         where = f"{outcome.op} to {outcome.to}, sample {outcome.sample}"
         print(f"{outcome.verdict:8} {where}: {outcome.what}: {outcome.detail}", flush=True)
-    if options.state is not None:
-        with options.state.open("a") as file:
-            file.write(json.dumps(asdict(outcome)) + "\n")
+    keep(options.state, outcome)
 
 
 # -- running --------------------------------------------------------------------------------------------------------
@@ -139,11 +130,7 @@ def run(waiting: Sequence[tuple[str, tuple[str, ...]]], jobs: int) -> Iterator[l
     """Outcomes of operators, each to its targets, in no particular order when there are several jobs."""
     cases.entries()  # before the fork, so that children share it
     faster_export.install()
-    if jobs == 1:
-        yield from map(_job, waiting)
-        return
-    with multiprocessing.get_context("fork").Pool(jobs) as pool:
-        yield from pool.imap_unordered(_job, waiting)
+    yield from spread(_job, waiting, jobs, in_order=False)
 
 
 def _job(item: tuple[str, tuple[str, ...]]) -> list[Outcome]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import select
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from ir.core import Model
 from ir.eval import EvaluationError, Evaluator
 from tests.suites.cases import Case, with_known_sizes
 from tests.suites.compare import difference
+from tests.suites.processes import spread
 
 TARGETS = ("onnx", "torch", "ir")
 VERDICTS = ("passed", "refused", "wrong", "crashed")
@@ -186,8 +186,4 @@ def run_cases(cases: Sequence[Case], to: str, jobs: int = 1) -> Iterator[Outcome
     """Outcomes in the order of the cases."""
     global _CASES, _TO
     _CASES, _TO = {c.label: c for c in cases}, to
-    if jobs == 1:
-        yield from map(_job, _CASES)
-        return
-    with multiprocessing.get_context("fork").Pool(jobs) as pool:
-        yield from pool.imap(_job, _CASES, chunksize=4)
+    yield from spread(_job, _CASES, jobs, chunk=4)
