@@ -371,6 +371,7 @@ def _adaptive_samples(s: Sampler) -> Iterator[Sample]:
     yield s.case(s.floats(1, 2, 4, 5, 6), output_size=(2, 1, 4))
     yield s.case(s.floats(0, 2, 4, 4), output_size=(2, 2))
     yield s.case(s.floats(1, 2, 4, 3), output_size=(0, 2), name="no window")
+    yield s.case(s.floats(1, 2, 4, 3), output_size=(1, 1), name="batch of one")
     yield s.case(s.floats(1, 2, 0, 4), output_size=(2, 2), error=ValueError, name="empty axis")
     yield s.case(s.floats(1, 2, 4, 4), output_size=(2,), error=ValueError, name="one size for two axes")
 

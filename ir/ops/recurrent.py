@@ -141,6 +141,8 @@ class LSTM:
         row = _Row(s, 4)
         yield s.case(row.x, row.state(row.hidden), None, None, row.weights, **row.case)
         yield s.case(row.x, None, row.state(row.hidden), None, row.weights, **row.case)
+        row = _Row(s, 4, batch_first=True)
+        yield s.case(row.x, row.state(row.hidden), None, None, row.weights, **row.case)
         row = _Row(s, 4, lengths=(5, 9, 1))
         yield s.case(
             row.x, None, None, row.lengths, row.weights, error=ValueError, name="length beyond time", **row.case

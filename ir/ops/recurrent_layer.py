@@ -222,6 +222,7 @@ def _samples(s: Sampler) -> Iterator[Sample]:
             draw = _Draw(s, "gru", "reverse", bias)
             yield draw.case(draw.state(), lengths=(4, 1, 3), linear_before_reset=before, clip=0.4)
     yield from _lstm_samples(s)
+    yield _Draw(s, "rnn", time=1).case(name="one step")
     yield _Draw(s, "rnn").case(activations=("elu",), name="alpha of 0")
     draw = _Draw(s, "rnn")
     still = tuple(np.zeros_like(w) for w in draw.weights[:3])

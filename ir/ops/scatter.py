@@ -235,6 +235,8 @@ class ScatterNd:
                 i = np.array([[0, -1], [5, 0], [0, 9], [-1, -9], [np.iinfo(np.int64).min, 1]])
                 yield s.case(s.floats(3, 2, 2), i, s.floats(5, 2), reduction=reduction, bounds=bounds)
             yield s.case(s.floats(2, 2), s.ints(3, 0), s.floats(3, 2, 2), reduction=reduction, name="depth 0")
+            rows = s.floats(3, 2, 2, 2)
+            yield s.case(s.floats(2, 2), s.ints(3, 2, 0), rows, reduction=reduction, name="rows of depth 0")
         for reduction in ("none", "add", "mul", "max", "min"):
             yield s.case(s.bools(4), s.ints(7, 1, low=0, high=4), s.bools(7), reduction=reduction)
         yield s.case(s.floats(3, 2), s.permutation(3)[:, None], s.floats(3, 2), unique=True, bounds="unchecked")

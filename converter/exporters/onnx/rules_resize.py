@@ -157,8 +157,6 @@ def _same_elements(node: Node) -> bool:
         plain = a["coordinates"] == "asymmetric" and _rounding(a) == "floor" and a["scales"] is not None
         whole = float.is_integer if a["nearest"] == "floor" else _is_power_of_two
         return plain and all(whole(float(s)) for s in a["scales"])
-    if a["nearest"] == "quotient" and a["coordinates"] not in _ROUNDING:
-        return False
     for size, n, scale in zip(x.shape[2:], outs, a["scales"] or (None,) * len(outs)):
         exact = nearest_picks(int(size), int(n), scale, a["coordinates"], a["nearest"])  # type: ignore[arg-type]
         near = _float32_picks(int(size), int(n), scale, a)  # type: ignore[arg-type]

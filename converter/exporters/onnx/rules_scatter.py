@@ -142,13 +142,13 @@ def _boolean(b: Builder, node: Node) -> Value:
 
 def _mean(b: Builder, node: Node) -> Value:
     """The sum divided by the number of what went into it; integers floor."""
-    data, updates, own = node.operand("data"), node.operand("updates"), node.attrs["include_self"]
+    data, updates = node.operand("data"), node.operand("updates")
     kind = data.type.dtype
     total = _again(b, node, reduction="add")
     counter = kind if kind.is_float else dtypes.int64
     ones = b.full(shape=data.type.shape, value=1, dtype=counter)
     each = b.full(shape=updates.type.shape, value=1, dtype=counter)
-    count = _again(b, node, data=ones, updates=each, reduction="add", include_self=own)
+    count = _again(b, node, data=ones, updates=each, reduction="add")
     if kind.is_float:
         return b.div(total, count)  # type: ignore[no-any-return]
     return b.cast(b.floor_div(b.cast(total, to=dtypes.int64), count), to=kind)  # type: ignore[no-any-return]
@@ -216,7 +216,7 @@ def _by_elements(b: Builder, node: Node) -> Value:
         row = b.reshape(b.where(all_components(b, good), flat, b.dim(size=places)), shape=(count, 1))
     out = b.scatter_elements(
         b.reshape(data, shape=(places, width)), b.expand(row, shape=(count, width)), b.reshape(updates, shape=(count, width)),
-        axis=0, **{k: a[k] for k in ("reduction", "bounds", "neg", "unique")},
+        **{k: a[k] for k in ("reduction", "bounds", "neg", "unique")},
     )  # fmt: skip
     return b.reshape(out, shape=data.type.shape)  # type: ignore[no-any-return]
 
@@ -231,7 +231,7 @@ def product(shape: tuple[Dim, ...]) -> Dim:
 
 def _depth_0(b: Builder, node: Node) -> Value:
     """Index vectors of length 0 write all of data: updates in order, as slices of a new leading axis."""
-    data, updates, indices = node.operand("data"), node.operand("updates"), node.operand("indices")
+    data, indices = node.operand("data"), node.operand("indices")
     zeros = b.full(shape=(*indices.type.shape[:-1], 1), value=0, dtype=dtypes.int64)
-    out = _again(b, node, data=b.unsqueeze(data, axes=(0,)), indices=zeros, updates=updates)
+    out = _again(b, node, data=b.unsqueeze(data, axes=(0,)), indices=zeros)
     return b.squeeze(out, axes=(0,))  # type: ignore[no-any-return]

@@ -15,8 +15,10 @@ from converter.errors import ConversionError
 from converter.exporters.base import ExportOptions
 from converter.exporters.onnx import write
 from converter.runtimes.onnxruntime import OnnxRunner
-from ir.core import Builder, Leaf, Model, Origin, Parameter, Signature, Value
+from ir.core import Builder, Leaf, Model, Origin, Parameter, Scope, Signature, Value
+from ir.data import Array, Weight
 from ir.eval import Evaluator
+from ir.ops.control_samples import body
 from ir.types import TensorType, dtypes, symbol
 
 f32 = np.float32
@@ -266,3 +268,83 @@ def test_bodies_made_for_onnx_know_their_source() -> None:
     rules.register()
     model = made([4], lambda b, x: b.cumprod(x, axis=0))
     assert {n.origin.op for n in walk(lower(model, 20).graph)} == {"source"}
+
+
+@pytest.mark.parametrize(("by", "replaced"), [(-1, True), ([3, -1, 2], True), ([3, 2, -2], False), ([1, 1, 1], False)])
+def test_divisions_by_minus_one_are_negations(by: Any, replaced: bool, tmp_path: Path) -> None:
+    """The kernel would trap at the lowest integer."""
+    model = made([3], lambda b, x: b.trunc_div(x, b.constant(np.array(by))), dtypes.int64)
+    proto = exported(model, tmp_path)
+    assert ("Where" in ops(proto)) == replaced
+    runs_alike(model, proto, np.array([-(2**63), 7, -5]))
+
+
+@pytest.mark.parametrize(("test", "other", "kept"), [(-1, 1, True), (5, 1, False), (-1, -1, False)])
+def test_divisors_that_are_never_minus_one(test: int, other: int, kept: bool, tmp_path: Path) -> None:
+    def build(b: Builder, x: Value) -> Value:
+        y = b.add(x, 1)
+        return b.trunc_div(x, b.where(b.equal(y, test), b.constant(np.array(other)), y))
+
+    proto = exported(made([3], build, dtypes.int64), tmp_path)
+    assert ops(proto).count("Equal") == (1 if kept else 2)
+
+
+def test_dilated_averages_need_opset_19(tmp_path: Path) -> None:
+    model = made([1, 1, 6], lambda b, x: b.avg_pool(x, window=(2,), strides=(1,), dilations=(2,)))
+    proto = exported(model, tmp_path, 19)
+    assert ops(proto) == ["AveragePool"]
+    runs_alike(model, proto, np.arange(6, dtype=f32).reshape(1, 1, 6))
+    with pytest.raises(ConversionError, match="average pooling with dilations needs opset 19"):
+        exported(model, tmp_path, 18)
+
+
+@pytest.mark.parametrize(("path", "place"), [((), "the model"), ((Scope("drop", "DropPath"),), "drop")])
+def test_what_only_training_does_is_told(path: tuple[Scope, ...], place: str, tmp_path: Path) -> None:
+    kind = TensorType(dtypes.float32, (3,))
+
+    def build(b: Builder, x: Value) -> Value:
+        bodies = {"train": body("train", (kind,), lambda b, x: b.neg(x)), "infer": body("infer", (kind,), lambda b, x: x)}
+        with b.at(Origin(op="source", path=path)):
+            return b.by_mode((b.abs(x),), **{k: make() for k, make in bodies.items()})[0]
+
+    model = made([3], build)
+    exported(model, tmp_path)
+    (note,) = [n for n in model.notes if "training" in n]
+    assert note.startswith(place) and note.endswith(": what it does in training only is not in the ONNX model")
+
+
+def test_conditions_read_weights_and_sizes(tmp_path: Path) -> None:
+    """The condition of a loop is computed in a frame of its own, inside that of the loop."""
+    model = Model("forms")
+    x = model.graph.add_input(TensorType(dtypes.float32, (N,)), "x")
+    limit = model.add_weight(Weight("limit", Array(np.array(5, f32)), trainable=True))
+    kind = TensorType(dtypes.float32, (N,))
+
+    def below(b: Builder, x: Value) -> Value:
+        return b.less(b.reduce_sum(x, axes=(0,)), b.mul(limit, b.cast(b.dim(size=N), to=dtypes.float32)))
+
+    bodies = {"cond": body("cond", (kind,), below), "body": body("body", (kind,), lambda b, x: b.add(x, 1.0))}
+    b = Builder(model.graph, origin=Origin(op="source"))
+    out = b.while_((b.mul(x, 2.0),), (), trips=100, **{k: make() for k, make in bodies.items()})
+    model.graph.set_outputs([out[0] if isinstance(out, (tuple, list)) else out])
+    model.signature = Signature((Parameter("x", Leaf("x")),), Leaf("output"))
+    proto = exported(model, tmp_path)
+    for size in (2, 4):
+        runs_alike(model, proto, np.arange(size, dtype=f32))
+
+
+@pytest.mark.parametrize("include_pad", [True, False])
+def test_averages_with_gaps_over_open_sizes(include_pad: bool, tmp_path: Path) -> None:
+    """Pads as long as the window are a Pad of their own; what counts of each window is averaged the same way."""
+    attrs = {"window": (2,), "strides": (1,), "dilations": (2,), "padding": ((2, 2),), "include_pad": include_pad}
+    model = made([1, 1, N], lambda b, x: b.avg_pool(x, **attrs))
+    proto = exported(model, tmp_path)
+    assert ops(proto).count("AveragePool") == (1 if include_pad else 2)
+    for size in (2, 5):
+        runs_alike(model, proto, np.arange(1, size + 1, dtype=f32).reshape(1, 1, size))
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (3, 2), (2, 2)])
+def test_singular_values_alone(shape: tuple[int, int], tmp_path: Path) -> None:
+    model = made(shape, lambda b, x: b.svd(x)[1])
+    runs_alike(model, exported(model, tmp_path), np.array([1, 2, 0, 4, -1, 3][: shape[0] * shape[1]], f32).reshape(shape))
