@@ -92,3 +92,19 @@ class Weighted(nn.Module):
 def test_weighted_bags(tmp_path: Path) -> None:
     case = (torch.randint(0, 10, (2, 5)), torch.randn(2, 5))
     same_everywhere(Weighted(), case, tmp_path, [case])
+
+
+class Positions(nn.Module):
+    """Rows and elements at positions that tensors hold, negative ones too, read and written."""
+
+    def forward(self, x: Tensor, at: Tensor) -> tuple[Tensor, ...]:
+        row, place = at[0], at[1].item()
+        y = x.clone()
+        y.select(0, place).mul_(3)
+        y.select(1, place).add_(x[:, row])
+        return x[row], x[row + 1, row], x[:, place - 1], y, x.argmax(0) + x[x[:, 0].argmax(), 1]
+
+
+def test_positions_out_of_tensors(tmp_path: Path) -> None:
+    cases = [(torch.randn(n, 3), torch.tensor(at)) for n, at in ((5, [-2, -1]), (2, [0, 1]), (3, [1, -2]))]
+    same_everywhere(Positions(), ("float32[n,3]", "int64[2]"), tmp_path, cases)

@@ -54,11 +54,22 @@ def narrow(c: TorchContext, a: Call) -> Value:
 
 @rule("aten.select.int", "aten.select_copy.int")
 def select(c: TorchContext, a: Call) -> Value:
+    """A position that only a tensor knows is a 0-d index: it may be negative."""
     x = a.value("self")
-    return c.b.select(x, axis=a.axis("dim", x.type.rank), index=a.dim("index"))
+    axis = a.axis("dim", x.type.rank)
+    if a.raw("index") in c.numbers:
+        return c.b.gather(x, a.value("index"), axis=axis, bounds="error", neg="from_end")
+    return c.b.select(x, axis=axis, index=a.dim("index"))
 
 
 @rule("aten.select_scatter.default")
 def select_scatter(c: TorchContext, a: Call) -> Value:
     x = a.value("self")
-    return c.b.select_update(x, a.value("src"), axis=a.axis("dim", x.type.rank), index=a.dim("index"))
+    axis = a.axis("dim", x.type.rank)
+    if a.raw("index") in c.numbers:
+        row = c.b.unsqueeze(c.b.unsqueeze(a.value("index"), axes=(0,)), axes=(0,))
+        perm = (axis, *(k for k in range(x.type.rank) if k != axis))
+        update = c.b.unsqueeze(a.value("src"), axes=(0,))
+        moved = c.b.scatter_nd(c.b.transpose(x, perm=perm), row, update, bounds="error", neg="from_end")
+        return c.b.transpose(moved, perm=tuple(perm.index(k) for k in range(x.type.rank)))
+    return c.b.select_update(x, a.value("src"), axis=axis, index=a.dim("index"))

@@ -16,6 +16,8 @@ _WHOLE = {
     "add": "add", "sub": "sub", "mul": "mul", "neg": "neg", "sym_max": "maximum", "sym_min": "minimum", "floordiv": "floor_div",
     "mod": "mod",
 }  # fmt: skip
+POSITIONS = ("aten.select.int", "aten.select_copy.int", "aten.select_scatter.default")
+"""Ops whose `index` is one position, counted from the end where it is negative."""
 _UNARY: dict[str, Callable[[TorchContext, Value], Value]] = {
     "sym_float": lambda c, x: x,
     "_sym_sqrt": lambda c, x: c.b.sqrt(x),
@@ -59,7 +61,7 @@ def _may_be_negative(value: Any) -> bool:
 
 
 def _only_counts(node: Any) -> bool:
-    """Whether an integer is used where any number may stand, and nowhere as a size, a position or an axis."""
+    """Whether an integer is used where any number may stand, and nowhere as a size, a bound or an axis."""
     return all(_counts_in(user, node) for user in node.users)
 
 
@@ -71,8 +73,11 @@ def _counts_in(user: Any, node: Any) -> bool:
         return all(is_check(str(u.target)) for u in user.users) or (
             getattr(user.target, "__name__", "") in _WHOLE and _only_counts(user)
         )
-    kinds = [str(a.type) for a, given in zip(schema.arguments, user.args) if given is node]
-    kinds += [str(a.type) for a in schema.arguments if user.kwargs.get(a.name) is node]
+    given = [a for a, item in zip(schema.arguments, user.args) if item is node]
+    given += [a for a in schema.arguments if user.kwargs.get(a.name) is node]
+    kinds = [str(a.type) for a in given]
+    if str(user.target) in POSITIONS and [a.name for a in given] == ["index"]:
+        return True
     return bool(kinds) and all(k in ("Tensor", "number", "Optional[number]") for k in kinds)
 
 
