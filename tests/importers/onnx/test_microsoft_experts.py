@@ -11,7 +11,7 @@ from scipy.special import expit, softmax
 
 from converter.importers.onnx import load
 from ir.eval import Evaluator
-from tests.importers.onnx.models import floats
+from tests.importers.onnx.models import floats, runtime
 from tests.importers.onnx.test_microsoft import one, refusal, same
 
 EXPERTS, WIDTH, INNER = 3, 16, 32
@@ -115,6 +115,18 @@ def test_shares_apart_from_the_scores(normal: int) -> None:
     same("QMoE", given, normalize_routing_weights=normal, **attributes)
     if normal:  # whoever has no share at all gives nothing
         same("QMoE", given | {"shares": np.zeros((6, EXPERTS), np.float32)}, normalize_routing_weights=1, **attributes)
+
+
+@pytest.mark.parametrize("scales", [np.float16, np.float32])
+def test_half_floats(scales: type) -> None:
+    given, attributes = quantised(4, 16, zeros=True)
+    for name, value in given.items():
+        if value is not None and value.dtype == np.float32:
+            given[name] = value.astype(scales if name in ("_s1", "_s2") else np.float16)
+    proto, inputs = one("QMoE", given, "y", "FLOAT16", normalize_routing_weights=1, **attributes)
+    (found,), (want,) = Evaluator("exact").run(load(proto), inputs).values(), runtime(proto, inputs)
+    assert found.dtype == np.float16
+    np.testing.assert_allclose(found, want, rtol=8 * np.finfo(np.float16).eps, atol=8 * np.finfo(np.float16).eps)
 
 
 def answer(given: dict[str, Any], **attributes: Any) -> np.ndarray:

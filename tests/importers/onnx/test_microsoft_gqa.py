@@ -9,7 +9,7 @@ import pytest
 
 from converter.importers.onnx import load
 from ir.eval import Evaluator
-from tests.importers.onnx.models import agree, floats
+from tests.importers.onnx.models import agree, floats, runtime
 from tests.importers.onnx.test_microsoft import one, refusal
 
 HEADS = {"num_heads": 4, "kv_num_heads": 2}
@@ -77,6 +77,20 @@ def test_caches_of_integers(place: dict[str, Any], bits: int, each: str) -> None
     if each == "TENSOR":
         angles = np.random.default_rng(0).uniform(0, 6, (12, SIZE // 2)).astype(np.float32)
         same(given | {"_c": np.cos(angles), "_s": np.sin(angles)}, kinds, do_rotary=1, **attributes)
+
+
+def test_half_floats_beside_float32_scales() -> None:
+    given, draw = operands(**PLACES[3]), np.random.default_rng(7)
+    given = {k: v.astype(np.float16) if v is not None and v.dtype == np.float32 else v for k, v in given.items()}
+    given |= {n: draw.integers(-128, 128, (2, 2, 9, SIZE)).astype(np.int8) for n in ("pk", "pv")}
+    given |= {n: np.array([0.02], np.float32) for n in ("ks", "vs")} | {"sink": floats(4).astype(np.float16)}
+    both = {"k_quant_type": "PER_TENSOR", "v_quant_type": "PER_TENSOR", "kv_cache_bit_width": 8}
+    proto, inputs = one("GroupQueryAttention", given, "y pk_ pv_", "FLOAT16 INT8 INT8", **HEADS, **both)
+    found, want = Evaluator("exact").run(load(proto), inputs).values(), runtime(proto, inputs)
+    for got, expected in zip(found, want, strict=True):
+        assert got.dtype == expected.dtype
+        near = 8 * np.finfo(np.float16).eps if got.dtype == np.float16 else 0
+        np.testing.assert_allclose(got.astype(np.float64), expected.astype(np.float64), rtol=near, atol=near)
 
 
 @pytest.mark.parametrize("own", [{}, {"qk_norm_epsilon": 0.5}, {"q_norm_epsilon": 0.5}, {"k_norm_epsilon": 0.5}])
