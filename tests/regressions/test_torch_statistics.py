@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from converter.errors import ConversionError
 from converter.importers.torch import load
-from tests.regressions.test_torch_training import trains_alike
+from tests.regressions.training import trains_alike
 
 COUNTED = 4  # trains_alike calls the model three times; the counter begins at one
 

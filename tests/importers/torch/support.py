@@ -88,6 +88,24 @@ def round_trip(
     return model
 
 
+def double(module: nn.Module, seed: int = 0) -> nn.Module:
+    """The module in float64 and inference, with weights and buffers drawn from [0.1, 1.1)."""
+    g = torch.Generator().manual_seed(seed)
+    for t in [*module.parameters(), *(b for b in module.buffers() if b.is_floating_point())]:
+        t.data = torch.rand(t.shape, generator=g, dtype=torch.float64) + 0.1
+    return module.double().eval()
+
+
+def randn(*shape: int, seed: int = 0) -> Tensor:
+    """A float64 tensor, normally distributed."""
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def ops(model: Model) -> list[str]:
+    """Names of the model's ops in order."""
+    return [n.op.name for n in model.nodes()]
+
+
 class Bundle(nn.Module):
     """Many functions in one module, so that one export tests them all: forward(t) gives a dict of their results. A case
     may be a module, for layers with weights of their own."""
