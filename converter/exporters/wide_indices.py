@@ -31,20 +31,20 @@ def _limited(node: Node, indices: Value) -> Value:
     low = b.cast(indices, to=dtypes.int64)  # less by 2**64 where that is negative
     beyond = b.less(low, 0)
     if node.attrs.get("bounds") != "wrap":
-        return b.where(beyond, _LAST, low)  # type: ignore[no-any-return]
+        return b.where(beyond, _LAST, low)
     size = _sizes(b, node)
     half = b.mod(b.constant(2**32, dtypes.int64), size)
     rest = b.where(beyond, b.mod(b.mul(half, half), size), 0)
-    return b.mod(b.add(b.mod(low, size), rest), size)  # type: ignore[no-any-return]
+    return b.mod(b.add(b.mod(low, size), rest), size)
 
 
 def _sizes(b: Builder, node: Node) -> Value:
     """int64: the size of the axis that each index is into; a vector for index vectors."""
     shape, a = node.operand("data").type.shape, node.attrs
     if not node.op.name.endswith("_nd"):
-        return b.dim(size=shape[normalize_axis(a["axis"], len(shape))])  # type: ignore[no-any-return]
-    first, depth = a.get("batch_dims", 0), int(node.operand("indices").type.shape[-1])  # type: ignore[arg-type]
+        return b.dim(size=shape[normalize_axis(a["axis"], len(shape))])
+    first, depth = a.get("batch_dims", 0), int(node.operand("indices").type.shape[-1])
     sizes = shape[first : first + depth]
     if all(isinstance(d, int) for d in sizes):
         return b.constant(np.array(sizes, np.int64))
-    return b.stack([b.dim(size=d) for d in sizes], axis=0)  # type: ignore[no-any-return]
+    return b.stack([b.dim(size=d) for d in sizes], axis=0)

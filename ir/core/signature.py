@@ -188,5 +188,5 @@ def _json_tree(data: Mapping[str, Any]) -> Tree:
     for kind in ("tuple", "list", "dict", "namedtuple"):
         if kind in data:
             children = tuple(_json_tree(c) for c in data[kind])
-            return Branch(kind, children, tuple(data.get("keys", ())), str(data.get("class", "")))  # type: ignore[arg-type]
+            return Branch(kind, children, tuple(data.get("keys", ())), str(data.get("class", "")))
     raise ValueError(f"not a signature tree: {sorted(data)}")

@@ -162,7 +162,7 @@ def _check_mask(mask: TensorType, kind: DType, scores: tuple[Dim, ...]) -> None:
 def _factor(features: Dim, scale: float | None) -> float:
     if scale is not None:
         return scale
-    return 1 / math.sqrt(features) if features else 1.0  # type: ignore[arg-type]
+    return 1 / math.sqrt(features) if features else 1.0
 
 
 def _softmax(scores: np.ndarray) -> np.ndarray:

@@ -168,7 +168,7 @@ def multiplied_up(b: Builder, x: Pair, axis: int) -> Pair:
         half, rest = size // 2, None if size % 2 == 0 else part(size - 1, size)
         x, size = multiplied(b, part(0, half), part(half, 2 * half)), half
         if rest is not None:
-            x = tuple(b.concat([a, c], axis=axis) for a, c in zip(x, rest, strict=True))  # type: ignore[assignment]
+            x = tuple(b.concat([a, c], axis=axis) for a, c in zip(x, rest, strict=True))
             size += 1
     return b.select(x[0], axis=axis, index=0), b.select(x[1], axis=axis, index=0)
 

@@ -189,7 +189,7 @@ class MaxPoolWithPositions:
         lowest = -np.inf if dtype(x.dtype).is_float else dtype(x.dtype).min
         best = np.where(inside, flat, np.asarray(lowest, x.dtype)).argmax(axis=3)
         positions = np.take_along_axis(np.broadcast_to(table, flat.shape), best[..., None], axis=3)
-        return MaxPool.evaluate(x, **attrs, layout="channels_first"), positions.reshape(*x.shape[:2], *cells)  # type: ignore[attr-defined]
+        return MaxPool.evaluate(x, **attrs, layout="channels_first"), positions.reshape(*x.shape[:2], *cells)
 
     @staticmethod
     def decompose(b: Any, x: Any, **attrs: Any) -> tuple[Any, Any]:

@@ -244,7 +244,7 @@ def _samples(s: Sampler) -> Iterator[Sample]:
 def _lstm_samples(s: Sampler) -> Iterator[Sample]:
     both: Direction = "bidirectional"
     for direction in ("forward", "reverse", both):
-        draw = _Draw(s, "lstm", direction)  # type: ignore[arg-type]
+        draw = _Draw(s, "lstm", direction)
         yield draw.case(peepholes=draw.peepholes())
         yield draw.case(draw.state(), draw.state(), lengths=(4, 0, 2), peepholes=draw.peepholes(), clip=0.6)
     draw = _Draw(s, "lstm", bias=False)

@@ -109,7 +109,7 @@ class Resize:
         if mode == "area":
             return adaptive_pool(x, out, layout, np.mean)  # type: ignore[arg-type]
         for axis, n, scale in zip(axes, out, scales or (None,) * len(axes)):
-            size, n = x.shape[axis], int(n)  # type: ignore[arg-type]
+            size, n = x.shape[axis], int(n)
             moved = np.moveaxis(x, axis, 0)
             if antialias:
                 result = antialiased(moved, n, scale, mode, cubic_a, exclude_outside)

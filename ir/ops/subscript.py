@@ -167,7 +167,7 @@ class IndexGet:
         rows = _index_rows(p, arrays)
         g = _to_rows(p, cotangent, rows.ndim - 1)
         moved = view.transpose(*p.indexed, *p.kept)
-        moved[...] = GatherNd.vjp(g, moved, rows, 0, bounds, neg)["data"]  # type: ignore[misc]
+        moved[...] = GatherNd.vjp(g, moved, rows, 0, bounds, neg)["data"]
         return {"data": out}
 
     @staticmethod
@@ -324,7 +324,7 @@ class IndexPut:
         rows = _index_rows(p, arrays)
         values = _to_rows(p, _broadcast(updates, p.result(view.shape, rows.shape[:-1])), rows.ndim - 1)
         moved = view.transpose(*p.indexed, *p.kept)
-        moved[...] = ScatterNd.evaluate(moved, rows, values, reduction, True, bounds, neg, unique)  # type: ignore[misc]
+        moved[...] = ScatterNd.evaluate(moved, rows, values, reduction, True, bounds, neg, unique)
         return out
 
     @staticmethod
@@ -385,7 +385,7 @@ class IndexPut:
         block = rows.ndim - 1
         moved = view.transpose(*p.indexed, *p.kept)
         values = np.zeros((*rows.shape[:-1], *moved.shape[rows.shape[-1] :]), cotangent.dtype)
-        grads = ScatterNd.vjp(moved.copy(), moved, rows, values, reduction, True, bounds, neg)  # type: ignore[misc]
+        grads = ScatterNd.vjp(moved.copy(), moved, rows, values, reduction, True, bounds, neg)
         moved[...] = grads["data"]
         selected = np.expand_dims(grads["updates"].transpose(_layout_perm(p, block)), _new_places(p, block))
         return {"data": g_data, "updates": _sum_to(selected, updates.shape)}

@@ -35,7 +35,7 @@ class Lu:
         def one(a: Array) -> tuple[Array, Array]:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of singular matrices: the factors tell
-                return scipy.linalg.lu_factor(a, check_finite=False)  # type: ignore[no-any-return]
+                return scipy.linalg.lu_factor(a, check_finite=False)
 
         count = min(x.shape[-2:])
         factors, pivots = x.copy(), np.zeros((*x.shape[:-2], count), np.int32)

@@ -109,7 +109,7 @@ class _Split:
         if value in self.borders:
             return self.borders[value]
         re, im = self.pairs[value]
-        return b.stack([re, im], axis=re.type.rank)  # type: ignore[no-any-return]
+        return b.stack([re, im], axis=re.type.rank)
 
     # -- nodes ------------------------------------------------------------------------------------------------------
     def nodes(self, graph: Graph) -> None:

@@ -102,7 +102,7 @@ class Context:
         found = self.frame.find(lambda f: f.values.get(value))
         if found is None:
             raise KeyError(f"{value!r} has no tensor yet")
-        return found  # type: ignore[no-any-return]
+        return found
 
     def x(self, node: Node, name: str) -> Tensor:
         """The tensor of a required operand."""
@@ -209,7 +209,7 @@ class Context:
                 attrs["saturate"] = 0  # the IR's cast overflows to infinity or NaN
                 source = self._overflowed(tensor, dtype)
             found = self.frame.cache[key] = self.raw("Cast", [source], [dtype], attrs)[0]
-        return found  # type: ignore[no-any-return]
+        return found
 
     def _overflowed(self, tensor: Tensor, dtype: DType) -> Tensor:
         """Infinite where a float of 8 bits overflows: ONNX Runtime takes some of the numbers just above for its largest
@@ -219,7 +219,7 @@ class Context:
         x = tensor if tensor.dtype.is_float else self.cast(tensor, dtypes.float32)
         compare, limit = _overflow(dtype)
         huge = self.op(compare, self.op("Abs", x), self.like(limit, x))
-        return self.op("Where", huge, self.op("Mul", self.op("Sign", x), self.like(np.inf, x)), x)  # type: ignore[no-any-return]
+        return self.op("Where", huge, self.op("Mul", self.op("Sign", x), self.like(np.inf, x)), x)
 
     def _variables(self, schema: Any, inputs: Sequence[Tensor | None]) -> dict[str, DType]:
         names = {c.type_param_str for c in schema.type_constraints}

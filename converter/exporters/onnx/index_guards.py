@@ -41,8 +41,8 @@ def _sizes(b: Builder, node: Node) -> Value:
 
     shape, indices = node.operand("data").type.shape, node.operand("indices")
     if not node.op.name.endswith("_nd"):
-        return b.dim(size=shape[normalize_axis(node.attrs["axis"], len(shape))])  # type: ignore[no-any-return]
-    first, depth = node.attrs.get("batch_dims", 0), int(indices.type.shape[-1])  # type: ignore[arg-type]
+        return b.dim(size=shape[normalize_axis(node.attrs["axis"], len(shape))])
+    first, depth = node.attrs.get("batch_dims", 0), int(indices.type.shape[-1])
     return size_vector(b, shape[first : first + depth])
 
 
@@ -50,7 +50,7 @@ def _behind(b: Builder, node: Node) -> Value:
     """Indices as int64, negative ones moved behind the axis."""
     indices = node.operand("indices")
     at = indices if indices.type.dtype == dtypes.int64 else b.cast(indices, to=dtypes.int64)
-    return b.where(b.less(at, 0), _sizes(b, node), at)  # type: ignore[no-any-return]
+    return b.where(b.less(at, 0), _sizes(b, node), at)
 
 
 def _last_only(b: Builder, node: Node) -> Any:
@@ -58,7 +58,7 @@ def _last_only(b: Builder, node: Node) -> Any:
     data, indices, a = node.operand("data"), node.operand("indices"), node.attrs
     nd = node.op.name == "scatter_nd"
     shape = indices.type.shape[:-1] if nd else indices.type.shape
-    places = data.type.shape[: int(indices.type.shape[-1])] if nd else data.type.shape  # type: ignore[arg-type]
+    places = data.type.shape[: int(indices.type.shape[-1])] if nd else data.type.shape
     number = _rows(b, shape) if nd else _along(b, shape, normalize_axis(a["axis"], len(shape)))
     free = b.full(shape=places, value=-1, dtype=dtypes.int64)
     last = b.op(node.op, **{**node.operands, **a, "data": free, "updates": number, "reduction": "max"})
@@ -79,11 +79,11 @@ def _rows(b: Builder, shape: tuple[Dim, ...]) -> Value:
     count: Dim = 1
     for size in shape:
         count = size * count
-    return b.reshape(b.arange(start=0, stop=count, step=1, dtype=dtypes.int64), shape=shape)  # type: ignore[no-any-return]
+    return b.reshape(b.arange(start=0, stop=count, step=1, dtype=dtypes.int64), shape=shape)
 
 
 def _along(b: Builder, shape: tuple[Dim, ...], axis: int) -> Value:
     """The position along `axis`, spread over a shape."""
     line = b.arange(start=0, stop=shape[axis], step=1, dtype=dtypes.int64)
     line = b.reshape(line, shape=tuple(n if k == axis else 1 for k, n in enumerate(shape)))
-    return b.expand(line, shape=shape)  # type: ignore[no-any-return]
+    return b.expand(line, shape=shape)

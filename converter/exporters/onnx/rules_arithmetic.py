@@ -59,7 +59,7 @@ def known(value: Value | None) -> np.ndarray | None:
     """The content of a value that a constant node makes."""
     if value is None or value.producer is None or value.producer.op.name != "constant":
         return None
-    return value.producer.attrs["value"].value  # type: ignore[no-any-return]
+    return value.producer.attrs["value"].value
 
 
 def scalar_bounds(node: Node) -> str | None:

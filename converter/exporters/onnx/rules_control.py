@@ -69,7 +69,7 @@ def _apart(c: Context, emit: object) -> Tensor:
     outer = c.frame
     c.frame = Frame(parent=outer, nodes=outer.nodes)
     try:
-        return emit()  # type: ignore[operator,no-any-return]
+        return emit()
     finally:
         c.frame = outer
 
@@ -84,7 +84,7 @@ def _trips(c: Context, node: Node) -> Tensor | None:
     given = c.maybe(node, "trip_count")
     if given is None or trips is None:
         return trips if given is None else c.cast(given, dtypes.int64)
-    return c.op("Min", trips, c.cast(given, dtypes.int64))  # type: ignore[no-any-return]
+    return c.op("Min", trips, c.cast(given, dtypes.int64))
 
 
 @expand("scan")

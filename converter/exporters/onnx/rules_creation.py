@@ -58,7 +58,7 @@ def arange(b: Builder, node: Node, opset: int) -> Any:
     if dtype.is_integer or symbolic or all(float(a[k]).is_integer() for k in ("start", "stop", "step")):
         whole = {k: v if isinstance(v, DimExpr) else int(v) for k, v in a.items() if k != "dtype"}
         return b.cast(b.arange(**whole, dtype="int64"), to=dtype)
-    length = int(node.output.type.shape[0])  # type: ignore[arg-type]
+    length = int(node.output.type.shape[0])
     steps = b.cast(b.arange(start=0, stop=length, step=1, dtype="int64"), to=dtypes.float64)
     return b.cast(b.add(b.mul(steps, float(a["step"])), float(a["start"])), to=dtype)
 

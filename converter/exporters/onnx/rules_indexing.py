@@ -143,7 +143,7 @@ def _batched(b: Builder, node: Node) -> Any:
 @expand("gather_nd")
 def bounded_gather_nd(b: Builder, node: Node, opset: int) -> Any:
     a, data, indices = node.attrs, node.operand("data"), node.operand("indices")
-    depth, batch = int(indices.type.shape[-1]), a["batch_dims"]  # type: ignore[arg-type]
+    depth, batch = int(indices.type.shape[-1]), a["batch_dims"]
     sizes = data.type.shape[batch : batch + depth]
     if depth == 0:
         return _copies(b, data, indices.type.shape, batch)
@@ -170,19 +170,19 @@ def size_vector(b: Builder, sizes: tuple[Dim, ...]) -> Value:
     """int64 [n]: the sizes, in the graph."""
     if all(isinstance(d, int) for d in sizes):
         return b.constant(np.array(sizes, np.int64))
-    return b.stack([b.dim(size=d) for d in sizes], axis=0)  # type: ignore[no-any-return]
+    return b.stack([b.dim(size=d) for d in sizes], axis=0)
 
 
 def all_components(b: Builder, good: Value) -> Value:
     """Whether every component of each index vector is good."""
-    return b.reduce_all(good, axes=(good.type.rank - 1,))  # type: ignore[no-any-return]
+    return b.reduce_all(good, axes=(good.type.rank - 1,))
 
 
 def _copies(b: Builder, data: Value, shape: tuple[Dim, ...], batch: int) -> Value:
     """Index vectors of length 0 read all of data, once for each."""
     times = shape[batch:-1]
     spread = b.unsqueeze(data, axes=tuple(range(batch, batch + len(times)))) if times else data
-    return b.expand(spread, shape=(*data.type.shape[:batch], *times, *data.type.shape[batch:]))  # type: ignore[no-any-return]
+    return b.expand(spread, shape=(*data.type.shape[:batch], *times, *data.type.shape[batch:]))
 
 
 @expand("nonzero")

@@ -51,7 +51,7 @@ def has_batch_axis(node: Node) -> str | None:
 @rule("batch_norm", accepts=has_batch_axis)
 def batch_norm(c: Context, node: Node) -> tuple[Tensor, ...]:
     mean, var = c.x(node, "mean"), c.x(node, "var")
-    channels = int(node.operand("mean").type.shape[0])  # type: ignore[arg-type]
+    channels = int(node.operand("mean").type.shape[0])
     scale = c.maybe(node, "scale") or c.const(np.ones(channels), mean.dtype)
     bias = c.maybe(node, "bias") or c.const(np.zeros(channels), mean.dtype)
     out = c.op(
@@ -89,7 +89,7 @@ def layer_norm(c: Context, node: Node) -> Tensor:
     axis = min(normalize_axes(node.attrs["axes"], x.type.rank))
     scale = c.maybe(node, "scale")
     if scale is None:
-        scale = c.const(np.ones([int(d) for d in x.type.shape[axis:]]), x.type.dtype)  # type: ignore[arg-type]
+        scale = c.const(np.ones([int(d) for d in x.type.shape[axis:]]), x.type.dtype)
     return c.op(
         "LayerNormalization", c.x(node, "x"), scale, c.maybe(node, "bias"), axis=axis - x.type.rank, epsilon=node.attrs["eps"],
     )  # fmt: skip
@@ -111,7 +111,7 @@ def has_float_kernel(node: Node) -> str | None:
 @rule("instance_norm", accepts=has_float_kernel)
 def instance_norm(c: Context, node: Node) -> Tensor:
     x = c.x(node, "x")
-    channels = int(node.operand("x").type.shape[1])  # type: ignore[arg-type]
+    channels = int(node.operand("x").type.shape[1])
     scale = c.maybe(node, "scale") or c.const(np.ones(channels), x.dtype)
     bias = c.maybe(node, "bias") or c.const(np.zeros(channels), x.dtype)
     return c.op("InstanceNormalization", x, scale, bias, epsilon=node.attrs["eps"])

@@ -26,7 +26,7 @@ def position(c: Context, node: Node) -> Tensor:
 def top_k(c: Context, node: Node) -> tuple[Tensor, ...]:
     a = node.attrs
     axis = normalize_axis(a["axis"], node.operand("x").type.rank)
-    return c.op(  # type: ignore[no-any-return]
+    return c.op(
         "TopK", c.x(node, "x"), c.dims([a["k"]]), outputs=2, axis=axis, largest=int(a["largest"]), sorted=1
     )
 

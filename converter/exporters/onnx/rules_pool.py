@@ -145,7 +145,7 @@ def _symbolic_average(b: Builder, node: Node, mean: Value, grown: Any) -> Value:
     rest = tuple((before - i, after - j) for (before, after), (i, j) in zip(grown, inner))
     ones = b.pad(ones, pads=((0, 0), (0, 0), *rest))
     share = b.avg_pool(ones, window=a["window"], strides=a["strides"], dilations=a["dilations"])
-    return b.div(mean, share)  # type: ignore[no-any-return]
+    return b.div(mean, share)
 
 
 @rule("avg_pool")
@@ -180,7 +180,7 @@ def adaptive(b: Builder, node: Node, opset: int) -> Any:
         return out
     x, rank = node.operand("x"), node.operand("x").type.rank
     steps = [(axis, n) for axis, n in zip(range(2, rank), node.attrs["output_size"]) if n is not None and n != 1]
-    uneven = [(a, n) for a, n in steps if not isinstance(x.type.shape[a], int) or not n or int(x.type.shape[a]) % n]  # type: ignore[arg-type]
+    uneven = [(a, n) for a, n in steps if not isinstance(x.type.shape[a], int) or not n or int(x.type.shape[a]) % n]
     if not uneven:
         return None
     if any(isinstance(x.type.shape[a], DimExpr) for a, _ in uneven):
@@ -188,7 +188,7 @@ def adaptive(b: Builder, node: Node, opset: int) -> Any:
     average = node.op.name == "adaptive_avg_pool"
     done: list[int | None] = list(node.attrs["output_size"])
     for axis, n in uneven:
-        size = int(x.type.shape[axis])  # type: ignore[call-overload]
+        size = int(x.type.shape[axis])
         x = along(b, x, axis, _averages(size, n)) if average else _window_maxima(b, x, axis, size, n)
         done[axis - 2] = None
     return x if all(n is None for n in done) else b.op(node.op, x, output_size=tuple(done))
@@ -198,10 +198,10 @@ def along(b: Builder, x: Value, axis: int, matrix: np.ndarray) -> Value:
     """The matrix [out, in] applied along an axis."""
     weights = b.constant(np.ascontiguousarray(matrix.T), x.type.dtype)
     if axis == x.type.rank - 2:
-        return b.matmul(b.constant(matrix, x.type.dtype), x)  # type: ignore[no-any-return]
+        return b.matmul(b.constant(matrix, x.type.dtype), x)
     perm = [*(a for a in range(x.type.rank) if a != axis), axis]
     out = b.matmul(b.transpose(x, perm=tuple(perm)), weights)
-    return b.transpose(out, perm=tuple(int(a) for a in np.argsort(perm)))  # type: ignore[no-any-return]
+    return b.transpose(out, perm=tuple(int(a) for a in np.argsort(perm)))
 
 
 def _windows(size: int, n: int) -> list[range]:
@@ -225,4 +225,4 @@ def _window_maxima(b: Builder, x: Value, axis: int, size: int, n: int) -> Value:
         width //= 2
         halves = (slice_attrs(axis + 1, 0, width, 1), slice_attrs(axis + 1, width, None, 1))
         read = b.maximum(*(b.slice(read, **half) for half in halves))
-    return b.squeeze(read, axes=(axis + 1,))  # type: ignore[no-any-return]
+    return b.squeeze(read, axes=(axis + 1,))

@@ -91,7 +91,7 @@ def or_initial(c: Context, end: Tensor, state: Tensor | None, lengths: Tensor | 
     if state is None or lengths is None:
         return end
     empty = c.op("Equal", c.op("Unsqueeze", lengths, c.ints([0, 2])), c.const(0, dtypes.int32))
-    return c.op("Where", empty, state, end)  # type: ignore[no-any-return]
+    return c.op("Where", empty, state, end)
 
 
 def reordered(c: Context, weight: Tensor, order: Sequence[int]) -> Tensor:
@@ -99,13 +99,13 @@ def reordered(c: Context, weight: Tensor, order: Sequence[int]) -> Tensor:
     if len(order) == 1:
         return weight
     gates = c.op("Split", weight, outputs=len(order), axis=0, num_outputs=len(order) if c.opset >= 18 else None)
-    return c.op("Concat", *(gates[k] for k in order), axis=0)  # type: ignore[no-any-return]
+    return c.op("Concat", *(gates[k] for k in order), axis=0)
 
 
 def stacked(c: Context, parts: Sequence[Tensor]) -> Tensor:
     """The directions along a new first axis."""
     first = [c.op("Unsqueeze", p, c.ints([0])) for p in parts]
-    return c.op("Concat", *first, axis=0) if len(first) > 1 else first[0]  # type: ignore[no-any-return]
+    return c.op("Concat", *first, axis=0) if len(first) > 1 else first[0]
 
 
 def _layer_state(c: Context, state: Tensor | None, layer: int, stack: Stack) -> Tensor | None:
@@ -113,7 +113,7 @@ def _layer_state(c: Context, state: Tensor | None, layer: int, stack: Stack) -> 
     if state is None or stack.layers == 1:
         return state
     each = len(stack.reversals)
-    return c.op("Slice", state, c.ints([layer * each]), c.ints([(layer + 1) * each]), c.ints([0]))  # type: ignore[no-any-return]
+    return c.op("Slice", state, c.ints([layer * each]), c.ints([(layer + 1) * each]), c.ints([0]))
 
 
 def zero_state(c: Context, node: Node, x: Tensor, stack: Stack) -> Tensor:

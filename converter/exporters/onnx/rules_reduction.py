@@ -74,7 +74,7 @@ def _rows(b: Builder, x: Value, axes: tuple[int, ...]) -> tuple[Value, tuple[Dim
 
 
 def _finish(b: Builder, node: Node, out: Value) -> Value:
-    return b.reshape(out, shape=node.output.type.shape) if out.type.shape != node.output.type.shape else out  # type: ignore[no-any-return]
+    return b.reshape(out, shape=node.output.type.shape) if out.type.shape != node.output.type.shape else out
 
 
 def _product_with_ones(b: Builder, node: Node, axes: tuple[int, ...]) -> Value:
@@ -88,7 +88,7 @@ def _pairwise_product(b: Builder, node: Node, axes: tuple[int, ...]) -> Value:
     if not isinstance(size, int):
         raise NotImplementedError("a product of integers over a symbolic number of elements")
     if size == 0:
-        return b.full(shape=node.output.type.shape, value=1, dtype=x.type.dtype)  # type: ignore[no-any-return]
+        return b.full(shape=node.output.type.shape, value=1, dtype=x.type.dtype)
     while size > 1:
         half = (size + 1) // 2
         left, right = b.slice(x, **slice_attrs(axis, 0, half, 1)), b.slice(x, **slice_attrs(axis, half, None, 1))

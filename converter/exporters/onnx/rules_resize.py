@@ -58,12 +58,12 @@ def _static(sizes: tuple[Any, ...], what: str) -> tuple[int, ...]:
 
 
 def _one_axis(b: Builder, x: Value, axis: int, n: int, scale: float | None, a: Any) -> Value:
-    size = int(x.type.shape[axis])  # type: ignore[arg-type]
+    size = int(x.type.shape[axis])
     if a["mode"] == "nearest":
         index = nearest_picks(size, n, scale, a["coordinates"], a["nearest"])
         if np.array_equal(index, np.arange(size)):
             return x
-        return b.gather(x, b.constant(index, dtypes.int64), axis=axis)  # type: ignore[no-any-return]
+        return b.gather(x, b.constant(index, dtypes.int64), axis=axis)
     unit = np.eye(size)
     if a["antialias"]:
         matrix = antialiased(unit, n, scale, a["mode"], a["cubic_a"], a["exclude_outside"])
@@ -96,7 +96,7 @@ def _by_integers(b: Builder, size: Any, out: Any, scale: float | None, coordinat
     if coordinates == "half_pixel":
         i, down = b.add(b.mul(i, 2), 1), down * 2
     index = b.trunc_div(b.mul(i, b.dim(size=up)), b.dim(size=down))
-    return b.minimum(index, b.dim(size=size - 1))  # type: ignore[no-any-return]
+    return b.minimum(index, b.dim(size=size - 1))
 
 
 def _by_quotient(b: Builder, size: Any, out: Any, scale: float | None, coordinates: str) -> Value:
@@ -112,7 +112,7 @@ def _by_quotient(b: Builder, size: Any, out: Any, scale: float | None, coordinat
     if coordinates == "asymmetric" and scale is not None and not scale.is_integer():  # as large, or twice: copied
         index = b.where(b.equal(want, b.mul(have, 2)), b.trunc_div(i, 2), index)
         index = b.where(b.equal(want, have), i, index)
-    return index  # type: ignore[no-any-return]
+    return index
 
 
 def native(node: Node) -> bool:
@@ -158,8 +158,8 @@ def _same_elements(node: Node) -> bool:
         whole = float.is_integer if a["nearest"] == "floor" else _is_power_of_two
         return plain and all(whole(float(s)) for s in a["scales"])
     for size, n, scale in zip(x.shape[2:], outs, a["scales"] or (None,) * len(outs)):
-        exact = nearest_picks(int(size), int(n), scale, a["coordinates"], a["nearest"])  # type: ignore[arg-type]
-        near = _float32_picks(int(size), int(n), scale, a)  # type: ignore[arg-type]
+        exact = nearest_picks(int(size), int(n), scale, a["coordinates"], a["nearest"])
+        near = _float32_picks(int(size), int(n), scale, a)
         if not np.array_equal(exact, near):
             return False
     return True

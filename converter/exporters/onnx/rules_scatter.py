@@ -106,7 +106,7 @@ def count_name(node: Node) -> str:
 def _again(b: Builder, node: Node, **changes: Any) -> Value:
     """The same scatter with other operands or attributes."""
     given = {**node.operands, **node.attrs, **changes}
-    return b.op(node.op, **given)  # type: ignore[no-any-return]
+    return b.op(node.op, **given)
 
 
 def identity_of(reduction: str, dtype: DType) -> bool | int | float:
@@ -130,14 +130,14 @@ def _reset(b: Builder, node: Node, value: bool | int | float) -> Value:
 def _widened(b: Builder, node: Node, wide: DType) -> Value:
     """Accumulated in a wider type, rounded (or wrapped) once."""
     out = _again(b, node, data=b.cast(node.operand("data"), to=wide), updates=b.cast(node.operand("updates"), to=wide))
-    return b.cast(out, to=node.output.type.dtype)  # type: ignore[no-any-return]
+    return b.cast(out, to=node.output.type.dtype)
 
 
 def _boolean(b: Builder, node: Node) -> Value:
     """Or as the maximum and and as the minimum of 0 and 1."""
     reduction = "max" if node.attrs["reduction"] in ("add", "max") else "min"
     data, updates = (b.cast(node.operand(k), to=dtypes.int32) for k in ("data", "updates"))
-    return b.cast(_again(b, node, data=data, updates=updates, reduction=reduction), to=dtypes.bool_)  # type: ignore[no-any-return]
+    return b.cast(_again(b, node, data=data, updates=updates, reduction=reduction), to=dtypes.bool_)
 
 
 def _mean(b: Builder, node: Node) -> Value:
@@ -150,8 +150,8 @@ def _mean(b: Builder, node: Node) -> Value:
     each = b.full(shape=updates.type.shape, value=1, dtype=counter)
     count = _again(b, node, data=ones, updates=each, reduction="add")
     if kind.is_float:
-        return b.div(total, count)  # type: ignore[no-any-return]
-    return b.cast(b.floor_div(b.cast(total, to=dtypes.int64), count), to=kind)  # type: ignore[no-any-return]
+        return b.div(total, count)
+    return b.cast(b.floor_div(b.cast(total, to=dtypes.int64), count), to=kind)
 
 
 def _no_nan(data: Value) -> bool:
@@ -173,14 +173,14 @@ def _nan_apart(b: Builder, node: Node) -> Value:
     out = _again(b, node, data=numbers[0], updates=numbers[1])
     marks = [b.cast(b.isnan(v), to=dtypes.int32) for v in (data, updates)]
     found = _again(b, node, data=marks[0], updates=marks[1], reduction="max")
-    return b.where(b.greater(found, 0), b.constant(math.nan, kind), out)  # type: ignore[no-any-return]
+    return b.where(b.greater(found, 0), b.constant(math.nan, kind), out)
 
 
 def _bounded(b: Builder, node: Node) -> Value:
     """Indices moved into range, or, to drop, behind the end of a copy that is longer by one."""
     a, data, indices = node.attrs, node.operand("data"), node.operand("indices")
     nd = node.op.name == "scatter_nd"
-    axes = list(range(int(indices.type.shape[-1]))) if nd else [normalize_axis(a["axis"], data.type.rank)]  # type: ignore[arg-type]
+    axes = list(range(int(indices.type.shape[-1]))) if nd else [normalize_axis(a["axis"], data.type.rank)]
     sizes = tuple(data.type.shape[k] for k in axes)
     size = size_vector(b, sizes) if nd else b.dim(size=sizes[0])
     at, good = position(b, indices, size, a["bounds"], a["neg"])
@@ -203,7 +203,7 @@ def _by_elements(b: Builder, node: Node) -> Value:
     """The places in one row, the slices behind them in another: index vectors become row numbers, of which one that
     holds a bad component lies behind the end."""
     a, data, indices, updates = node.attrs, node.operand("data"), node.operand("indices"), node.operand("updates")
-    depth = int(indices.type.shape[-1])  # type: ignore[arg-type]
+    depth = int(indices.type.shape[-1])
     sizes, count = data.type.shape[:depth], product(indices.type.shape[:-1])
     places, width = product(sizes), product(data.type.shape[depth:])
     if depth == 1:
@@ -218,7 +218,7 @@ def _by_elements(b: Builder, node: Node) -> Value:
         b.reshape(data, shape=(places, width)), b.expand(row, shape=(count, width)), b.reshape(updates, shape=(count, width)),
         **{k: a[k] for k in ("reduction", "bounds", "neg", "unique")},
     )  # fmt: skip
-    return b.reshape(out, shape=data.type.shape)  # type: ignore[no-any-return]
+    return b.reshape(out, shape=data.type.shape)
 
 
 def product(shape: tuple[Dim, ...]) -> Dim:
@@ -234,4 +234,4 @@ def _depth_0(b: Builder, node: Node) -> Value:
     data, indices = node.operand("data"), node.operand("indices")
     zeros = b.full(shape=(*indices.type.shape[:-1], 1), value=0, dtype=dtypes.int64)
     out = _again(b, node, data=b.unsqueeze(data, axes=(0,)), indices=zeros)
-    return b.squeeze(out, axes=(0,))  # type: ignore[no-any-return]
+    return b.squeeze(out, axes=(0,))

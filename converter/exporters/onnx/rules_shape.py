@@ -105,7 +105,7 @@ def split(c: Context, node: Node) -> tuple[Tensor, ...]:
     if len(sizes) == 1:
         return (x,)
     axis = normalize_axis(node.attrs["axis"], node.operand("x").type.rank)
-    return c.op("Split", x, c.dims(sizes), outputs=len(sizes), axis=axis)  # type: ignore[no-any-return]
+    return c.op("Split", x, c.dims(sizes), outputs=len(sizes), axis=axis)
 
 
 @rule("tile")

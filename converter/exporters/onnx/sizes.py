@@ -95,7 +95,7 @@ class Sizes:
         found = self.c.frame.find(lambda f: f.sources.get(name))
         if found is None:
             self.c.refuse(f"the size {name} is needed before any tensor's shape decides it")
-        return found  # type: ignore[no-any-return]
+        return found
 
     def _shape(self, tensor: Tensor, start: int, end: int) -> Tensor:
         """Sizes of the axes start .. end - 1."""
@@ -115,7 +115,7 @@ class Sizes:
         found = self.c.frame.find(read)
         if found is None:
             found = self.c.frame.cache[key] = emit()
-        return found  # type: ignore[no-any-return]
+        return found
 
     def _compute(self, dim: DimExpr) -> Tensor:
         total: Tensor | None = None

@@ -103,7 +103,7 @@ def _trailing(node: Node) -> tuple[int, ...] | None:
     shape = x.shape[x.rank - len(axes) :]
     fits = axes == tuple(range(x.rank - len(axes), x.rank)) and all(isinstance(d, int) for d in shape) and axes
     weights = [v for k in ("scale", "bias") if (v := node.operands.get(k)) is not None]
-    return tuple(int(d) for d in shape) if fits and all(w.type.shape == shape for w in weights) else None  # type: ignore[call-overload]
+    return tuple(int(d) for d in shape) if fits and all(w.type.shape == shape for w in weights) else None
 
 
 def _accepts_trailing(node: Node) -> str | None:
@@ -147,7 +147,7 @@ def trailing_norm(c: Context, node: Node) -> Expr:
 def _several_values(node: Node, groups: int) -> bool:
     """torch's modules refuse a single value per group."""
     sizes = node.operand("x").type.shape[1:]
-    return all(isinstance(d, int) for d in sizes) and math.prod(int(d) for d in sizes) > groups  # type: ignore[call-overload]
+    return all(isinstance(d, int) for d in sizes) and math.prod(int(d) for d in sizes) > groups
 
 
 @form("group_norm")

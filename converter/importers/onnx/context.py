@@ -84,7 +84,7 @@ class OnnxContext(Context):
             self.refuse(f"input {index} is missing")
         if isinstance(found, Sequence):
             self.refuse(f"input {index} is a sequence")
-        return found  # type: ignore[no-any-return]
+        return found
 
     def sequence(self, index: int) -> Sequence:
         """An input that is a sequence; refuses one that is not known element by element."""

@@ -23,7 +23,7 @@ def direction(packed: Value, index: int) -> Value | None:
             return direction(parts[index], 0)
         return None
     if node.op.name == "stack" and node.attrs["axis"] == 0:
-        return node.operands["xs"][index]  # type: ignore[no-any-return]
+        return node.operands["xs"][index]
     if node.op.name == "unsqueeze" and tuple(node.attrs["axes"]) == (0,) and index == 0:
         return node.operand("x")
     return None

@@ -90,4 +90,4 @@ def changing(c: OnnxContext, axes: Sequence[int], sizes: Sequence[Dim]) -> list[
 
 
 def _steps(c: OnnxContext, out: Dim) -> Value:
-    return c.b.cast(c.b.arange(start=0, stop=out, step=1, dtype=dtypes.int64), to=dtypes.float32)  # type: ignore[no-any-return]
+    return c.b.cast(c.b.arange(start=0, stop=out, step=1, dtype=dtypes.int64), to=dtypes.float32)

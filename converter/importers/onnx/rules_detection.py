@@ -215,7 +215,7 @@ def _taps(c: OnnxContext) -> Value:
         places.append(
             b.reshape(b.add(b.select(shifts, axis=3, index=k), base), shape=(batch * share, kernel * positions))
         )
-    each = channels // share  # type: ignore[operator]
+    each = channels // share
     image = b.transpose(b.reshape(x, shape=(batch * share, each, height * width)), perm=(0, 2, 1))
     read = _bilinear(c, image, places, (height, width))  # [batch * share, kernel * positions, each]
     if c.has(4):

@@ -127,7 +127,7 @@ def det(c: OnnxContext) -> Value:
     """Of 1 x 1 to 3 x 3 matrices by cofactors."""
     x, n = c.x(), c.type().shape[-1]
     if n not in (1, 2, 3):
-        return c.b.determinant(x)  # type: ignore[no-any-return]
+        return c.b.determinant(x)
 
     def at(i: int, j: int) -> Value:
         return c.b.select(c.b.select(x, axis=-1, index=j), axis=-1, index=i)

@@ -78,11 +78,11 @@ def _mixture(
     out = b.mul(sorting.layer(1)(hidden), b.reshape(_rows(c, b.reshape(shares, shape=(rows,)), order), shape=(rows, 1)))
     _, back = b.sort(order, axis=0)
     parts = b.reshape(_rows(c, out, back), shape=(tokens, k, out.type.shape[1]))
-    return b.reshape(b.reduce_sum(parts, axes=(1,)), shape=x.type.shape)  # type: ignore[no-any-return]
+    return b.reshape(b.reduce_sum(parts, axes=(1,)), shape=x.type.shape)
 
 
 def _rows(c: OnnxContext, x: Value, places: Value) -> Value:
-    return c.b.gather(x, places, axis=0, bounds="unchecked")  # type: ignore[no-any-return]
+    return c.b.gather(x, places, axis=0, bounds="unchecked")
 
 
 @dataclass
@@ -106,7 +106,7 @@ class _Sorting:
         def run(x: Value) -> Value:
             out = b.grouped_matmul(x, b.transpose(weight, perm=(0, 2, 1)), ends)
             bias = self.biases[number]
-            return b.add(out, _rows(c, c.x(bias), self.experts)) if c.has(bias) else out  # type: ignore[no-any-return]
+            return b.add(out, _rows(c, c.x(bias), self.experts)) if c.has(bias) else out
 
         return run
 
@@ -135,7 +135,7 @@ def _activated(c: OnnxContext, sorting: _Sorting, x: Value) -> Value:
     gate, up = (first, sorting.layer(2)(x)) if fusion == 0 else _halves(c, first, fusion == 1)
     if name == "geglu":
         c.ignore("activation_alpha", "activation_beta", "swiglu_limit", "swiglu_limit_after_activation")
-        return b.mul(b.gelu(gate, approximate="tanh"), up)  # type: ignore[no-any-return]
+        return b.mul(b.gelu(gate, approximate="tanh"), up)
     return _swiglu(c, gate, up)
 
 
@@ -158,7 +158,7 @@ def _swiglu(c: OnnxContext, gate: Value, up: Value) -> Value:
     through = b.mul(gate, b.sigmoid(gate if alpha == 1 else b.mul(gate, alpha)))
     if limit is not None and late:
         through = b.clip(through, None, limit)
-    return b.mul(through, b.add(up, beta) if beta else up)  # type: ignore[no-any-return]
+    return b.mul(through, b.add(up, beta) if beta else up)
 
 
 def _dequantised(c: OnnxContext, weight: int, scale: int, zero: int, name: str) -> Value | None:
@@ -188,7 +188,7 @@ def _dequantised(c: OnnxContext, weight: int, scale: int, zero: int, name: str) 
             block,
             columns,
         )
-    return b.mul(b.sub(codes, points), _widened(c, c.cast(c.x(scale), kind), block, columns))  # type: ignore[no-any-return]
+    return b.mul(b.sub(codes, points), _widened(c, c.cast(c.x(scale), kind), block, columns))
 
 
 def _widened(c: OnnxContext, numbers: Value, block: int, columns: int) -> Value:

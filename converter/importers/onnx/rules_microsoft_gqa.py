@@ -82,7 +82,7 @@ def _operands(c: OnnxContext) -> list[Value]:
 def _normed(c: OnnxContext, x: Value, index: int, epsilon: str) -> Value:
     """Queries or keys over the root of the mean square of each head's features, times a weight for each feature."""
     own, shared = c.attr(epsilon), c.attr("qk_norm_epsilon")
-    return c.b.rms_norm(x, c.x(index), axes=(3,), eps=shared if own is None else own)  # type: ignore[no-any-return]
+    return c.b.rms_norm(x, c.x(index), axes=(3,), eps=shared if own is None else own)
 
 
 def _angles(c: OnnxContext, before: Value, length: Dim) -> tuple[Value, Value]:
@@ -102,7 +102,7 @@ def _told(c: OnnxContext, steps: Value, length: Dim) -> Value:
     first = b.expand(b.add(start, steps), shape=given.type.shape)
     alone = same(_total(c), length)
     if alone is None:
-        return b.where(b.equal(b.dim(size=_total(c)), b.dim(size=length)), first, given)  # type: ignore[no-any-return]
+        return b.where(b.equal(b.dim(size=_total(c)), b.dim(size=length)), first, given)
     return first if alone else given
 
 
@@ -130,10 +130,10 @@ def _cached(c: OnnxContext, new: Value, before: Value, index: int) -> Value:
     own = b.reshape(b.and_(b.greater_equal(at, 0), b.less(at, b.dim(size=length))), shape=(batch, 1, span, 1))
     none = b.constant(0, new.type.dtype)
     if past is None:
-        return b.where(own, moved, none)  # type: ignore[no-any-return]
+        return b.where(own, moved, none)
     early = b.reshape(b.less(at, 0), shape=(batch, 1, span, 1))
     old = b.pad(past, pads=((0, 0), (0, 0), (0, span - held), (0, 0)))
-    return b.where(own, moved, b.where(early, old, none))  # type: ignore[no-any-return]
+    return b.where(own, moved, b.where(early, old, none))
 
 
 # -- a cache of integers --------------------------------------------------------------------------------------------
@@ -157,7 +157,7 @@ def _scale(c: OnnxContext, index: int, size: Dim) -> Value:
     """The scale of a cache in float32: one number, or one for each head and feature."""
     value = c.cast(c.x(index), dtypes.float32)
     if c.attr("k_quant_type" if index == 12 else "v_quant_type") == "PER_TENSOR":
-        return c.b.reshape(value, shape=())  # type: ignore[no-any-return]
+        return c.b.reshape(value, shape=())
     if value.type.shape != (1, c.attr("kv_num_heads"), 1, size):
         c.refuse(f"scales {value.type} for each channel are not defined")
     return value
@@ -169,10 +169,10 @@ def _quantised(c: OnnxContext, new: Value, index: int, bits: int) -> Value:
     wide = b.div(c.cast(new, dtypes.float32), _scale(c, index, new.type.shape[3]))
     whole = b.clip(b.round(wide), float(low), float(high))
     if bits == 8:
-        return b.cast(whole, to=dtypes.int8)  # type: ignore[no-any-return]
+        return b.cast(whole, to=dtypes.int8)
     codes = b.cast(b.sub(whole, low), to=dtypes.uint8)
     first, second = (b.slice(codes, axes=(3,), starts=(i,), stops=(None,), steps=(2,)) for i in (0, 1))
-    return b.bitwise_or(first, b.shift_left(second, b.constant(4, dtypes.uint8)))  # type: ignore[no-any-return]
+    return b.bitwise_or(first, b.shift_left(second, b.constant(4, dtypes.uint8)))
 
 
 def _real(c: OnnxContext, kept: Value, index: int, bits: int, like: Value) -> Value:
@@ -193,7 +193,7 @@ def _attended(c: OnnxContext, q: Value, k: Value, v: Value, mask: Value) -> Valu
         k, v, mask = _with_sink(c, q, k, v, mask)
     if c.attr("softcap"):
         return softcapped(c, (q, k, v), mask, False, True, scale)
-    return b.attention(q, k, v, mask, scale=scale, grouped=True)  # type: ignore[no-any-return]
+    return b.attention(q, k, v, mask, scale=scale, grouped=True)
 
 
 def _with_sink(c: OnnxContext, q: Value, k: Value, v: Value, mask: Value) -> tuple[Value, Value, Value]:
@@ -216,8 +216,8 @@ def _visible(c: OnnxContext, before: Value, held: Value, length: Dim, span: Dim)
     keys = b.arange(start=0, stop=span, step=1, dtype=dtypes.int64)
     there = b.less(keys, b.unsqueeze(held, axes=(1, 3)))
     if not c.attr("causal"):
-        return there  # type: ignore[no-any-return]
+        return there
     steps = b.arange(start=0, stop=length, step=1, dtype=dtypes.int64)
     places = b.unsqueeze(b.add(before, steps), axes=(1, 3))
     seen = b.and_(b.less_equal(keys, places), there)
-    return seen if window == -1 else b.and_(seen, b.greater(keys, b.sub(places, window)))  # type: ignore[no-any-return]
+    return seen if window == -1 else b.and_(seen, b.greater(keys, b.sub(places, window)))

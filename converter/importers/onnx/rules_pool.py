@@ -43,7 +43,7 @@ def _planes(c: OnnxContext, shape: Shape) -> Value:
     b, lead = c.b, shape[:2]
     count = b.arange(start=0, stop=numel(lead), step=1, dtype=dtypes.int64)
     first = b.mul(count, b.dim(size=numel(shape[2:])))
-    return b.reshape(first, shape=(*lead, *(1,) * (len(shape) - 2)))  # type: ignore[no-any-return]
+    return b.reshape(first, shape=(*lead, *(1,) * (len(shape) - 2)))
 
 
 def _by_columns(c: OnnxContext, positions: Value, sizes: Shape) -> Value:
@@ -80,7 +80,7 @@ def max_unpool(c: OnnxContext) -> Value:
     places = b.reshape(c.x(1), shape=(numel(x.type.shape),))
     out = b.reshape(b.scatter_elements(zeros, places, flat, axis=0, bounds="error", neg="invalid"), shape=shape)
     if not c.has(2):
-        return out  # type: ignore[no-any-return]
+        return out
     wanted = c.dims(2, "the output shape")
     if len(wanted) != len(shape):
         c.refuse(f"an output shape {wanted} does not fit {x.type}")
@@ -88,7 +88,7 @@ def max_unpool(c: OnnxContext) -> Value:
     if any(isinstance(m, int) and m < 0 for m in more):
         c.refuse(f"an output shape {wanted} below the {shape} of the windows is not defined")
     c.note("MaxUnpool: places count in the shape of the windows, as ONNX says; ONNX Runtime counts in output_shape")
-    return b.pad(out, pads=tuple((0, m) for m in more))  # type: ignore[no-any-return]
+    return b.pad(out, pads=tuple((0, m) for m in more))
 
 
 @rule("AveragePool", 7, 10, 11, 19, 22)

@@ -86,7 +86,7 @@ def _gather(c: OnnxContext) -> np.ndarray | None:
     if indices is None and size == 1 and (gaps := _gaps(_contents(c)[1])) is not None:
         why = c.node.doc_string or "the file checks it"
         c.importer.assume(Assumption.vanishing(gap, why) for gap in gaps)
-        indices = np.zeros(c.ref(1).type.shape, np.int64)  # type: ignore[arg-type]
+        indices = np.zeros(c.ref(1).type.shape, np.int64)
     if indices is None or np.any(indices >= size) or np.any(indices < -size):
         return None
     return _as_objects(np.take(_data(c), indices.astype(np.int64), axis=axis))

@@ -41,14 +41,14 @@ def watching(*modules: Any) -> Iterator[list[str]]:
         return hook(self, own)
 
     function.apply = classmethod(apply)
-    torch.Tensor.register_hook = register_hook  # type: ignore[method-assign]
-    mode.__enter__, mode.__exit__ = _enter, _leave  # type: ignore[method-assign]
+    torch.Tensor.register_hook = register_hook
+    mode.__enter__, mode.__exit__ = _enter, _leave
     try:
         yield notes
     finally:
         function.apply = original
-        torch.Tensor.register_hook = hook  # type: ignore[method-assign]
-        mode.__enter__, mode.__exit__ = entry  # type: ignore[method-assign]
+        torch.Tensor.register_hook = hook
+        mode.__enter__, mode.__exit__ = entry
 
 
 def _enter(self: Any) -> None:

@@ -66,13 +66,13 @@ def recording() -> Iterator[list[Branch]]:
             found.append(Branch(self.node._expr, result, place))
         return result
 
-    torch.SymBool.__bool__ = decide  # type: ignore[method-assign]
+    torch.SymBool.__bool__ = decide
     for kind, name, read in kept:
         setattr(kind, name, fixing(read))
     try:
         yield found
     finally:
-        torch.SymBool.__bool__ = original  # type: ignore[method-assign]
+        torch.SymBool.__bool__ = original
         for kind, name, read in kept:
             setattr(kind, name, read)
 

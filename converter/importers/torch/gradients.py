@@ -77,11 +77,11 @@ def no_grad_blocks() -> Iterator[list[str]]:
             found.append(file.rsplit("/", 1)[-1])
         original(self)
 
-    torch.no_grad.__enter__ = enter  # type: ignore[method-assign]
+    torch.no_grad.__enter__ = enter
     try:
         yield found
     finally:
-        torch.no_grad.__enter__ = original  # type: ignore[method-assign]
+        torch.no_grad.__enter__ = original
 
 
 def notes(program: Any) -> list[str]:

@@ -108,7 +108,7 @@ def packed_class() -> Any:
     """The PackedSequence that remembers its padded tensor; its elements are computed when read."""
     from torch.nn.utils.rnn import PackedSequence
 
-    class Packed(PackedSequence):  # type: ignore[misc]
+    class Packed(PackedSequence):
         padded: Padded
 
         def __new__(cls, padded: Padded) -> Any:
@@ -139,7 +139,7 @@ def packed_class() -> Any:
 def opened(sequence: Any) -> Padded:
     """What a PackedSequence holds; raises UsageError for one that was not packed in the model."""
     if isinstance(sequence, packed_class()):
-        return sequence.padded  # type: ignore[no-any-return]
+        return sequence.padded
     layout = getattr(sequence.batch_sizes, _MARK, None)
     if layout is None:
         raise UsageError("a PackedSequence from outside: pass the padded tensor and the lengths, and pack them in forward()")

@@ -65,7 +65,7 @@ def _even(a: Call, count: Dim, bags: Dim) -> int | None:
 def _reduce_even(c: TorchContext, rows: Value, bags: Dim, length: int, mode: str) -> Value:
     grid = c.b.reshape(rows, shape=(bags, length, rows.type.shape[1]))
     reduce = {"add": c.b.reduce_sum, "mean": c.b.reduce_mean, "max": c.b.reduce_max}[mode]
-    return reduce(grid, axes=(1,))  # type: ignore[no-any-return]
+    return reduce(grid, axes=(1,))
 
 
 def _bag_of_each(c: TorchContext, indices: Value, offsets: Value) -> Value:

@@ -55,9 +55,9 @@ def _reduced(c: TorchContext, x: Value, form: str, axis: int) -> Value:
     name = {"sum": "reduce_sum", "mean": "reduce_sum", "prod": "reduce_prod", "max": "reduce_max", "min": "reduce_min"}[
         form
     ]
-    return getattr(c.b, name)(x, axes=(axis,))  # type: ignore[no-any-return]
+    return getattr(c.b, name)(x, axes=(axis,))
 
 
 def _combined(c: TorchContext, x: Value, start: Value, form: str) -> Value:
     name = {"sum": "add", "mean": "add", "prod": "mul", "max": "maximum", "min": "minimum"}[form]
-    return getattr(c.b, name)(x, start)  # type: ignore[no-any-return]
+    return getattr(c.b, name)(x, start)

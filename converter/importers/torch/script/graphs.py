@@ -143,7 +143,7 @@ def _marked(value: Any) -> Any:
     import torch
 
     if isinstance(value, torch.Tensor):
-        value._isomorph_constant = value.item() if value.numel() == 1 else None  # type: ignore[attr-defined]
+        value._isomorph_constant = value.item() if value.numel() == 1 else None
     return value
 
 

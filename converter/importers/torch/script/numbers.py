@@ -68,7 +68,7 @@ def number(tensor: Any, kind: str = "") -> Any:
     if tensor.dtype.is_complex:
         raise Refusal("a complex number out of a tensor")
     if is_constant(tensor) and tensor.numel() == 1:
-        return convert(tensor._isomorph_constant, kind)  # type: ignore[attr-defined]
+        return convert(tensor._isomorph_constant, kind)
     scalar = tensor if tensor.dim() == 0 else tensor.reshape(())
     if kind == "bool":
         return Number(scalar if scalar.dtype == torch.bool else scalar != 0, kind)
@@ -115,7 +115,7 @@ def _floats(name: str) -> Callable[..., Any]:
             import torch
 
             if name == "sqrt":
-                return torch._sym_sqrt(x)  # type: ignore[attr-defined]
+                return torch._sym_sqrt(x)
             raise Refusal(f"{name} of a size")
         return getattr(math, name)(x)
 
