@@ -59,9 +59,12 @@ def call_arguments(signature: Signature, leaves: Mapping[str, Any]) -> tuple[lis
 
 
 def flatten_result(result: Any, is_leaf: Any, names: tuple[str, ...]) -> dict[str, Any]:
-    """A callable's result as flat leaves; raises RuntimeFailure when its structure is not the signature's."""
-    _, pairs = result_tree(result, is_leaf)
-    found = dict(pairs)
+    """A callable's result as flat leaves; raises RuntimeFailure when its structure is not the signature's.
+
+    A Python number is a leaf where the signature has one: a size, or a number read from a tensor. Others are constants.
+    """
+    _, pairs = result_tree(result, lambda x: is_leaf(x) or isinstance(x, (bool, int, float)))
+    found = {name: value for name, value in pairs if is_leaf(value) or name in names}
     if set(found) != set(names):
         raise RuntimeFailure(
             f"the model returned {', '.join(found) or 'nothing'}, its signature says {', '.join(names)}"

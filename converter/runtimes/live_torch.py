@@ -49,9 +49,8 @@ class LiveTorchRunner:
             for name, value in self._module.named_buffers():
                 if name in buffers:
                     value.detach().copy_(buffers[name])
-        is_leaf = self._torch.is_tensor
-        found = flatten_result(result, is_leaf, self._signature.output_names)
-        return {name: to_array(self._torch, value) for name, value in found.items()}
+        found = flatten_result(result, self._torch.is_tensor, self._signature.output_names)
+        return {name: _result_array(self._torch, value) for name, value in found.items()}
 
     def _at_first(self) -> Any:
         """What is called: a TorchScript program keeps state in its attributes, so each call gets a copy."""
@@ -68,6 +67,11 @@ def to_tensor(torch: Any, array: np.ndarray) -> Any:
         return torch.from_numpy(np.array(array, order="C", copy=True))
     raw = np.array(array, order="C", copy=True).view(f"i{array.dtype.itemsize}")
     return torch.from_numpy(raw).view(kind)
+
+
+def _result_array(torch: Any, value: Any) -> np.ndarray:
+    """A result; Python numbers, as sizes are, have Python's precision."""
+    return to_array(torch, value) if torch.is_tensor(value) else np.asarray(value)
 
 
 def to_array(torch: Any, tensor: Any) -> np.ndarray:
