@@ -383,3 +383,22 @@ class NumbersOfTensors(nn.Module):
             x == n, whole != n, x < f, whole <= f, whole > n, x >= n, whole & n, whole | n, whole ^ n, torch.fmod(whole, n), y,
             torch.tensor([n, n + 1]), torch.tensor(f * 2 - n),
         )  # fmt: skip
+
+
+class TensorsOfNumbers(nn.Module):
+    """Tensors made of plain numbers of every kind."""
+
+    def forward(self, x: Tensor):
+        none: list[int] = []
+        return (
+            x * torch.tensor(1 + 2j), torch.tensor([[1, x.size(1)]]), torch.tensor([True, False]), torch.tensor([1.5, 2.0]),
+            torch.tensor(none, dtype=torch.int32), torch.as_tensor(x.size(0)), torch.tensor([1, 2], dtype=torch.float64),
+        )  # fmt: skip
+
+
+class TensorOfNothing(nn.Module):
+    """TorchScript takes the element type from the list's own, which holds no element."""
+
+    def forward(self, x: Tensor):
+        none: list[int] = []
+        return x, torch.tensor(none)

@@ -67,6 +67,7 @@ CASES = {
     "promotion": Case(m.Promotion, (x(2, 3, plus=2),), None, ((x(2, 3, plus=-3),),)),
     "no gradients": Case(m.NoGradients, HERE, trace=True, ops=()),
     "sizes": Case(m.Sizes, (x(4, 2, 4),), ("float32[a,2,c]",), ((x(6, 2, 3),),), trace=True),
+    "tensors of numbers": Case(m.TensorsOfNumbers, HERE, ("float32[n,3]",), ((x(5, 3),),)),
     "numbers of tensors": Case(m.NumbersOfTensors, (x(2, 3, plus=2),), None, ((x(2, 3, plus=-3),), (x(2, 3, plus=9),))),
     "numbers of a trace": Case(m.TracedNumber, HERE, ("float32[n,k]",), ((x(4, 6),),), trace=True),
     "state": Case(m.State, HERE, state=("h",)),
@@ -214,6 +215,11 @@ def test_a_program_that_was_called_before_it_was_saved_has_its_state() -> None:
 def test_a_list_that_grows_is_refused() -> None:
     with pytest.raises(ConversionError, match="a call leaves a list in it"):
         load(saved(torch.jit.script(m.Growing())), HERE)
+
+
+def test_a_tensor_of_an_empty_list_is_refused() -> None:
+    with pytest.raises(ConversionError, match="a tensor made of an empty list"):
+        load(saved(torch.jit.script(m.TensorOfNothing())), HERE)
 
 
 def test_a_stop_for_these_inputs_is_an_error() -> None:

@@ -84,14 +84,23 @@ def _tensor(data: Any, dtype: Any = None, device: Any = None, requires_grad: Any
         return data.clone() if kind is None else data.to(kind, copy=True)
     leaves = _flat(data)
     if kind is None:
-        kinds = {numbers.kind_of(v) or "tensor" for v in leaves}
-        kind = (
-            torch.get_default_dtype() if "float" in kinds or not kinds else torch.int64 if "int" in kinds else torch.bool
-        )
+        kind = _kind_of(leaves)
     if any(is_tensorlike(v) or type(v).__name__.startswith("Sym") for v in leaves):
         flat = [v.to(kind).reshape(()) if is_tensor(v) else _scalar(v, kind) for v in leaves]
         return torch.stack(flat).reshape(_shape(data)) if isinstance(data, list) else flat[0]
     return torch.tensor(data, dtype=kind)
+
+
+def _kind_of(leaves: Sequence[Any]) -> Any:
+    """The element type of a tensor made of numbers, where none is given."""
+    import torch
+
+    kinds = {"complex" if isinstance(v, complex) else numbers.kind_of(v) for v in leaves}
+    if "" in kinds or not kinds:
+        refuse(f"a tensor made of {'other values than numbers' if kinds else 'an empty list'}", "state its dtype")
+    if "complex" in kinds:
+        return torch.get_default_dtype().to_complex()
+    return torch.get_default_dtype() if "float" in kinds else torch.int64 if "int" in kinds else torch.bool
 
 
 def _scalar(value: Any, dtype: Any) -> Any:
