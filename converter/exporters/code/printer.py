@@ -299,7 +299,7 @@ def _items(expr: Expr) -> list[tuple[str, Expr]]:
         return [("", a) for a in expr.args] + [(f"{k}=", v) for k, v in expr.kwargs]
     if isinstance(expr, Dct):
         return [(Printer().flat(k) + ": ", v) for k, v in expr.items]
-    items: Sequence[Expr] = expr.items
+    items: Sequence[Expr] = expr.items  # type: ignore[assignment]  # of a Lst or a subscript
     return [("", i) for i in items]
 
 

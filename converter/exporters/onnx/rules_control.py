@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from converter.exporters.onnx.context import Context, Finish, Formal, Frame, Tensor
@@ -64,7 +64,7 @@ def while_(c: Context, node: Node) -> list[Tensor]:
     return _results(c, "Loop", [_trips(c, node), first, *carried], node, body=graph)
 
 
-def _apart(c: Context, emit: object) -> Tensor:
+def _apart(c: Context, emit: Callable[[], Tensor]) -> Tensor:
     """What `emit` returns; its sizes and values are forgotten, its nodes stay in the current graph."""
     outer = c.frame
     c.frame = Frame(parent=outer, nodes=outer.nodes)
