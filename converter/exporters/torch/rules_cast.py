@@ -33,6 +33,6 @@ def _overflowing(c: Context, x: Value) -> Expr:
     return TORCH.where(tensor.abs() <= 464, tensor, TORCH.nan).to(c.dtype(dtypes.float8_e4m3fn))
 
 
-@rule("bitcast", accepts=lambda n: no_dtype(n.attrs["to"], n.operand("x").type.dtype))
+@rule("bitcast")
 def bitcast(c: Context, node: Node) -> Expr:
     return c.x(node.operand("x")).view(c.dtype(node.attrs["to"]))

@@ -89,10 +89,34 @@ def test_sums_of_floats_made_integers_keep_every_digit(tmp_path: Path) -> None:
     assert "ReduceSum" in ops(exported(model, tmp_path))
 
 
-@pytest.mark.parametrize("shape", [(), (2, 1)])
+@pytest.mark.parametrize("shape", [(), (2, 1), (0, 1)])
 def test_integers_to_the_power_of_zero(shape: tuple[int, ...], tmp_path: Path) -> None:
     model = made([3], lambda b, x: b.pow(x, b.constant(np.zeros(shape, np.int64))), dtypes.int64)
-    runs_alike(model, exported(model, tmp_path), np.array([0, 2, -3]))
+    proto = exported(model, tmp_path)
+    assert not {"Mul", "Mod"} & set(ops(proto))
+    runs_alike(model, proto, np.array([0, 2, -3]))
+
+
+@pytest.mark.parametrize("amount", [31, 32])
+def test_shifts_as_wide_as_the_number(amount: int, tmp_path: Path) -> None:
+    by = np.uint32(amount)
+    for build in (
+        lambda b, x: b.shift_left(x, b.constant(by)),
+        lambda b, x: b.shift_right(x, b.minimum(x, b.constant(by))),
+    ):
+        model = made([3], build, dtypes.uint32)
+        proto = exported(model, tmp_path)
+        assert ("Less" in ops(proto)) == (amount == 32)
+        runs_alike(model, proto, np.array([1, 40, 2**32 - 1], np.uint32))
+
+
+@pytest.mark.parametrize("kind", [dtypes.float32, dtypes.float64])
+@pytest.mark.parametrize("name", ["log1p", "expm1", "sinh"])
+def test_small_numbers_keep_their_digits(name: str, kind: Any, tmp_path: Path) -> None:
+    model = made([4], lambda b, x: getattr(b, name)(x), kind)
+    x = np.array([1e-5, -3e-9, 0.011, -0.3]).astype(kind.numpy)
+    (got,) = OnnxRunner(exported(model, tmp_path).SerializeToString())({"x": x}).values()
+    np.testing.assert_allclose(got, getattr(np, name)(x), rtol=16 * kind.eps, atol=0)
 
 
 @pytest.mark.parametrize("kind", [dtypes.float16, dtypes.bfloat16])
@@ -338,7 +362,7 @@ def test_averages_with_gaps_over_open_sizes(include_pad: bool, tmp_path: Path) -
     """Pads as long as the window are a Pad of their own; what counts of each window is averaged the same way."""
     attrs = {"window": (2,), "strides": (1,), "dilations": (2,), "padding": ((2, 2),), "include_pad": include_pad}
     model = made([1, 1, N], lambda b, x: b.avg_pool(x, **attrs))
-    proto = exported(model, tmp_path)
+    proto = exported(model, tmp_path, 19)
     assert ops(proto).count("AveragePool") == (1 if include_pad else 2)
     for size in (2, 5):
         runs_alike(model, proto, np.arange(1, size + 1, dtype=f32).reshape(1, 1, size))
@@ -348,3 +372,21 @@ def test_averages_with_gaps_over_open_sizes(include_pad: bool, tmp_path: Path) -
 def test_singular_values_alone(shape: tuple[int, int], tmp_path: Path) -> None:
     model = made(shape, lambda b, x: b.svd(x)[1])
     runs_alike(model, exported(model, tmp_path), np.array([1, 2, 0, 4, -1, 3][: shape[0] * shape[1]], f32).reshape(shape))
+
+
+@pytest.mark.parametrize(("shape", "kind", "op"), [
+    ((1,), dtypes.float32, "RandomUniform"), ((2, 3), dtypes.float16, "RandomUniform"), ((0, 3), dtypes.float32, "RandomUniformLike"),
+    ((), dtypes.float32, "RandomUniformLike"), ((3,), dtypes.float64, "RandomNormal"), ((0,), dtypes.bfloat16, "RandomNormalLike"),
+])  # fmt: skip
+def test_draws_of_a_known_shape(shape: tuple[int, ...], kind: Any, op: str, tmp_path: Path) -> None:
+    def build(b: Builder, x: Value) -> Value:
+        if "Normal" in op:
+            return b.random_normal(shape=shape, mean=5.0, std=0.5, dtype=kind)
+        return b.random_uniform(shape=shape, low=2.0, high=3.0, dtype=kind)
+
+    proto = exported(made([1], build), tmp_path)
+    (node,) = [n for n in proto.graph.node if n.op_type == op]
+    made_as = {a.name: a.i for a in node.attribute}["dtype"]
+    assert made_as == (onnx.TensorProto.DOUBLE if kind == dtypes.float64 else onnx.TensorProto.FLOAT)
+    (got,) = OnnxRunner(proto.SerializeToString())({"x": np.zeros(1, f32)}).values()
+    assert got.shape == shape and got.dtype == kind.numpy and (got.astype(f32) >= 2).all()
