@@ -8,6 +8,7 @@ from typing import Any
 
 from ir.core.graph import Graph, Node, Use, Value
 from ir.core.signature import Signature
+from ir.core.walk import copy_graph, walk
 from ir.data.weights import Weight
 from ir.types import Assumption, TensorType
 
@@ -112,9 +113,21 @@ class Model:
 
     def nodes(self) -> Iterable[Node]:
         """Every node, bodies included, outer before inner."""
-        from ir.core.walk import walk
-
         return walk(self.graph)
 
     def __repr__(self) -> str:
         return f"<Model {self.name}: {len(self.graph)} nodes, {len(self.weights)} weights>"
+
+
+def copy_model(model: Model) -> Model:
+    """An independent copy; weight bytes are shared."""
+    twin = Model(model.name, model.signature)
+    twin.metadata, twin.notes, twin.assumptions = dict(model.metadata), list(model.notes), list(model.assumptions)
+    twin.modules = dict(model.modules)
+    mapping: dict[Value, Value] = {model.weight_value(n): twin.add_weight(w) for n, w in model.weights.items()}
+    for value in model.graph.inputs:
+        mapping[value] = twin.graph.add_input(value.type, value.name)
+    copy_graph(model.graph, twin.graph, mapping)
+    for name, value in model.state.items():
+        twin.set_state(name, mapping[value])
+    return twin

@@ -1,11 +1,10 @@
-"""Walking graphs and their bodies, and copying them."""
+"""Walking graphs and their bodies, and copying them (models: `ir.core.model`)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from ir.core.graph import Graph, Node, Value
-from ir.core.model import Model
 from ir.types.dim import DimExpr, symbols
 
 
@@ -67,17 +66,3 @@ def copy_node(node: Node, mapping: dict[Value, Value]) -> Node:
         new.name = old.name
         mapping[old] = new
     return copy
-
-
-def copy_model(model: Model) -> Model:
-    """An independent copy; weight bytes are shared."""
-    twin = Model(model.name, model.signature)
-    twin.metadata, twin.notes, twin.assumptions = dict(model.metadata), list(model.notes), list(model.assumptions)
-    twin.modules = dict(model.modules)
-    mapping: dict[Value, Value] = {model.weight_value(n): twin.add_weight(w) for n, w in model.weights.items()}
-    for value in model.graph.inputs:
-        mapping[value] = twin.graph.add_input(value.type, value.name)
-    copy_graph(model.graph, twin.graph, mapping)
-    for name, value in model.state.items():
-        twin.set_state(name, mapping[value])
-    return twin

@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 from ir.core.equal import Key, Numbering, attr_key, graph_key, type_key
 from ir.core.graph import Value
-from ir.core.model import Model
-from ir.core.walk import copy_model
+from ir.core.model import Model, copy_model
 from ir.passes.cse import CommonSubexpressions, is_random
 from ir.passes.dead_code import DeadCode
 from ir.passes.decompose import Decompose

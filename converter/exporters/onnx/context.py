@@ -13,6 +13,7 @@ import numpy as np
 from converter.exporters.onnx.dtypes import onnx_type, raw_bytes, schema_dtype
 from converter.exporters.onnx.kernels import compute_dtype
 from converter.exporters.onnx.names import Names, scoped
+from converter.exporters.onnx.sizes import Sizes
 from ir.core import Graph, Node, Origin, Value
 from ir.types import Dim, DType, TensorType, dtypes
 
@@ -83,8 +84,6 @@ class Context:
     """State of one export. Rules call `x` for operands, `op` for nodes, `const` and `sizes` for constants and sizes."""
 
     def __init__(self, opset: int, names: Names) -> None:
-        from converter.exporters.onnx.sizes import Sizes
-
         self.opset = opset
         self.names = names
         self.frame = Frame()

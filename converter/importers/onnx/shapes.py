@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from converter.importers.onnx.slices import slice_arguments
 from converter.importers.onnx.tensors import element_type
 from converter.importers.onnx.values import SMALL, Element, Ref, known, objects
 from ir.types import Assumption, Dim, DimExpr, DType, dim_max, dim_min, dtypes, floordiv, mod, same
@@ -125,8 +126,6 @@ def _transpose(c: OnnxContext) -> np.ndarray | None:
 
 
 def _slice(c: OnnxContext) -> np.ndarray | None:
-    from converter.importers.onnx.rules_slicing import slice_arguments
-
     data = _data(c)
     index: list[slice] = [slice(None)] * data.ndim
     arguments = slice_arguments(c)

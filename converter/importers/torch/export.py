@@ -107,7 +107,7 @@ def _export(module: Any, example: Example, gradients_on: bool) -> Any:
             )
     except ConversionError:
         raise
-    except Exception as error:
+    except Exception as error:  # the user's code runs here, and torch's exporter fails in any way
         raise export_error(module, error) from error
 
 
@@ -116,7 +116,7 @@ def functionalise(program: Any, table: dict[Any, Callable[..., Any]] | None = No
     try:
         with _any_attribute_name():
             return program.run_decompositions(table or {})
-    except Exception as error:
+    except Exception as error:  # torch's passes fail in any way
         raise ConversionError(f"torch.export could not remove in-place writes: {first_line(error)}") from error
 
 
