@@ -30,9 +30,17 @@ def reduce(c: Context, kind: str, x: Tensor, axes: tuple[int, ...], keepdims: bo
 def reduction(c: Context, node: Node) -> Tensor:
     x = c.x(node, "x")
     axes = reduced_axes(node.attrs["axes"], node.operand("x").type.rank)
-    if node.op.name in ("reduce_max", "reduce_min") and x.dtype.is_float and not node.origin.history:
-        c.note("maxima and minima over axes in ONNX Runtime may pass over NaN, which the source hands on")
     return reduce(c, NAMES[node.op.name], x, axes, node.attrs["keepdims"]) if axes else x
+
+
+@expand("reduce_max", "reduce_min")
+def extreme_with_nan(b: Builder, node: Node, opset: int) -> Any:
+    """NaN wherever one is among the elements, which ONNX Runtime may pass over. Within other ops it is their affair."""
+    x = node.operand("x")
+    if not x.type.dtype.is_float or node.origin.history or not reduced_axes(node.attrs["axes"], x.type.rank):
+        return None
+    found = b.reduce_any(b.isnan(x), **node.attrs)
+    return b.where(found, b.constant(math.nan, x.type.dtype), b.op(node.op, x=x, **node.attrs))
 
 
 @expand("reduce_sum", "reduce_prod", "reduce_mean")
