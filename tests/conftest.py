@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import gc
+import os
+import shutil
 import sys
+import tempfile
 from collections import Counter
 from typing import Any
 
 import pytest
+
+MEMORY = "/dev/shm"
+if "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 2**32:
+    os.environ["TMPDIR"] = MEMORY  # before anybody asks: tens of thousands of small files, which a disk takes minutes for
+    tempfile.tempdir = None
 
 SHARED = {
     "tests/models/test_zoo.py": "zoo", "tests/models/test_faults.py": "zoo", "tests/models/test_noise.py": "zoo",
@@ -64,6 +72,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+    sys.dont_write_bytecode = True  # of thousands of emitted files, each imported once
     if "torch" in sys.modules and session.config.option.markexpr != "models":
         from tests.suites import faster_export
 

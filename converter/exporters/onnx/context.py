@@ -232,8 +232,7 @@ class Context:
         return found
 
     def _compute(self, kind: str, var: str, schema: Any, dtype: DType) -> DType:
-        allowed = frozenset(d.name for t in _allowed(schema, var) if (d := schema_dtype(t)) is not None)
-        wide = compute_dtype(kind, var, self.opset, dtype, allowed)
+        wide = compute_dtype(kind, var, self.opset, dtype, _allowed_dtypes(kind, self.opset, var))
         if wide is None:
             self.refuse(f"ONNX Runtime has no kernel of {kind} for {dtype}, and no wider type computes it exactly")
         assert wide is not None
@@ -242,6 +241,12 @@ class Context:
 
 def _allowed(schema: Any, var: str) -> list[str]:
     return next((list(c.allowed_type_strs) for c in schema.type_constraints if c.type_param_str == var), [])
+
+
+@functools.cache
+def _allowed_dtypes(kind: str, opset: int, var: str) -> frozenset[str]:
+    """The dtypes that a type variable of an operator admits, by name."""
+    return frozenset(d.name for t in _allowed(_schema(kind, opset), var) if (d := schema_dtype(t)) is not None)
 
 
 def _only_dtype(schema: Any, var: str) -> DType | None:

@@ -23,6 +23,7 @@ def onnx_type(dtype: DType) -> int:
     return int(getattr(TensorProto, short))
 
 
+@functools.cache
 def schema_dtype(text: str) -> DType | None:
     """The IR dtype of a schema's `tensor(float)`; None for what the IR has no dtype for."""
     name = text.removeprefix("tensor(").removesuffix(")")

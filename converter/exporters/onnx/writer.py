@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 from pathlib import Path
@@ -71,6 +72,7 @@ def _model_proto(model: Model, built: Built, opset: int) -> onnx.ModelProto:
     return proto
 
 
+@functools.cache
 def _version() -> str:
     """Our own version; empty where the package runs without being installed."""
     from importlib.metadata import PackageNotFoundError, version
