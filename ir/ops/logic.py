@@ -146,8 +146,8 @@ class _Shift(Binary):
             edges = s.int_edges(kind)[:, None]
             yield s.case(edges, s.ints(8, low=0, high=kind.bits, dtype=kind), name="within the width")
             yield s.case(edges, s.int_edges(kind), name="any amount")
-        for kind in ("int16", "uint16"):
-            yield s.case(s.int_edges(kind)[:, None], s.ints(8, low=0, high=20, dtype=kind), name="16 bits")
+        for narrow in ("int16", "uint16"):
+            yield s.case(s.int_edges(narrow)[:, None], s.ints(8, low=0, high=20, dtype=narrow), name="16 bits")
         for left, right in PAIRS[1:]:
             yield s.case(s.ints(*left), s.ints(*right, low=0, high=4))
 

@@ -290,7 +290,7 @@ class AvgPool:
         yield s.case(s.floats(1, 2, 5), window=(2,), strides=(1,), divisor=3)
         gaps: dict[str, Any] = {"window": (2, 3), "strides": (2, 2), "dilations": (3, 2), "name": "with gaps"}
         for include_pad in (True, False):
-            wide = {"padding": ((2, 1), (0, 3)), "include_pad": include_pad, "dynamic": ((0, 2), (0, 3))}
+            wide: dict[str, Any] = {"padding": ((2, 1), (0, 3)), "include_pad": include_pad, "dynamic": ((0, 2), (0, 3))}
             yield s.case(s.floats(1, 2, 8, 7), **gaps, **wide)
             yield s.case(s.floats(1, 2, 8, 6), ceil_mode=True, **gaps, **wide)
         yield s.case(s.floats(1, 2, 8, 7), divisor=5, **gaps)
