@@ -93,6 +93,20 @@ def test_half_floats_beside_float32_scales() -> None:
         np.testing.assert_allclose(got.astype(np.float64), expected.astype(np.float64), rtol=near, atol=near)
 
 
+def test_keys_and_values_of_unlike_scales() -> None:
+    """CPUs have no kernel of it: one number is as good as the same number for every channel."""
+    given, draw = operands(**PLACES[3]), np.random.default_rng(7)
+    given |= {n: draw.integers(-128, 128, (2, 2, 9, SIZE)).astype(np.int8) for n in ("pk", "pv")}
+    each, one_number = draw.uniform(0.01, 0.03, (1, 2, 1, SIZE)).astype(np.float32), np.array([0.02], np.float32)
+    settings = {"k_quant_type": "PER_CHANNEL", "kv_cache_bit_width": 8}
+    runs = (
+        Evaluator("exact").run(*_loaded(given | {"ks": each, "vs": v}, **settings, v_quant_type=kind))
+        for kind, v in (("PER_TENSOR", one_number), ("PER_CHANNEL", np.full_like(each, 0.02)))
+    )
+    for got, expected in zip(*(r.values() for r in runs), strict=True):
+        np.testing.assert_array_equal(got, expected)
+
+
 @pytest.mark.parametrize("own", [{}, {"qk_norm_epsilon": 0.5}, {"q_norm_epsilon": 0.5}, {"k_norm_epsilon": 0.5}])
 def test_norms_of_heads(own: dict[str, float]) -> None:
     """No CPU has a kernel of it: held against heads that were divided before."""
