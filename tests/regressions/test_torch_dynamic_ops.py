@@ -108,3 +108,16 @@ class Positions(nn.Module):
 def test_positions_out_of_tensors(tmp_path: Path) -> None:
     cases = [(torch.randn(n, 3), torch.tensor(at)) for n, at in ((5, [-2, -1]), (2, [0, 1]), (3, [1, -2]))]
     same_everywhere(Positions(), ("float32[n,3]", "int64[2]"), tmp_path, cases)
+
+
+def lowest_frequencies(x: Tensor) -> tuple[Tensor, ...]:
+    """Four of n // 2 + 1 frequencies written: the first example's 7 points have just four."""
+    spectrum = torch.fft.rfft(x)
+    kept = torch.zeros_like(spectrum)
+    kept[..., :4] = spectrum[..., :4] * 2
+    return torch.fft.irfft(kept, n=x.shape[-1]) + x, torch.fft.irfft2(torch.fft.rfft2(x), s=x.shape[-2:])
+
+
+def test_a_size_that_the_example_has_by_chance(tmp_path: Path) -> None:
+    cases = [(torch.randn(2, 3, n),) for n in (16, 25, 9)]
+    same_everywhere(One(lowest_frequencies), ("float32[b,3,n]",), tmp_path, cases)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from converter.importers.torch.context import Call, TorchContext, rule
 from ir.core import Value
+from ir.types import same
 
 _NORM = ("none", "ortho", "count")
 
@@ -29,18 +30,21 @@ def complex_to_real(c: TorchContext, a: Call) -> Value:
 
     The other axes are transformed first; the parts that would be imaginary are dropped, as torch does.
     """
-    x, axes, size = a.value("self"), a.ints("dim"), a.lit("last_dim_size")
+    x, axes, size = a.value("self"), a.ints("dim"), a.dim("last_dim_size")
     norm, last = _norm(a), axes[-1]
     if len(axes) > 1:
         x = c.b.fft(x, axes=axes[:-1], inverse=True, norm=norm)
     half = size // 2 + 1
     have = x.type.shape[last]
-    if have != half:
+    if same(have, half) is not True:
         c.refuse(f"a spectrum of {have} points for {size}")
     mirrored = (size - 1) // 2
-    if mirrored:
+    if mirrored != 0:
         tail = c.b.slice(x, axes=(last,), starts=(1,), stops=(1 + mirrored,), steps=(1,))
         x = c.b.concat([x, c.b.conj(c.b.flip(tail, axes=(last,)))], axis=last)
+    if x.type.shape[last] != size:  # the same number, which the halves of an unknown size do not show
+        axis = last % x.type.rank
+        x = c.b.reshape(x, shape=(*x.type.shape[:axis], size, *x.type.shape[axis + 1 :]))
     return c.b.real(c.b.fft(x, axes=(last,), inverse=True, norm=norm))
 
 

@@ -46,6 +46,9 @@ def from_module(module: Any, inputs: Any, options: ImportOptions) -> Model:
     left as it was."""
     flags = _mixed_modes(module)
     found = _Read(module, options, lambda scale: example_of(module, inputs, options, scale))
+    if found.example.chosen and _bounds_a_size(found.model):
+        others = (_at_scale(module, inputs, options, scale) for scale in SCALES[1:-1])
+        found = next((other for other in others if other is not None), found)
     model, example = found.model, found.example
     if found.decisions:
         paths = Paths(model, dict(example.sizes), lambda sizes, fixed: _elsewhere(module, options, example, sizes, fixed))
@@ -53,6 +56,24 @@ def from_module(module: Any, inputs: Any, options: ImportOptions) -> Model:
     model.notes += flags + found.notes
     model.metadata = build.metadata(class_name(type(module)), found.program, model)
     return model
+
+
+def _bounds_a_size(model: Model) -> bool:
+    """Whether the model was read for one value of some size only, or up to one: it may be the example that is small."""
+    relations = [a.relation for a in model.assumptions]
+    return any(
+        (op == "==" and isinstance(left, int) != isinstance(right, int)) or (op == "<=" and isinstance(right, int))
+        for left, op, right in relations
+    )
+
+
+def _at_scale(module: Any, inputs: Any, options: ImportOptions, scale: int) -> _Read | None:
+    """The module read at sizes of that choice, if it then bounds none."""
+    try:
+        found = _Read(module, options, lambda _: example_of(module, inputs, options, scale))
+    except ConversionError:
+        return None
+    return None if _bounds_a_size(found.model) else found
 
 
 class _Read:
