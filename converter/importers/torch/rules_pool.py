@@ -69,7 +69,7 @@ def adaptive_max_pool(c: TorchContext, a: Call) -> list[Value | None]:
     spatial = _spatial(a)
     x, added = _unbatched(c, a, spatial)
     sizes, given = a.dims("output_size"), x.type.shape[2:]
-    if not is_static(x.type.shape) or not is_static(sizes):
+    if not is_static(x.type.shape) or not is_static(sizes) or 0 in sizes:
         return [out, None]
     known = [(int(n), int(m)) for n, m in zip(given, sizes, strict=True)]
     spans = [[(i * n // m, -(-(i + 1) * n // m)) for i in range(m)] for n, m in known]
@@ -79,7 +79,7 @@ def adaptive_max_pool(c: TorchContext, a: Call) -> list[Value | None]:
 
 def _windows(spans: list[tuple[int, int]]) -> np.ndarray:
     """Positions along one axis, [windows, longest], -1 where a window is shorter."""
-    longest = max((stop - start for start, stop in spans), default=0)
+    longest = max(stop - start for start, stop in spans)
     rows = [[*range(start, stop), *[-1] * (longest - stop + start)] for start, stop in spans]
     return np.array(rows, np.int64).reshape(len(spans), longest)
 

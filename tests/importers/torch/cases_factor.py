@@ -53,6 +53,7 @@ FACTOR: dict[str, Fn] = {
     "inv_op": lambda t: aten.linalg_inv.default(t.sq),
     "inv_ex": lambda t: list(la.inv_ex(t.sq)),
     "inv_empty": lambda t: list(la.inv_ex(t.m[:, :0, :0])),
+    "inv_empty_batches": lambda t: list(la.inv_ex(t.m[:, :0, :0].unsqueeze(0).repeat(3, 1, 1, 1))),
     "matrix_exp": lambda t: [torch.matrix_exp(t.sq / 4), la.matrix_exp(t.sq[0] / 4)],
     "tensorinv": lambda t: [
         la.tensorinv(t.sq[0].reshape(2, 2, 4), ind=2),

@@ -164,6 +164,7 @@ LAYERS: dict[str, Fn] = {
         *F.adaptive_max_pool2d(t.img, (3, 4), return_indices=True),
         *F.adaptive_max_pool3d(t.vol, 2, return_indices=True),
         *F.adaptive_max_pool2d(t.img[0], (3, 5), return_indices=True),
+        F.adaptive_max_pool2d(t.img, (0, 3)),
         *F.adaptive_max_pool2d(t.vol[0], (2, 6), return_indices=True),
     ],
     "native_layer_norm": lambda t: [

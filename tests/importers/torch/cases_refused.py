@@ -22,6 +22,14 @@ class Refused(NamedTuple):
 
 
 REFUSED: dict[str, Refused] = {
+    "layer_norm_half": Refused(
+        lambda t: F.layer_norm(t.half, (4,), eps=-0.5), "aten.layer_norm.default", "a negative eps in this form"
+    ),
+    "layer_norm_native": Refused(
+        lambda t: aten.native_layer_norm.default(t.x, [4], None, None, -0.5)[0],
+        "aten.native_layer_norm.default",
+        "a negative eps in this form",
+    ),
     "view_width": Refused(
         lambda t: t.i.view(torch.int32), "aten.view.dtype", "reinterpreting bits as a type of another width"
     ),
