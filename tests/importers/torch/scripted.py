@@ -396,6 +396,24 @@ class TensorsOfNumbers(nn.Module):
         )  # fmt: skip
 
 
+class SizeInText(nn.Module):
+    """A size that stands in a text decides: the text of the example's size would decide for all."""
+
+    def forward(self, x: Tensor):
+        assert x.size(0) < 100, f"{x.size(0)} rows"
+        if "n" + str(x.size(0)) + "m" == "n2m":
+            return x * 2
+        return x
+
+
+class SizeAsKey(nn.Module):
+    """A dict read under a text that tells a size."""
+
+    def forward(self, x: Tensor):
+        table = {"2 and 3": x * 2, "5 and 3": x}
+        return table[" and ".join([f"{x.size(0)}", "3"])]
+
+
 class TensorOfNothing(nn.Module):
     """TorchScript takes the element type from the list's own, which holds no element."""
 

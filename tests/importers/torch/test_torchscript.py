@@ -217,6 +217,14 @@ def test_a_list_that_grows_is_refused() -> None:
         load(saved(torch.jit.script(m.Growing())), HERE)
 
 
+@pytest.mark.parametrize("module", [m.SizeInText, m.SizeAsKey])
+def test_a_text_decides_only_where_it_is_known(module: type[nn.Module]) -> None:
+    program = saved(torch.jit.script(module()))
+    agrees(program, load(program, HERE), Case(module, HERE))
+    with pytest.raises(ConversionError, match="a text made of a number that only the run knows"):
+        load(program, ("float32[n,3]",))
+
+
 def test_a_tensor_of_an_empty_list_is_refused() -> None:
     with pytest.raises(ConversionError, match="a tensor made of an empty list"):
         load(saved(torch.jit.script(m.TensorOfNothing())), HERE)

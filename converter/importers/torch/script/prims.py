@@ -274,12 +274,45 @@ def _derived(index: Any, start: Any, step: Any) -> Any:
     return numbers.compute("add", (start, numbers.compute("mul", (index, step), "int")), "int")
 
 
+# -- texts ------------------------------------------------------------------------------------------------------------
+class Told(str):
+    """A text that tells what only the run knows, a size say: for messages; what it decides would be decided for good."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        refuse("a text made of a number that only the run knows, compared or used as a key")
+
+    def __ne__(self, other: object) -> bool:
+        return self == other
+
+    def __hash__(self) -> int:
+        return self == self
+
+    def __add__(self, other: str) -> Told:
+        return Told(f"{self}{other}")
+
+    def __radd__(self, other: str) -> Told:
+        return Told(f"{other}{self}")
+
+
+def _text(value: Any) -> str:
+    """`str(value)`."""
+    return Told(value) if any(map(_open, _flat(value))) else str(value)
+
+
+def _open(value: Any) -> bool:
+    return is_tensorlike(value) or type(value).__name__.startswith("Sym") or isinstance(value, Told)
+
+
 def _format(text: str, *args: Any) -> str:
-    return str(text).format(*args)
+    made = str(text).format(*args)
+    return Told(made) if any(map(_open, _flat(args))) else made
 
 
 def _join(separator: str, parts: Sequence[str]) -> str:
-    return separator.join(parts)
+    made = separator.join(parts)
+    return Told(made) if any(map(_open, (separator, *parts))) else made
 
 
 # -- gradients --------------------------------------------------------------------------------------------------------
@@ -422,6 +455,6 @@ _BASE: dict[str, Callable[..., Any]] = {
     "aten::__not__": numbers.logical_not, "prim::unchecked_cast": _same, "prim::unchecked_unwrap_optional": _same,
     "aten::_unwrap_optional": _unwrap, "aten::cpu": _same, "aten::cuda": _same, "prim::min": _extreme("min"),
     "prim::max": _extreme("max"), "prim::abs": lambda x: abs(x) if is_tensor(x) else numbers.compute("abs", (x,), "number"),
-    "aten::__range_length": _trips, "aten::__derive_index": _derived, "aten::format": _format, "aten::str": str,
+    "aten::__range_length": _trips, "aten::__derive_index": _derived, "aten::format": _format, "aten::str": _text,
     "aten::join": _join, "prim::rangelist": lambda n: list(range(n)),
 }  # fmt: skip
