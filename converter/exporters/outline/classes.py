@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from converter.exporters.code import stmt as s
@@ -22,7 +22,8 @@ class Child:
 @dataclass(eq=False)
 class Draft:
     """The class of one instance before sharing: `init` statements, children, methods; settings are holes. `code` is what
-    the methods do, whatever their variables are called (empty: as written).
+    the methods do, whatever their variables are called (empty: as written). `attributes` are names that no argument may be
+    kept under: those of weights, children and the base class.
 
     Children named by numbers make it a subclass of a sequential container: they are passed to `super().__init__`.
     """
@@ -33,6 +34,7 @@ class Draft:
     methods: list[s.FunctionDef] = field(default_factory=list)
     doc: str = ""
     code: str = ""
+    attributes: frozenset[str] = frozenset()
 
     def key(self) -> str:
         """Text that two drafts share exactly when one class can serve both; children count by attribute alone."""
@@ -91,7 +93,8 @@ class _Sharing:
         self.name = name
         self.parameters: list[Parameter] = []
         self.names = Namespace({"self"})
-        self.in_forward: dict[str, None] = {}
+        self.attributes = Namespace(drafts[0].attributes)
+        self.in_forward: dict[str, str] = {}  # arguments that the methods read, and the attributes that keep them
 
     def run(self) -> Shared:
         first = self.drafts[0]
@@ -160,13 +163,14 @@ class _Sharing:
         cared = [v for v in values if v is not None]
         if all(v == cared[0] for v in cared):
             return cared[0]
-        parameter = self._parameter(values, hole, owner)
+        parameter = self._parameter(values, hole, owner, inside)
         if inside:
             return Name(parameter.name)
-        self.in_forward[parameter.name] = None
-        return Name(f"self.{parameter.name}")
+        if parameter.name not in self.in_forward:
+            self.in_forward[parameter.name] = self.attributes.new(parameter.name)
+        return Name(f"self.{self.in_forward[parameter.name]}")
 
-    def _parameter(self, values: list[Expr | None], hole: Hole, owner: str) -> Parameter:
+    def _parameter(self, values: list[Expr | None], hole: Hole, owner: str, inside: bool) -> Parameter:
         for known in self.parameters:
             if not known.is_module and all(v is None or v == k for v, k in zip(values, known.values)):
                 return known
@@ -175,7 +179,9 @@ class _Sharing:
             wish = f"{identifier(owner)}_{wish}"
         filler = next(v for v in values if v is not None)
         values = [filler if v is None else v for v in values]
-        parameter = Parameter(self.names.new(wish), values, _annotation(values), hole.default)
+        name = Namespace(self.names.taken if inside else self.names.taken | self.attributes.taken).new(wish)
+        self.names.taken.add(name)
+        parameter = Parameter(name, values, _annotation(values), hole.default)
         if hole.default is not None and not any(v == hole.default for v in values):
             parameter.default = None
         self.parameters.append(parameter)
@@ -222,11 +228,12 @@ def _module_name(attr: str, ctors: list[Expr]) -> str:
     return "activation" if plain else f"module_{attr}"
 
 
-def constructor_body(init: list[s.Stmt], children: list[Child], stored: Iterable[str] = ()) -> list[s.Stmt]:
-    """Statements of `__init__`: children named by numbers go to the container, the others become attributes."""
+def constructor_body(init: list[s.Stmt], children: list[Child], stored: Mapping[str, str]) -> list[s.Stmt]:
+    """Statements of `__init__`: children named by numbers go to the container, the others become attributes. `stored` are
+    arguments and the attributes that keep them."""
     numbered = [c.ctor for c in children if c.attr.isdigit()]
     body: list[s.Stmt] = [s.Do(Name("super().__init__")(*numbered))]
-    body += [s.Assign(Name(f"self.{n}"), Name(n)) for n in stored]
+    body += [s.Assign(Name(f"self.{attr}"), Name(n)) for n, attr in stored.items()]
     return [*body, *init, *(s.Assign(Name(f"self.{c.attr}"), c.ctor) for c in children if not c.attr.isdigit())]
 
 

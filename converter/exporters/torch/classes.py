@@ -20,6 +20,13 @@ from ir.types import TensorType, dtypes, type_of
 NN = Name("nn")
 IDENTITY = Call(Name("nn.Identity"))
 _INLINE_ELEMENTS = 64
+MODULE = frozenset("""
+T_destination add_module append apply bfloat16 buffers call_super_init children compile cpu cuda double dump_patches eval
+extend extra_repr float forward get_buffer get_extra_state get_parameter get_submodule half insert ipu load_state_dict
+modules mtia named_buffers named_children named_modules named_parameters parameters pop requires_grad_ set_extra_state
+set_submodule share_memory state_dict to to_empty train training type xpu zero_grad
+""".split())
+"""Attributes of `nn.Module` and `nn.Sequential`."""
 LONGEST_LIST = 1000
 """Modules named by numbers up to here are a list, whose gaps are filled with identities."""
 
@@ -196,9 +203,12 @@ class ClassWriter:
     def draft(self, instance: Instance) -> Draft:
         """The class of one instance, settings as holes."""
         method = None if self.is_plain_sequence(instance) else self._methods.get(instance)
-        init = self.weight_statements(instance) + self.buffer_statements(instance, method.buffers if method else [])
+        buffers = method.buffers if method else []
+        init = self.weight_statements(instance) + self.buffer_statements(instance, buffers)
         methods = [s.FunctionDef("forward", method.params, method.body, method.returns)] if method else []
-        return Draft(self._wish(instance), init, self.children_of(instance), methods, code=method.key if method else "")
+        children, code = self.children_of(instance), method.key if method else ""
+        attributes = MODULE | set(instance.weights) | {c.attr for c in children} | {b.attr for b in buffers}
+        return Draft(self._wish(instance), init, children, methods, code=code, attributes=attributes)
 
     def is_plain_sequence(self, instance: Instance) -> bool:
         """Whether the container's own forward, child after child, is all that happens."""

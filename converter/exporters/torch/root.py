@@ -130,7 +130,7 @@ def root_class(writer: ClassWriter, root: MethodWriter, name: str, doc: str) -> 
     plain = writer.is_plain_sequence(tree) and _is_simple(writer.shared.model)
     init = writer.weight_statements(tree) + writer.buffer_statements(tree, root.c.buffers)
     children = writer.children_of(tree)
-    body = constructor_body(init, children)
+    body = constructor_body(init, children, {})
     body += _ties(writer.shared) + _frozen(writer.shared.model)
     for stmt in body:
         s.rewrite(stmt, finish)
