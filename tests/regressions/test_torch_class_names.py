@@ -42,3 +42,32 @@ def test_arguments_keep_clear_of_attributes(name: str, weight: bool, tmp_path: P
     code = (tmp_path / "m" / "model.py").read_text()
     assert code.count("class Block") == 1
     torch.testing.assert_close(load_package(tmp_path / "m")(x), net(x))
+
+
+class Constants(nn.Module):
+    """As a package that the exporter wrote before, whose constants are buffers, with names taken by other things too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.constant_1 = nn.Parameter(torch.ones(3))
+        self.constant_2 = nn.Linear(3, 3)
+        self.constant_4 = nn.ReLU()
+        self.register_buffer("constant_3", torch.arange(3.0), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.constant_2(x * self.constant_1) + torch.tensor([1.0, 2.0, 4.0])
+        return self.constant_4(y * torch.tensor([2.0, -1.0, 3.0])) + self.constant_3 * torch.tensor([5.0, 7.0, 9.0])
+
+
+@pytest.mark.parametrize("inner", [False, True])
+def test_constants_keep_clear_of_attributes(inner: bool, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    net: nn.Module = nn.Sequential(Constants(), Constants()).eval() if inner else Constants().eval()
+    x = torch.randn(2, 3)
+    for k in range(2):  # what is written is read and written again
+        model = load(net, (x,))
+        prepare(model)
+        write(model, tmp_path / f"m{k}", ExportOptions())
+        again = load_package(tmp_path / f"m{k}")
+        torch.testing.assert_close(again(x), net(x))
+        net = again

@@ -14,7 +14,7 @@ import numpy as np
 
 from converter.exporters.code import stmt as s
 from converter.exporters.code.expr import MISSING, Attr, Expr, Hole, Index, Lit, Name, Tup, Unary, Var, hole, lift
-from converter.exporters.code.names import identifier
+from converter.exporters.code.names import Namespace, identifier
 from converter.exporters.outline.instances import Instance, own_name
 from converter.exporters.outline.regions import Region
 from converter.exporters.torch.constants import scalar, tensor_literal
@@ -107,9 +107,17 @@ class Context:
         """A constant tensor: a non-persistent buffer, so that it follows the module to its device."""
         key = (array.dtype, array.shape, hashlib.blake2b(array.tobytes()).digest())
         if key not in self._constants:
-            self._constants[key] = f"constant_{len(self.buffers) + 1}"
+            self._constants[key] = self._attributes.new(f"constant_{len(self.buffers) + 1}")
             self.buffers.append(Buffer(self._constants[key], array))
         return Attr(SELF, self._constants[key])
+
+    @functools.cached_property
+    def _attributes(self) -> Namespace:
+        """Names of the module's weights and children."""
+        weights = (tuple(n.split(".")) for w in self.model.weights.values() for n in (w.name, *w.aliases))
+        paths = (*weights, *(i.path for i in self.shared.leaves.values()), *(r.path for r in self.shared.regions))
+        own = self.region.path
+        return Namespace(p[len(own)] for p in paths if len(p) > len(own) and p[: len(own)] == own)
 
     def weight(self, value: Value) -> Expr:
         """A weight read in place: `self.block.weight`."""
