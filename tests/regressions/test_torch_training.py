@@ -186,7 +186,7 @@ class Normalising(nn.Module):
 def test_batch_statistics_inside_control_flow(sign: int) -> None:
     """Torch itself cannot run this in training: the layer is called in plain Python."""
     module, x = Normalising().train(), sign * torch.rand(5, 8)
-    made = converted(module, x).train()
+    made = converted(module, x, notes="norm: its num_batches_tracked stays as it is in training").train()
     source = copy.deepcopy(module.norm).train()
     torch.testing.assert_close(made(x), source(x) + 1 if sign > 0 else x * 2)
     for name in ("running_mean", "running_var"):

@@ -16,6 +16,9 @@ from converter.importers.torch.weights import module_entries
 from ir.core import Model, copy_model
 from ir.modes import Unmergeable, merge_modes
 
+INFERENCE_ONLY = "only its inference behaviour is carried over"
+"""How the note begins that tells why the training of a model is lost."""
+
 
 def read(
     module: Any, example: Example, raw: Any, taken: list[Branch], options: ImportOptions, role: modes.Role, *,
@@ -47,7 +50,7 @@ def read_modes(
         return model, program
     merged, why = _with_training(model, module, example, exports, options)
     if why:
-        merged.notes.append(f"only its inference behaviour is carried over: {why}")
+        merged.notes.append(f"{INFERENCE_ONLY}: {why}")
     return merged, program
 
 

@@ -82,7 +82,12 @@ class _Read:
     def __init__(self, module: Any, options: ImportOptions, choose: Callable[[int], Example]) -> None:
         self._read(module, options, choose, frozenset())
         if counted := counting.to_count(module, self.model):
+            before = vars(self).copy()
             self._read(module, options, choose, counted)
+            if self.loses_training and not before["loses_training"]:  # torch counts in no branch
+                vars(self).update(before)
+                names = (n for n, part in module.named_modules() if part in counted)
+                self.notes += [f"{name}: its {counting.COUNTER} stays as it is in training" for name in names]
 
     def _read(
         self, module: Any, options: ImportOptions, choose: Callable[[int], Example], counted: frozenset[Any]
@@ -92,6 +97,7 @@ class _Read:
             self.example, exports = _export(module, choose)
             self.notes = gradients.notes(exports.evaluated) + lost + padded
             self.model, self.program = reading.read_modes(module, self.example, exports, options, self.decisions)
+        self.loses_training = any(n.startswith(reading.INFERENCE_ONLY) for n in self.model.notes)
 
 
 def _elsewhere(
