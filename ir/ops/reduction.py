@@ -2,13 +2,14 @@
 
 The result keeps the operand's dtype (integers wrap). Over no elements: sums are 0, products 1, `any` False, `all` True,
 means and variances NaN, log-sum-exp -inf; `max` and `min` raise ValueError unless the result itself is empty.
-Gradients are the plain derivatives, except that the elements tied for a maximum or minimum share its gradient equally.
+Gradients are the plain derivatives. Elements tied for a maximum or minimum share its gradient equally, or the first of them
+takes it (`ties="first"`, over one axis), as with PyTorch's `max(dim)`, which also tells positions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -115,46 +116,64 @@ class ReduceMean(_Reduction):
         return np.divide(np.sum(x, axis=axes, keepdims=keepdims, dtype=x.dtype), count, dtype=x.dtype)
 
 
-@op
-class ReduceMax(_Reduction):
-    """Largest element; NaN where there is one."""
+class _Extreme(_Reduction):
+    """The largest or smallest element."""
 
     inputs = ("x: real",)
     integers = True
     empty = False
+    ties: Literal["share", "first"] = "share"
 
     @staticmethod
-    def evaluate(x: Array, axes: Axes, keepdims: bool) -> Array:
+    def infer(x: TensorType, axes: Axes, keepdims: bool, **attrs: Any) -> TensorType:
+        if attrs["ties"] == "first" and len(reduced_axes(axes, x.rank)) != 1:
+            raise ValueError("the first of tied elements is defined along one axis")
+        return reduced(x, axes, keepdims)
+
+    @classmethod
+    def samples(cls, s: Sampler) -> Iterator[Sample]:
+        yield from super().samples(s)
+        tied = s.ints(4, 5, low=0, high=3).astype(s.float_dtype.numpy)
+        yield s.case(tied, axes=(1,), name="ties")
+        for axes, keepdims in (((1,), False), ((-2,), True)):
+            yield s.case(tied, axes=axes, keepdims=keepdims, ties="first", name="first of ties")
+        yield s.case(tied, axes=(0, 1), ties="first", name="first of two axes", error=ValueError)
+
+
+@op
+class ReduceMax(_Extreme):
+    """Largest element; NaN where there is one."""
+
+    @staticmethod
+    def evaluate(x: Array, axes: Axes, keepdims: bool, ties: str) -> Array:
         return np.max(x, axis=axes, keepdims=keepdims)
 
     @staticmethod
-    def vjp(cotangent: Array, x: Array, axes: Axes, keepdims: bool) -> dict[str, Array]:
-        return _shared(cotangent, x, np.max(x, axis=axes, keepdims=keepdims), axes, keepdims)
+    def vjp(cotangent: Array, x: Array, axes: Axes, keepdims: bool, ties: str) -> dict[str, Array]:
+        return _on_chosen(cotangent, x, np.max(x, axis=axes, keepdims=keepdims), axes, keepdims, ties)
 
 
 @op
-class ReduceMin(_Reduction):
+class ReduceMin(_Extreme):
     """Smallest element; NaN where there is one."""
 
-    inputs = ("x: real",)
-    integers = True
-    empty = False
-
     @staticmethod
-    def evaluate(x: Array, axes: Axes, keepdims: bool) -> Array:
+    def evaluate(x: Array, axes: Axes, keepdims: bool, ties: str) -> Array:
         return np.min(x, axis=axes, keepdims=keepdims)
 
     @staticmethod
-    def vjp(cotangent: Array, x: Array, axes: Axes, keepdims: bool) -> dict[str, Array]:
-        return _shared(cotangent, x, np.min(x, axis=axes, keepdims=keepdims), axes, keepdims)
+    def vjp(cotangent: Array, x: Array, axes: Axes, keepdims: bool, ties: str) -> dict[str, Array]:
+        return _on_chosen(cotangent, x, np.min(x, axis=axes, keepdims=keepdims), axes, keepdims, ties)
 
 
-def _shared(cotangent: Array, x: Array, chosen: Array, axes: Axes, keepdims: bool) -> dict[str, Array]:
-    """The cotangent of an extreme, in equal parts on the elements equal to it."""
+def _on_chosen(cotangent: Array, x: Array, chosen: Array, axes: Axes, keepdims: bool, ties: str) -> dict[str, Array]:
+    """The cotangent of an extreme, in equal parts on the elements equal to it, or whole on the first of them."""
     axis = reduced_axes(axes, x.ndim)
     if not keepdims:
         cotangent, chosen = np.expand_dims(cotangent, axis), np.expand_dims(chosen, axis)
     tied = x == chosen
+    if ties == "first":
+        tied &= np.cumsum(tied, axis=axis[0]) == 1
     return {"x": tied * (cotangent / np.maximum(tied.sum(axis=axis, keepdims=True), 1))}
 
 

@@ -24,12 +24,24 @@ def test_ties_of_extremes_share(name: str, axes: Any, keepdims: bool) -> None:
     rng = np.random.default_rng(3)
     x = rng.integers(0, 3, (2, 3, 4)).astype(np.float64)
     fn = torch.amax if name == "reduce_max" else torch.amin
-    shape = get(name).evaluate(x=x, axes=axes, keepdims=keepdims).shape
+    shape = get(name).evaluate(x=x, axes=axes, keepdims=keepdims, ties="share").shape
     cotangent = rng.standard_normal(shape)
     (expected,) = gradients(lambda t: fn(t, tuple(range(3)) if axes is None else axes, keepdims), cotangent, x)
-    mine = get(name).vjp(cotangent=cotangent, x=x, axes=axes, keepdims=keepdims)
+    mine = get(name).vjp(cotangent=cotangent, x=x, axes=axes, keepdims=keepdims, ties="share")
     assert list(mine) == ["x"]
     np.testing.assert_allclose(mine["x"], expected)
+
+
+@pytest.mark.parametrize("name", ["reduce_max", "reduce_min"])
+@pytest.mark.parametrize(("axis", "keepdims"), [(1, False), (0, True), (-1, True)])
+def test_the_first_of_tied_extremes(name: str, axis: int, keepdims: bool) -> None:
+    rng = np.random.default_rng(3)
+    x = rng.integers(0, 3, (2, 3, 4)).astype(np.float64)
+    settings = {"axes": (axis,), "keepdims": keepdims, "ties": "first"}
+    cotangent = rng.standard_normal(get(name).evaluate(x=x, **settings).shape)
+    fn = torch.max if name == "reduce_max" else torch.min
+    (expected,) = gradients(lambda t: fn(t, axis, keepdims).values, cotangent, x)
+    np.testing.assert_array_equal(get(name).vjp(cotangent=cotangent, x=x, **settings)["x"], expected)
 
 
 @pytest.mark.parametrize("name", ["maximum", "minimum"])

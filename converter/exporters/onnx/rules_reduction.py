@@ -39,7 +39,7 @@ def extreme_with_nan(b: Builder, node: Node, opset: int) -> Any:
     x = node.operand("x")
     if not x.type.dtype.is_float or node.origin.history or not reduced_axes(node.attrs["axes"], x.type.rank):
         return None
-    found = b.reduce_any(b.isnan(x), **node.attrs)
+    found = b.reduce_any(b.isnan(x), axes=node.attrs["axes"], keepdims=node.attrs["keepdims"])
     return b.where(found, b.constant(math.nan, x.type.dtype), b.op(node.op, x=x, **node.attrs))
 
 

@@ -8,6 +8,7 @@ from converter.exporters.code.expr import Expr, hole, lift
 from converter.exporters.torch.context import TORCH, Context
 from converter.exporters.torch.table import rule
 from ir.core import Node
+from ir.ops.reduction import reduced_axes
 from ir.types import normalize_axes
 
 
@@ -68,6 +69,9 @@ def extreme(c: Context, node: Node) -> Expr:
     if _is_noop(node):
         return x
     axes = axes_of(node)
+    if node.attrs["ties"] == "first":
+        args, kwargs = _settings(node, reduced_axes(node.attrs["axes"], node.operand("x").type.rank))
+        return getattr(x, "max" if node.op.name == "reduce_max" else "min")(*args, **kwargs).values
     args, kwargs = ([], {}) if axes is None else _settings(node, axes)
     return getattr(x, "amax" if node.op.name == "reduce_max" else "amin")(*args, **kwargs)
 

@@ -60,7 +60,8 @@ def extreme_with_position(c: TorchContext, a: Call) -> list[Value]:
         return [x, c.b.constant(0)]
     kind = x.type.dtype
     x = c.cast(x, dtypes.uint8) if kind.is_bool else x
-    values = (c.b.reduce_max if largest else c.b.reduce_min)(x, axes=(axis,), keepdims=keep)
+    ties = "first" if kind.is_float else "share"
+    values = (c.b.reduce_max if largest else c.b.reduce_min)(x, axes=(axis,), keepdims=keep, ties=ties)
     return [c.cast(values, kind), (c.b.argmax if largest else c.b.argmin)(x, axis=axis, keepdims=keep)]
 
 
