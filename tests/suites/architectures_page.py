@@ -67,9 +67,9 @@ def page(found: Mapping[str, Any]) -> str:
         f"{len(TABLE)} architectures in tiny configurations with the structure of the real thing and random weights",
         "(`fixtures/architectures`), in float32 and bfloat16, the sizes named in the table dynamic. *passed*: the product's own",
         "verification calls the result equal on five seeded inputs of several sizes; a second comparison agrees, against the",
-        "library in float64, at sizes not seen before, in a process that never saw the source; and the emitted PyTorch",
-        "module has the source's parameters, ties and flags and loads its `state_dict`. *unproven*: verification says itself",
-        f"that rounding leaves it undecided. Measured with {versions}.", "",
+        "library in float64 (float32 where it has no kernel for that), at sizes not seen before, in a process that never saw",
+        "the source; and the emitted PyTorch module has the source's parameters, ties and flags and loads its `state_dict`.",
+        f"*unproven*: verification says itself that rounding leaves it undecided. Measured with {versions}.", "",
         *_counts(found), *_missing(found), "", *_table(found), "", "## What did not pass", "", *_reasons(found),
     ]  # fmt: skip
     return "\n".join(lines) + "\n"
