@@ -215,6 +215,11 @@ class Reader:
                     f"input {spec.target}", "the model writes into this input in place",
                     advice=f"work on a copy: {spec.target} = {spec.target}.clone()",
                 ))  # fmt: skip
+            elif kind == "PARAMETER_MUTATION":
+                self.plan.add(Unsupported(
+                    f"parameter {spec.target}", "the model writes into this parameter in its forward",
+                    advice="do it once, before the conversion, or keep what changes in a buffer",
+                ))  # fmt: skip
             else:
                 self.plan.add(Unsupported(f"output {spec.target or item}", f"a {kind.lower()} cannot be converted"))
 

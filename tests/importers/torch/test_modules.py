@@ -255,6 +255,21 @@ def test_writing_into_an_input_is_refused_by_name() -> None:
         load(Writes(), (torch.randn(3),))
 
 
+def test_a_write_into_a_parameter_is_refused() -> None:
+    class Rescales(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.ones(3))
+
+        def forward(self, x: Tensor) -> Tensor:
+            with torch.no_grad():
+                self.weight.div_(2)
+            return x * self.weight
+
+    with pytest.raises(ConversionError, match="parameter weight: the model writes into this parameter in its forward"):
+        load(Rescales(), (torch.ones(3),))
+
+
 def test_a_failed_export_is_one_clear_message(capfd: pytest.CaptureFixture[str]) -> None:
     class Branches(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
