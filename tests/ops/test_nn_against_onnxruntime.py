@@ -53,7 +53,8 @@ def test_conv() -> None:
 def test_conv_transpose() -> None:
     for case in cases("conv_transpose"):
         a = case.attrs
-        if case.operands["x"].size:
+        steps = zip(a["output_padding"], a["strides"], a["dilations"], strict=True)
+        if case.operands["x"].size and all(p < max(s, d) for p, s, d in steps):  # ONNX Runtime refuses others
             attrs = {
                 **_kernel(case),
                 **(_padding(case) or {}),

@@ -143,10 +143,14 @@ def test_avg_pool_with_dilation_is_a_depthwise_convolution() -> None:
         found += 1
         c = x.shape[1]
         kernel = torch.ones((c, 1, *a["window"]), dtype=torch.float64)
-        total = F.conv2d(_padded(case, x, a["window"]), kernel, None, a["strides"], 0, a["dilations"], c)
-        count = F.conv2d(_padded(case, np.ones_like(x), a["window"]), kernel, None, a["strides"], 0, a["dilations"], c)
-        _check(case, total / (kernel[0].numel() if a["include_pad"] else count))
-    assert found == 3
+        beyond = [p for s in reversed(a["strides"]) for p in (0, s - 1 if a["ceil_mode"] else 0)]
+        inside = _padded(case, np.ones_like(x), a["window"], value=float(a["include_pad"]))
+        total, count = (
+            F.conv2d(F.pad(v, beyond), kernel, None, a["strides"], 0, a["dilations"], c)
+            for v in (_padded(case, x, a["window"]), inside)
+        )
+        _check(case, total / (a["divisor"] or count))
+    assert found == 8
 
 
 @pytest.mark.parametrize("kind", ["avg", "max"])

@@ -382,6 +382,11 @@ PLACED: dict[str, Fn] = {
         torch.unique(t.b),
         *aten._unique.default(t.i, True, True),
     ],
+    "unique_dim": lambda t: [
+        *torch.unique(t.rows % 2, dim=0, return_inverse=True, return_counts=True),
+        torch.unique(t.b2[0], dim=1),
+    ],
+    "bincount": lambda t: [torch.bincount(t.at), torch.bincount(t.rows[0], t.k[:, 0], minlength=9)],
     "unique_consecutive": lambda t: [*torch.unique_consecutive(t.rows, True, True), torch.unique_consecutive(t.b)],
     "mode": lambda t: [
         p for q in (torch.mode(t.distinct % 3, 1), torch.mode(t.b, 1, keepdim=True), torch.mode(t.si)) for p in q[:1]
