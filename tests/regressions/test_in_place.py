@@ -34,8 +34,9 @@ def test_there_and_back(tmp_path: Path) -> None:
     model = Writes()
     written = converter.convert(model, "onnx", tmp_path / "m.onnx", ("float32[b,t]",), verify=False).path
     back = converter.convert(written, "torch", verify=False).load()
+    draws = torch.Generator().manual_seed(0)
     for shape in ((2, 6), (3, 8), (1, 5)):
-        x = torch.randn(shape)
+        x = torch.randn(shape, generator=draws)
         torch.testing.assert_close(back(x), model(x))
         with pytest.raises(AssertionError):  # the comparison can fail
             torch.testing.assert_close(back(x), model(x + 1))
