@@ -245,7 +245,7 @@ class GatherNd:
             return np.zeros(shape, data.dtype)
         if 0 in sizes:
             data = np.zeros(
-                (*data.shape[:batch_dims], *(1 for _ in sizes), *data.shape[batch_dims + depth :]), data.dtype
+                (*data.shape[:batch_dims], *(max(n, 1) for n in sizes), *data.shape[batch_dims + depth :]), data.dtype
             )
         grid = _batch_grid(position.shape[:-1], batch_dims)
         rows = data[(*grid, *np.moveaxis(position, -1, 0))] if grid or depth else np.broadcast_to(data, shape)
