@@ -234,10 +234,10 @@ def gather_nd(x, index, batch_dims=0, from_end=True, bounds="error", fill=0):
     depth = index.shape[-1]
     flat, inside = flat_positions(x.shape[:depth], index, from_end, bounds)
     rows = x.reshape(math.prod(x.shape[:depth]), *x.shape[depth:])
-    out = (nonempty(rows, 0) if bounds == "fill" else rows)[flat]
-    if bounds == "fill":
-        out = torch.where(inside.reshape(*inside.shape, *[1] * (out.ndim - inside.ndim)), out, fill)
-    return out
+    if bounds != "fill":
+        return rows[flat]
+    out = nonempty(rows, 0)[torch.where(inside, flat, 0)]
+    return torch.where(inside.reshape(*inside.shape, *[1] * (out.ndim - inside.ndim)), out, fill)
 
 
 def segment_start(dtype, reduce):
