@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from converter.exporters.code import stmt as s
 from converter.exporters.code.expr import Call, Expr, Hole, IfElse, Lit, Name, Tup, transform, walk
 from converter.exporters.code.names import Namespace, identifier
 from converter.exporters.code.printer import Printer
-
-
-@dataclass(eq=False)
-class Child:
-    """A child module in a constructor: attribute name and the expression that constructs it."""
-
-    attr: str
-    ctor: Expr
+from converter.exporters.outline.dialect import Child, Dialect
 
 
 @dataclass(eq=False)
@@ -80,16 +73,17 @@ def skeleton(expr: Expr) -> str:
     return Printer(width=1 << 30, hole=lambda h: f"\0{h.hint}").flat(expr)
 
 
-def share(drafts: list[Draft], name: str) -> Shared:
+def share(drafts: list[Draft], name: str, dialect: Dialect) -> Shared:
     """One class for drafts with equal keys."""
-    return _Sharing(drafts, name).run()
+    return _Sharing(drafts, name, dialect).run()
 
 
 class _Sharing:
     """Works on the drafts' holes by position: slot i of each draft is the same place in the code."""
 
-    def __init__(self, drafts: list[Draft], name: str) -> None:
+    def __init__(self, drafts: list[Draft], name: str, dialect: Dialect) -> None:
         self.drafts = drafts
+        self.dialect = dialect
         self.name = name
         self.parameters: list[Parameter] = []
         self.names = Namespace({"self"})
@@ -130,13 +124,14 @@ class _Sharing:
 
     def _passed(self, ctors: list[Expr], attr: str) -> Expr:
         """A child whose construction differs in kind is handed in by whoever constructs the class."""
-        identity = Call(Name("nn.Identity"))
+        identity = self.dialect.identity
         optional = any(c == identity for c in ctors)
         given = [c for c in ctors if c != identity]
         if optional and len({skeleton(c) for c in given}) == 1:
             return self._switched(ctors, attr, identity)
         name = self.names.new(_module_name(attr, given))
-        annotation = "nn.Module | None" if optional else "nn.Module"
+        module = self.dialect.module
+        annotation = f"{module} | None" if optional else module
         values: list[Expr | None] = [None if c == identity else c for c in ctors]
         self.parameters.append(Parameter(name, values, annotation, Lit(None) if optional else None, is_module=True))
         return s_or(Name(name), identity) if optional else Name(name)
@@ -194,11 +189,11 @@ class _Sharing:
     def _definition(self, first: Draft, init: list[s.Stmt], children: list[Child], methods: list[s.Stmt]) -> s.ClassDef:
         params = [s.Param("self")]
         params += [s.Param(p.name, p.annotation, p.default) for p in self.parameters]
-        body = constructor_body(init, children, self.in_forward)
+        body = self.dialect.constructor(init, children, self.in_forward)
         needed = len(body) > 1 or len(params) > 1 or not methods or any(c.attr.isdigit() for c in children)
         init_method: list[s.Stmt] = [s.FunctionDef("__init__", params, body, "None")] if needed else []
         members: list[s.Stmt] = [*init_method, *methods]
-        return s.ClassDef(self.name, (base_of(children),), first.doc, members)
+        return s.ClassDef(self.name, (self.dialect.base_of(children),), first.doc, members)
 
     def _construct(self, index: int) -> Expr:
         args: list[Expr] = []
@@ -226,20 +221,6 @@ def _module_name(attr: str, ctors: list[Expr]) -> str:
         return identifier(attr)
     plain = all(isinstance(c, Call) and not c.args and len(c.kwargs) < 2 for c in ctors)
     return "activation" if plain else f"module_{attr}"
-
-
-def constructor_body(init: list[s.Stmt], children: list[Child], stored: Mapping[str, str]) -> list[s.Stmt]:
-    """Statements of `__init__`: children named by numbers go to the container, the others become attributes. `stored` are
-    arguments and the attributes that keep them."""
-    numbered = [c.ctor for c in children if c.attr.isdigit()]
-    body: list[s.Stmt] = [s.Do(Name("super().__init__")(*numbered))]
-    body += [s.Assign(Name(f"self.{attr}"), Name(n)) for n, attr in stored.items()]
-    return [*body, *init, *(s.Assign(Name(f"self.{c.attr}"), c.ctor) for c in children if not c.attr.isdigit())]
-
-
-def base_of(children: list[Child]) -> str:
-    """The base class: a sequential container where children are named by numbers."""
-    return "nn.Sequential" if any(c.attr.isdigit() for c in children) else "nn.Module"
 
 
 def s_or(left: Expr, right: Expr) -> Expr:

@@ -1,224 +1,37 @@
-"""The classes of a package: a draft for every module instance, then one class for all that are alike."""
+"""Classes of `nn.Module`: containers, parameters, buffers."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from converter.exporters.code import stmt as s
-from converter.exporters.code.expr import Call, Dct, Expr, Generator, Hole, Lit, Lst, Name, Star, hole, lift
-from converter.exporters.code.names import Namespace, class_name
-from converter.exporters.outline.classes import Child, Draft, share
-from converter.exporters.outline.instances import Instance, Path
-from converter.exporters.outline.regions import Region
+from converter.exporters.code.expr import Call, Dct, Expr, Hole, Lit, Lst, Name, Star, hole, lift, transform
+from converter.exporters.outline.context import Buffer
+from converter.exporters.outline.instances import Instance
+from converter.exporters.outline.writer import ClassWriter, frozen_names, in_order, runs
 from converter.exporters.torch.constants import tensor_literal, torch_dtype
-from converter.exporters.torch.context import Buffer, Shared
-from converter.exporters.torch.method import Method, MethodWriter
-from converter.exporters.torch.plain import is_plain
-from ir.core import Node
 from ir.types import TensorType, dtypes, type_of
 
-NN = Name("nn")
 IDENTITY = Call(Name("nn.Identity"))
 _INLINE_ELEMENTS = 64
-MODULE = frozenset("""
-T_destination add_module append apply bfloat16 buffers call_super_init children compile cpu cuda double dump_patches eval
-extend extra_repr float forward get_buffer get_extra_state get_parameter get_submodule half insert ipu load_state_dict
-modules mtia named_buffers named_children named_modules named_parameters parameters pop requires_grad_ set_extra_state
-set_submodule share_memory state_dict to to_empty train training type xpu zero_grad
-""".split())
-"""Attributes of `nn.Module` and `nn.Sequential`."""
-LONGEST_LIST = 1000
-"""Modules named by numbers up to here are a list, whose gaps are filled with identities."""
 
 
-class CallsDiffer(Exception):
-    """One module is called twice with different code: the later call has to be dissolved."""
+class TorchClasses(ClassWriter):
+    """Turns the instance tree into modules of PyTorch."""
 
-    def __init__(self, region: Region) -> None:
-        self.region = region
-        super().__init__(".".join(region.path))
-
-
-@dataclass(eq=False)
-class ClassWriter:
-    """Turns the instance tree into class definitions and constructor expressions."""
-
-    shared: Shared
-    tree: Instance
-    reserved: set[str]
-    definitions: list[s.ClassDef] = field(default_factory=list)
-    large: dict[str, Buffer] = field(default_factory=dict)
-    _ctors: dict[Instance, Expr] = field(default_factory=dict)
-    _done: set[str] = field(default_factory=set)
-    _methods: dict[Instance, Method] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.names = Namespace(self.reserved)
-        self._by_key: dict[str, list[Instance]] = {}
-
-    def run(self) -> None:
-        """Write every class below the root, inner ones first."""
-        self._write_methods()
-        for instance in self.tree.walk():
-            if instance is not self.tree and self._is_class(instance):
-                self._by_key.setdefault(self._key(instance), []).append(instance)
-        for key in self._by_key:
-            self._ensure(key, ())
-
-    # -- kinds of instances -----------------------------------------------------------------------------------------
-    def _is_class(self, instance: Instance) -> bool:
-        return instance.form is None and self._container(instance) is None and not self._is_sequential(instance)
-
-    def _key(self, instance: Instance) -> str:
-        """Instances of one key are candidates for one class: the source's class, and how deep it nests in itself."""
-        wish = self._wish(instance)
-        inner = [self._nesting(c, wish) for c in instance.children.values()]
-        return f"{wish}#{max(inner, default=0)}"
-
-    def _nesting(self, instance: Instance, wish: str) -> int:
-        below = max((self._nesting(c, wish) for c in instance.children.values()), default=0)
-        return below + (self._is_class(instance) and self._wish(instance) == wish)
-
-    def _wish(self, instance: Instance) -> str:
-        if instance.cls:
-            return class_name(instance.cls)
-        parts = [p for p in instance.path if not p.isdigit()]
-        return class_name(parts[-1] if parts else "block")
-
-    def _container(self, instance: Instance) -> str | None:
-        """`ModuleList`, `ModuleDict` or `ParameterList` where the instance is a mere holder."""
-        if instance.regions or not instance.path:
-            return None
-        names, weights = list(instance.children), list(instance.weights)
-        if names and not weights:
-            if all(n.isdigit() for n in names):
-                return "ModuleList" if max(map(int, names)) < LONGEST_LIST else "ModuleDict"
-            return "ModuleDict" if instance.cls == "ModuleDict" else None
-        if weights and not names and all(w.isdigit() for w in weights):
-            return "ParameterList"
-        return None
-
-    def _is_sequential(self, instance: Instance) -> bool:
-        return bool(instance.regions) and instance.cls in ("", "Sequential") and self._is_chain(instance)
-
-    def _is_chain(self, instance: Instance) -> bool:
-        """Whether every call hands one value through all children in order, and nothing else happens."""
-        children = _in_order(instance)
-        if instance.weights or not children:
-            return False
-        return all(self._chains(region, [c.path for c in children]) for region in instance.regions)
-
-    def _chains(self, region: Region, paths: list[Path]) -> bool:
-        value = region.inputs[0] if len(region.inputs) == 1 else None
-        visited: list[Path] = []
-        for item in region.items:
-            path = item.path if isinstance(item, Region) else self._leaf_path(region, item)
-            inputs = item.inputs if isinstance(item, Region) else list(item.inputs[:1])
-            outputs = item.outputs if isinstance(item, Region) else list(item.outputs[:1])
-            if path is None or len(inputs) != 1 or inputs[0] is not value or len(outputs) != 1:
-                return False
-            if isinstance(item, Region) and (self.shared.sizes[item] or self.shared.extra_weights[item]):
-                return False
-            visited.append(path)
-            value = outputs[0]
-        return visited == paths and region.outputs == [value]
-
-    def _leaf_path(self, region: Region, node: Node) -> Path | None:
-        """Where the module of a node lies that is called on its first operand and nothing more."""
-        instance = self.shared.leaves.get(node)
-        return instance.path if instance is not None and is_plain(self.shared, region, node) else None
-
-    # -- methods ----------------------------------------------------------------------------------------------------
-    def _write_methods(self) -> None:
-        """Write the forward of every module, inner ones first: outer ones must know what the inner ones ask for."""
-        for region in self.shared.regions:
-            if region.steps:
-                method = MethodWriter(self.shared, region, self.reserved).write()
-                instance = self.tree.at(region.path)
-                known = self._methods.setdefault(instance, method)
-                if known is not method and not _alike(known, method):
-                    raise CallsDiffer(region)
-
-    # -- constructors -----------------------------------------------------------------------------------------------
-    def ctor(self, instance: Instance) -> Expr:
-        """The expression that constructs an instance."""
-        if instance not in self._ctors:
-            if instance.form is not None:
-                self._ctors[instance] = instance.form.ctor
-            elif self._is_sequential(instance):
-                self._ctors[instance] = self._sequential(instance)
-            else:
-                kind = self._container(instance)
-                if kind is None:
-                    raise KeyError(f"no class was written for {instance.name}")
-                self._ctors[instance] = self._holder(instance, kind)
-        return self._ctors[instance]
-
-    def _sequential(self, instance: Instance) -> Expr:
-        children = _in_order(instance)
+    def sequential(self, instance: Instance) -> Expr:
+        children = in_order(instance)
         if all(c.path[-1].isdigit() for c in children):
-            return Call(Name("nn.Sequential"), tuple(self._numbered(children)))
+            return Call(Name("nn.Sequential"), tuple(self.numbered(children)))
         pairs = Dct(tuple((Lit(c.path[-1]), self.ctor(c)) for c in children))
         return Call(Name("nn.Sequential"), (Call(Name("OrderedDict"), (pairs,)),))
 
-    def _numbered(self, children: list[Instance]) -> list[Expr]:
-        """Constructors by position; a module that left no trace in the graph keeps its number as an identity."""
-        by_number = {int(c.path[-1]): self.ctor(c) for c in children}
-        return [by_number.get(i, IDENTITY) for i in range(max(by_number) + 1)]
-
-    def _holder(self, instance: Instance, kind: str) -> Expr:
-        children = _in_order(instance)
+    def holder(self, instance: Instance, kind: str) -> Expr:
+        children = in_order(instance)
         if kind == "ModuleList":
-            return Call(Name("nn.ModuleList"), (Lst(tuple(self._numbered(children))),))
+            return Call(Name("nn.ModuleList"), (Lst(tuple(self.numbered(children))),))
         if kind == "ModuleDict":
             return Call(Name("nn.ModuleDict"), (Dct(tuple((Lit(c.path[-1]), self.ctor(c)) for c in children)),))
         ordered = sorted(instance.weights, key=int)
         return Call(Name("nn.ParameterList"), (Lst(tuple(self._parameter(instance.weights[w]) for w in ordered)),))
-
-    # -- classes ----------------------------------------------------------------------------------------------------
-    def _ensure(self, key: str, trail: tuple[str, ...]) -> None:
-        if key in self._done or key in trail:
-            return
-        for instance in self._by_key[key]:
-            for inner in instance.walk():
-                if inner is not instance and self._is_class(inner):
-                    self._ensure(self._key(inner), (*trail, key))
-        self._done.add(key)
-        groups: dict[str, list[tuple[Instance, Draft]]] = {}
-        for instance in self._by_key[key]:
-            draft = self.draft(instance)
-            groups.setdefault(draft.key(), []).append((instance, draft))
-        for members in groups.values():
-            self._share(members)
-
-    def _share(self, members: list[tuple[Instance, Draft]]) -> None:
-        drafts = [d for _, d in members]
-        first = members[0][0]
-        drafts[0].doc = _doc([i for i, _ in members])
-        shared = share(drafts, self.names.new(self._wish(first)))
-        self.definitions.append(shared.definition)
-        for (instance, _), ctor in zip(members, shared.ctors):
-            self._ctors[instance] = ctor
-
-    def draft(self, instance: Instance) -> Draft:
-        """The class of one instance, settings as holes."""
-        method = None if self.is_plain_sequence(instance) else self._methods.get(instance)
-        buffers = method.buffers if method else []
-        init = self.weight_statements(instance) + self.buffer_statements(instance, buffers)
-        methods = [s.FunctionDef("forward", method.params, method.body, method.returns)] if method else []
-        children, code = self.children_of(instance), method.key if method else ""
-        attributes = MODULE | set(instance.weights) | {c.attr for c in children} | {b.attr for b in buffers}
-        return Draft(self._wish(instance), init, children, methods, code=code, attributes=attributes)
-
-    def is_plain_sequence(self, instance: Instance) -> bool:
-        """Whether the container's own forward, child after child, is all that happens."""
-        return all(n.isdigit() for n in instance.children) and bool(instance.regions) and self._is_chain(instance)
-
-    def children_of(self, instance: Instance) -> list[Child]:
-        """Children in order of use, those named by numbers first and complete."""
-        numbered = _in_numbers(instance)
-        found = [Child(str(i), ctor) for i, ctor in enumerate(self._numbered(numbered))] if numbered else []
-        return found + [Child(c.path[-1], self.ctor(c)) for c in _by_use(instance) if not c.path[-1].isdigit()]
 
     def weight_statements(self, instance: Instance) -> list[s.Stmt]:
         """Parameters and buffers of the instance itself."""
@@ -254,6 +67,22 @@ class ClassWriter:
             )
         return out
 
+    def ties(self) -> list[s.Stmt]:
+        """`self.head.weight = self.table.weight`."""
+        weights = self.shared.model.weights.values()
+        return [s.Assign(self._at(alias), self._at(w.name)) for w in weights for alias in w.aliases]
+
+    def frozen(self) -> list[s.Stmt]:
+        """`requires_grad_(False)` for frozen parameters, on whole modules where everything below is frozen."""
+        return [s.Do(self._at(n).requires_grad_(False)) for n in frozen_names(self.shared.model)]
+
+    def _at(self, name: str) -> Expr:
+        return self.shared.attribute(name.split("."))
+
+    def compress(self, expr: Expr) -> Expr:
+        """Runs of equal constructors in a call or list become a generator: `*(Block(64) for _ in range(3))`."""
+        return compress(expr)
+
 
 def _empty(type_: TensorType) -> Expr:
     dims = tuple(hole(int(d), f"dim{i}" if type_.rank > 1 else "size") for i, d in enumerate(type_.shape))
@@ -261,72 +90,22 @@ def _empty(type_: TensorType) -> Expr:
     return Call(Name("torch.empty"), dims or (lift(()),), dtype)
 
 
-def _in_order(instance: Instance) -> list[Instance]:
-    """Children by number where all are numbered, else by first use."""
-    children = list(instance.children.values())
-    if all(c.path[-1].isdigit() for c in children):
-        return sorted(children, key=lambda c: int(c.path[-1]))
-    return _by_use(instance)
-
-
-def _in_numbers(instance: Instance) -> list[Instance]:
-    return sorted((c for c in instance.children.values() if c.path[-1].isdigit()), key=lambda c: int(c.path[-1]))
-
-
-def _by_use(instance: Instance) -> list[Instance]:
-    return sorted(instance.children.values(), key=lambda c: c.first)
-
-
-def _alike(a: Method, b: Method) -> bool:
-    """Whether two calls of one module run the same code with the same settings."""
-    from converter.exporters.code.printer import Printer
-
-    texts = [Printer().block([s.FunctionDef("forward", m.params, m.body, m.returns)]) for m in (a, b)]
-    same_buffers = [x.value.tobytes() for x in a.buffers] == [x.value.tobytes() for x in b.buffers]
-    return texts[0] == texts[1] and same_buffers
-
-
-def _doc(instances: list[Instance]) -> str:
-    first = instances[0].name
-    if len(instances) == 1:
-        return f"`{first}`."
-    if len(instances) == 2:
-        return f"`{first}` and `{instances[1].name}`."
-    return f"`{first}` to `{instances[-1].name}` ({len(instances)} modules)."
-
-
 def compress(expr: Expr) -> Expr:
     """Runs of equal constructors in a call or list become a generator: `*(Block(64) for _ in range(3))`."""
-    from converter.exporters.code.expr import transform
 
     def visit(part: Expr) -> Expr | None:
         if isinstance(part, Call) and part.func == Name("nn.Sequential"):
-            return Call(part.func, tuple(_runs([compress(a) for a in part.args])), part.kwargs)
+            return Call(part.func, tuple(runs([compress(a) for a in part.args], IDENTITY)), part.kwargs)
         if (
             isinstance(part, Call)
             and part.func == Name("nn.ModuleList")
             and part.args
             and isinstance(part.args[0], Lst)
         ):
-            items = _runs([compress(i) for i in part.args[0].items])
+            items = runs([compress(i) for i in part.args[0].items], IDENTITY)
             whole = items[0] if len(items) == 1 else None
             inner = whole.value if isinstance(whole, Star) else Lst(tuple(items))
             return Call(part.func, (inner,))
         return None
 
     return transform(expr, visit)
-
-
-def _runs(items: list[Expr]) -> list[Expr]:
-    out: list[Expr] = []
-    i = 0
-    while i < len(items):
-        j = i
-        while j < len(items) and items[j] == items[i]:
-            j += 1
-        if j - i >= 2 and items[i] != IDENTITY:
-            out.append(Star(Generator(items[i], "_", Name("range")(j - i))))
-        else:
-            out += items[i:j]
-        i = j
-    return out

@@ -1,172 +1,19 @@
-"""The root module: nested inputs and outputs of the signature, ties, frozen parameters."""
+"""The root module of PyTorch: how it keeps state."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
-
-from converter.exporters.code import stmt as s
-from converter.exporters.code.expr import Binary, Dct, Expr, Index, Lit, Lst, Name, Tup, Var
-from converter.exporters.code.names import identifier
-from converter.exporters.outline.classes import base_of, constructor_body, finish
-from converter.exporters.outline.regions import Region
-from converter.exporters.torch.classes import ClassWriter, compress
-from converter.exporters.torch.context import SELF, Shared
-from converter.exporters.torch.method import MethodWriter
-from converter.exporters.torch.state import exposed, open_state
-from converter.exporters.torch.tuples import NamedTuples, fields_of
-from ir.core import Model
-from ir.core.signature import Branch, Constant, Leaf, Tree
-from ir.types import symbols
+from converter.exporters.code.expr import Expr
+from converter.exporters.outline.root import RootWriter
+from ir.core import Value
 
 
-class RootWriter(MethodWriter):
-    """The root's forward: arguments as the source takes them, results as the source gives them."""
+class TorchRoot(RootWriter):
+    """The root's forward."""
 
-    def __init__(self, shared: Shared, region: Region, reserved: Iterable[str], tuples: NamedTuples) -> None:
-        super().__init__(shared, region, reserved)
-        self.tuples = tuples
+    def copied(self, value: Expr) -> Expr:
+        """`value.clone()`."""
+        return value.clone()
 
-    def root_method(self) -> s.FunctionDef:
-        """The method, names bound."""
-        model, c = self.shared.model, self.c
-        params: list[tuple[s.Param, Var | None]] = []
-        fixed: list[tuple[Var, str, Any]] = []
-        star = False
-        inputs = {v.name: v for v in model.graph.inputs}
-        for parameter in model.signature.parameters:
-            var = Var(identifier(parameter.name), strong=True)
-            if isinstance(parameter.tree, Leaf):
-                c.know(inputs[parameter.tree.name], var)
-            else:
-                self._unpack(parameter.tree, var, inputs)
-            if parameter.keyword_only and not star:
-                params.append((s.Param("*", star=True), None))
-                star = True
-            default = Lit(parameter.tree.value) if isinstance(parameter.tree, Constant) else None
-            params.append((s.Param("", self.tuples.annotation(parameter.tree), default), var))
-            if isinstance(parameter.tree, Constant):
-                fixed.append((var, parameter.name, parameter.tree.value))
-        _required_before(params)
-        self._fixed(fixed)
-        self._checks()
-        self.items()
-        self._state()
-        values = dict(zip(model.signature.output_names, model.graph.outputs, strict=True))
-        self.c.body.append(s.Return(self._result(model.signature.result, {k: c.x(v) for k, v in values.items()})))
-        names, _ = self.finish([v for _, v in params if v is not None])
-        for param, bound in params:
-            if bound is not None:
-                param.name = names[bound]
-        returns = self.tuples.annotation(model.signature.result)
-        return s.FunctionDef("forward", [s.Param("self"), *(p for p, _ in params)], self.c.body, returns)
-
-    def _unpack(self, tree: Tree, source: Expr, inputs: dict) -> None:
-        if isinstance(tree, Leaf):
-            name = tree.name.split(".")[-1]
-            value = inputs[tree.name]
-            hint = name if not name.isdigit() else f"{tree.name.split('.')[0]}_{name}"
-            self.c.know(value, self.c.assign(source, identifier(hint), strong=True, fold=not value.type.rank))
-        elif isinstance(tree, Branch):
-            named = fields_of(tree)
-            keys = tree.keys if tree.kind == "dict" else range(len(tree.children))
-            parts = [getattr(source, k) for k in named] if named else [Index(source, (Lit(k),)) for k in keys]
-            for part, child in zip(parts, tree.children):
-                self._unpack(child, part, inputs)
-
-    def _result(self, tree: Tree, values: dict[str, Expr]) -> Expr:
-        if isinstance(tree, Leaf):
-            return values[tree.name]
-        if isinstance(tree, Constant):
-            return Lit(tree.value)
-        children = [self._result(c, values) for c in tree.children]
-        if tree.kind == "dict":
-            return Dct(tuple(zip((Lit(k) for k in tree.keys), children)))
-        if name := self.tuples.name(tree):
-            return Name(name)(*children)
-        return Lst(tuple(children)) if tree.kind == "list" else Tup(tuple(children))
-
-    def _fixed(self, arguments: list[tuple[Var, str, Any]]) -> None:
-        """Plain arguments that the conversion fixed are checked: another value would be answered by the wrong model."""
-        for var, name, value in arguments:
-            message = Lit(f"this model was converted for {name}={value!r}")
-            op = "is" if value is None or isinstance(value, bool) else "=="
-            self.c.body.append(s.Check(Binary(op, var, Lit(value)), message))
-
-    def _checks(self) -> None:
-        """Sizes that the conversion took as equal are checked where they are symbolic on both sides of an input."""
-        for assumption in self.shared.model.assumptions:
-            left, op, right = assumption.relation
-            if not any(sym.opaque for d in (left, right) for sym in symbols(d)):
-                message = Lit(f"this model needs {left} {op} {right} ({assumption.why})")
-                self.c.body.append(s.Check(Binary(op, self.c.dim(left), self.c.dim(right)), message))
-
-    def _state(self) -> None:
-        """State that no module keeps by itself is assigned at the end; no gradient reaches back into earlier calls."""
-        entries = open_state(self.shared.model, self.shared.leaves)
-        for value in exposed(self.shared.model, entries):
-            self.c.values[value] = self.c.assign(self.c.x(value).clone(), fold=False)
-        for name, value in entries.items():
-            target = self.c.weight(self.shared.model.weight_value(name))
-            kept = self.c.x(value).detach() if value.type.dtype.is_float else self.c.x(value)
-            self.c.body.append(s.Do(target.copy_(kept)))
-
-
-def _required_before(params: list[tuple[s.Param, Var | None]]) -> None:
-    """Python wants defaults last: an argument before one without has none either. Those behind a star may mix."""
-    names = [p for p, _ in params]
-    stars = [i for i, p in enumerate(names) if p.star]
-    positional = names[: stars[0]] if stars else names
-    last = max((i for i, p in enumerate(positional) if p.default is None), default=0)
-    for param in positional[:last]:
-        param.default = None
-
-
-def root_class(writer: ClassWriter, root: MethodWriter, name: str, doc: str) -> s.ClassDef:
-    """The root's class: it has one instance, so that every setting is a literal."""
-    assert isinstance(root, RootWriter)
-    forward = root.root_method()
-    tree = writer.tree
-    plain = writer.is_plain_sequence(tree) and _is_simple(writer.shared.model)
-    init = writer.weight_statements(tree) + writer.buffer_statements(tree, root.c.buffers)
-    children = writer.children_of(tree)
-    body = constructor_body(init, children, {})
-    body += _ties(writer.shared) + _frozen(writer.shared.model)
-    for stmt in body:
-        s.rewrite(stmt, finish)
-        s.rewrite(stmt, compress)
-    for stmt in forward.body:
-        s.rewrite(stmt, finish)
-    members: list[s.Stmt] = [s.FunctionDef("__init__", [s.Param("self")], body, "None")]
-    return s.ClassDef(name, (base_of(children),), doc, members if plain else [*members, forward])
-
-
-def _is_simple(model: Model) -> bool:
-    """One plain tensor in, one out: what a sequential container's own forward takes and gives."""
-    inputs = [p.tree for p in model.signature.parameters]
-    return len(inputs) == 1 and isinstance(inputs[0], Leaf) and isinstance(model.signature.result, Leaf)
-
-
-def attribute(name: str) -> Expr:
-    """`self.layers[0].weight` from a dotted name."""
-    expr: Expr = SELF
-    for part in name.split("."):
-        expr = Index(expr, (Lit(int(part)),)) if part.isdigit() else getattr(expr, part)
-    return expr
-
-
-def _ties(shared: Shared) -> list[s.Stmt]:
-    return [s.Assign(attribute(alias), attribute(w.name)) for w in shared.model.weights.values() for alias in w.aliases]
-
-
-def _frozen(model: Model) -> list[s.Stmt]:
-    """`requires_grad_(False)` for frozen parameters, on whole modules where everything below is frozen."""
-    frozen = [w.name for w in model.parameters() if w.trainable is False and w.type.dtype.is_float]
-    free = [w.name for w in model.parameters() if w.trainable is not False]
-    chosen: dict[str, None] = {}
-    for name in frozen:
-        parts = name.split(".")
-        prefixes = [".".join(parts[:i]) for i in range(1, len(parts))]
-        whole = next((p for p in prefixes if not any(f.startswith(p + ".") for f in free)), name)
-        chosen[whole] = None
-    return [s.Do(attribute(n).requires_grad_(False)) for n in chosen]
+    def kept(self, target: Expr, value: Expr, of: Value) -> Expr:
+        """`target.copy_(value)`; no gradient reaches back into earlier calls."""
+        return target.copy_(value.detach() if of.type.dtype.is_float else value)

@@ -10,11 +10,10 @@ from converter.exporters.code.expr import Call, Expr, Tup, Var
 from converter.exporters.code.fold import fold
 from converter.exporters.code.names import allocate, bind, identifier
 from converter.exporters.code.printer import Printer
+from converter.exporters.outline.context import Buffer, Shared
 from converter.exporters.outline.instances import Instance, weight_inputs
+from converter.exporters.outline.loops import ModuleRun, module_runs
 from converter.exporters.outline.regions import Region
-from converter.exporters.torch.context import Buffer, Context, Shared
-from converter.exporters.torch.loops import ModuleRun, module_runs
-from converter.exporters.torch.table import TABLE
 from ir.core import Node, Value
 
 HINTS = {
@@ -57,7 +56,8 @@ class MethodWriter:
     def __init__(self, shared: Shared, region: Region, reserved: Iterable[str] = ()) -> None:
         self.shared = shared
         self.region = region
-        self.c = Context(shared, region)
+        self.c = shared.context(region)
+        self.dialect = shared.dialect
         self.reserved = set(reserved)
         self.fans = _fans(region, shared)
         self.c.write = self.node
@@ -74,16 +74,23 @@ class MethodWriter:
         outs = [self.c.x(v) for v in self.region.outputs]
         self.c.body.append(s.Return(outs[0] if len(outs) == 1 else Tup(tuple(outs))))
         self.shared.sizes[self.region] = list(self.c.size_arguments)
-        returns = "Tensor" if len(outs) == 1 else f"tuple[{', '.join(['Tensor'] * len(outs))}]"
         sizes = list(self.c.size_arguments.values())
         names, key = self.finish([*variables, *sizes])
+        self.shared.size_names[self.region] = [names[v] for v in sizes]
+        tensor, number = self.dialect.tensor, self.dialect.number
         params = [
             s.Param("self"),
-            *(s.Param(names[v], "Tensor") for v in variables),
-            *(s.Param(names[v], "int") for v in sizes),
+            *(s.Param(names[v], tensor) for v in variables),
+            *(s.Param(names[v], number) for v in sizes),
+            *self.c.parameters(),
         ]
-        kinds = ", ".join(p.annotation for p in params)
-        return Method(params, self.c.body, returns, self.c.buffers, f"({kinds}) -> {returns}\n{key}")
+        kinds = f"{len(variables)} tensors, {len(sizes)} sizes -> {len(outs)}"
+        return Method(params, self.c.body, self._returns(len(outs)), self.c.buffers, f"{kinds}\n{key}")
+
+    def _returns(self, count: int) -> str:
+        """The annotation of the result."""
+        tensor = self.dialect.tensor
+        return tensor if count == 1 or not tensor else f"tuple[{', '.join([tensor] * count)}]"
 
     def _argument(self, value: Value) -> Var:
         from_outside = value.producer is None and not value.type.dtype.is_float
@@ -131,6 +138,8 @@ class MethodWriter:
         """The call of an inner module: its values, the weights and sizes it asks for."""
         args = [self.c.x(v) for v in [*region.inputs, *self.shared.extra_weights[region]]]
         sizes = [self.c.dim(size) for size in self.shared.sizes[region]]
+        if self.dialect.sizes_by_name:
+            return Call(target, tuple(args), tuple(zip(self.shared.size_names[region], sizes, strict=True)))
         return Call(target, (*args, *sizes))
 
     def _leaf(self, node: Node, instance: Instance) -> None:
@@ -144,7 +153,7 @@ class MethodWriter:
     def node(self, node: Node) -> None:
         """Write a node by its rule."""
         self.c.node = node
-        self._bind_node(node, TABLE[node.op.name].write(self.c, node), self._hint(node), False)
+        self._bind_node(node, self.dialect.table[node.op.name].write(self.c, node), self._hint(node), False)
 
     def _hint(self, node: Node) -> str:
         return _value_hint(node.outputs[0]) if len(node.outputs) == 1 else HINTS.get(node.op.name, "")

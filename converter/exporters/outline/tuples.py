@@ -18,7 +18,8 @@ class NamedTuples:
     A tree with fields that no `NamedTuple` can have (`_private`, `class`) stays a plain tuple: those are `unnamed`.
     """
 
-    def __init__(self, signature: Signature, taken: set[str]) -> None:
+    def __init__(self, signature: Signature, taken: set[str], tensor: str = "Tensor") -> None:
+        self.tensor = tensor
         self.names: dict[Kind, str] = {}
         self.unnamed: dict[str, None] = {}
         space = Namespace(taken)
@@ -39,14 +40,14 @@ class NamedTuples:
     def annotation(self, tree: Tree) -> str:
         """The type of a value, as code."""
         if isinstance(tree, Leaf):
-            return "Tensor"
+            return self.tensor
         if isinstance(tree, Constant):
             return "None" if tree.value is None else type(tree.value).__name__
         if tree.kind == "list":
             return "list"
         if tree.kind == "dict":
             leaves = all(isinstance(c, Leaf) for c in tree.children)
-            return "dict[str, Tensor]" if leaves else "dict"
+            return f"dict[str, {self.tensor}]" if leaves else "dict"
         inner = ", ".join(self.annotation(c) for c in tree.children)
         return self.name(tree) or (f"tuple[{inner}]" if inner else "tuple")
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from converter.exporters.code.expr import Call, Name, Var
 from converter.exporters.code.printer import Printer
+from converter.exporters.outline.context import Context, Shared
 from converter.exporters.outline.instances import Form
 from converter.exporters.outline.regions import Region
-from converter.exporters.torch.context import Context, Shared
 from ir.core import Node
 
 _MODULE = Name("module")
@@ -48,7 +48,7 @@ def same_call(shared: Shared, region: Region, a: Node, b: Node) -> bool:
 
 def _call(shared: Shared, region: Region, node: Node, form: Form) -> tuple[Context, Any]:
     """The form's own call, written in a context of its own with stand-ins for the operands."""
-    c = Context(shared, region)
+    c = shared.context(region)
     c.node = node
     weights = set(form.weights.values())
     for i, value in enumerate(v for v in node.inputs if v not in weights):

@@ -9,7 +9,7 @@ from ir.core import Model, Node, Value
 
 
 def kept_state(model: Model, leaves: Mapping[Node, Instance]) -> set[str]:
-    """Names of the entries that a module of torch updates by itself in training."""
+    """Names of the entries that a module of the library updates by itself in training."""
     updating = (i for i in leaves.values() if i.form is not None and i.form.updates)
     return {name for instance in updating for name in instance.weights.values() if name in model.state}
 
@@ -25,7 +25,7 @@ _FRESH = {
     "activation", "arithmetic", "attention", "comparison", "conv", "creation", "elementwise", "embedding", "linalg", "logic",
     "norm", "pool", "recurrent", "scatter",
 }  # fmt: skip
-"""Families whose results torch puts into memory of their own."""
+"""Families whose results frameworks put into memory of their own."""
 _NOT_FRESH = {"clip", "real", "imag", "conj", "floor", "ceil", "round", "trunc", "einsum"}
 """Their members that may give back an operand, or a view of it."""
 _IN_PLACE = {"by_mode", "identity", "stop_gradient", "batch_norm"}

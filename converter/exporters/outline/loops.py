@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from converter.exporters.outline.context import Shared
 from converter.exporters.outline.instances import Path
+from converter.exporters.outline.plain import same_call
 from converter.exporters.outline.regions import Region
-from converter.exporters.torch.context import Shared
-from converter.exporters.torch.plain import same_call
 from ir.core import Node, Value
 
 
@@ -64,7 +64,10 @@ def _run_at(region: Region, position: int, shared: Shared, readers: Counter[Valu
         expected = list(takes[0]) if k == 0 else [*takes[0][:slot], ends[k - 1][0], *takes[0][slot + 1 :]]
         if any(a is not b for a, b in zip(own, expected)) or not _same_call(items[0], items[k], region, shared):
             return None
-    if any(readers[e[0]] + _is_read_outside(region, e[0]) != 1 for e in ends[:-1]) or takes[0].count(takes[0][slot]) != 1:
+    if (
+        any(readers[e[0]] + _is_read_outside(region, e[0]) != 1 for e in ends[:-1])
+        or takes[0].count(takes[0][slot]) != 1
+    ):
         return None
     return ModuleRun(container, items, takes[0][slot], ends[-1][0])
 
