@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import json
+import os
 import sys
 import zipfile
 from pathlib import Path
@@ -14,14 +15,14 @@ from typing import Any
 from converter.errors import EnvironmentMissing, UsageError
 
 TARGETS = ("torch", "onnx")
-SOURCES = ("torch", "onnx")
+SOURCES = ("torch", "onnx", "keras")
 
 _EXTRAS = {"torch": "torch", "keras": "keras", "tensorflow": "tensorflow", "pytensor": "pytensor"}
 _LIVE_TYPES = {
     "torch.nn.modules.module.Module": "torch",
     "torch.export.exported_program.ExportedProgram": "torch",
     "onnx.onnx_ml_pb2.ModelProto": "onnx",
-    "keras.src.models.model.Model": "keras",
+    "keras.src.layers.layer.Layer": "keras",
     "tensorflow.python.module.module.Module": "tensorflow",
 }
 
@@ -34,6 +35,16 @@ def require(name: str) -> ModuleType:
         extra = _EXTRAS.get(name)
         hint = f"pip install 'isomorph[{extra}]'" if extra else f"pip install {name}"
         raise EnvironmentMissing(f"{name} is needed for this and cannot be imported ({error}): {hint}") from None
+
+
+def require_keras() -> ModuleType:
+    """Import Keras on the backend that the environment names, else on the first of its backends that is installed.
+
+    Raises EnvironmentMissing where there is none.
+    """
+    if "keras" not in sys.modules and "KERAS_BACKEND" not in os.environ:
+        os.environ["KERAS_BACKEND"] = next((b for b in ("tensorflow", "jax", "torch") if installed(b)), "tensorflow")
+    return require("keras")
 
 
 def installed(name: str) -> bool:

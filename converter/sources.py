@@ -51,6 +51,8 @@ def open_source(given: Any, framework: str | None = None, options: ImportOptions
         raise UsageError(f"models of {found!r} cannot be read; known sources: {', '.join(frameworks.SOURCES)}")
     if isinstance(given, (str, Path)) and found == "torch":
         return _open_torch_file(given, options)
+    if isinstance(given, (str, Path)) and found == "keras":
+        return _open_keras_file(Path(given), options)
     return Source(given, found, Path(given) if isinstance(given, str) else given, options)
 
 
@@ -65,3 +67,11 @@ def _open_torch_file(given: str | Path, options: ImportOptions) -> Source:
     trusting = replace(options, trust=True) if ".py:" in str(given) else options
     native, own_inputs = open_file(str(given), trusting)
     return Source(given, "torch", native, options, own_inputs)
+
+
+def _open_keras_file(given: Path, options: ImportOptions) -> Source:
+    """Open once, so that importer and runtime share one model."""
+    frameworks.require_keras()
+    from converter.importers.keras.files import open_source as open_file
+
+    return Source(given, "keras", open_file(given, options), options)

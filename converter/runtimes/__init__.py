@@ -35,7 +35,7 @@ def open_runner(
 ) -> Runner:
     """A runner for a path, a live object, a converted package or an `ir.Model`.
 
-    A live PyTorch module needs `inputs` (arrays or specs) to learn its signature. Raises UsageError or EnvironmentMissing.
+    A live module needs `inputs` (arrays or specs) to learn its signature. Raises UsageError or EnvironmentMissing.
     """
     if isinstance(target, Model):
         from converter.runtimes.reference import ReferenceRunner
@@ -67,4 +67,8 @@ def source_runner(source: Source, model: Model | None, provider: str | None = No
         from converter.runtimes.live_torch import LiveTorchRunner
 
         return LiveTorchRunner(source.native, model)
+    if source.framework == "keras" and model is not None:
+        from converter.runtimes.live_keras import LiveKerasRunner
+
+        return LiveKerasRunner(source.native, model)
     raise UsageError(f"models of {source.framework} cannot be run by this version")

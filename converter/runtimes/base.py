@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from converter.errors import ConversionError, UsageError
-from ir.core.signature import Signature, result_tree, unflatten
+from ir.core.signature import result_tree
 from ir.types import TensorType
 
 
@@ -49,13 +49,6 @@ def check_inputs(inputs: Mapping[str, np.ndarray], types: Mapping[str, TensorTyp
             problems.append(f"{name} must be {expected}, got {array.dtype}{list(array.shape)}")
     if problems:
         raise UsageError("the inputs do not fit: " + "; ".join(problems))
-
-
-def call_arguments(signature: Signature, leaves: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-    """Positional and keyword arguments of the callable, rebuilt from flat leaves."""
-    args = [unflatten(p.tree, leaves) for p in signature.parameters if not p.keyword_only]
-    kwargs = {p.name: unflatten(p.tree, leaves) for p in signature.parameters if p.keyword_only}
-    return args, kwargs
 
 
 def flatten_result(result: Any, is_leaf: Any, names: tuple[str, ...]) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from converter.frameworks import require
-from converter.runtimes.base import RuntimeFailure, call_arguments, check_inputs, flatten_result
+from converter.runtimes.base import RuntimeFailure, check_inputs, flatten_result
 from ir.core import Model
+from ir.core.signature import call_arguments
 from ir.types import TensorType, dtype
 
 

@@ -137,6 +137,13 @@ def unflatten(tree: Tree, values: Mapping[str, Any]) -> Any:
     return children if tree.kind == "list" else tuple(children)
 
 
+def call_arguments(signature: Signature, values: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+    """Positional and keyword arguments of the callable, rebuilt from flat leaves."""
+    args = [unflatten(p.tree, values) for p in signature.parameters if not p.keyword_only]
+    kwargs = {p.name: unflatten(p.tree, values) for p in signature.parameters if p.keyword_only}
+    return args, kwargs
+
+
 @functools.cache
 def _tuple_class(name: str, keys: tuple[str, ...]) -> Any:
     """A named tuple with these fields; one that is no field's name in Python has a number instead."""

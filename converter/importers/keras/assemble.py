@@ -1,0 +1,218 @@
+"""Reading a live model: in training mode, in inference, and in inference at other sizes, which must tell the same."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from converter.errors import ConversionError, UsageError
+from converter.importers.base import ImportOptions, Planner, Refusal, apply_trainable
+from converter.importers.keras import inputs as given_inputs
+from converter.importers.keras.context import KerasContext
+from converter.importers.keras.inputs import Inputs
+from converter.importers.keras.patching import diverted
+from converter.importers.keras.scopes import Scopes
+from converter.importers.keras.tensors import is_traced
+from converter.importers.keras.tracer import KerasTracer, Stopped
+from converter.importers.keras.weights import Weights
+from ir.core import Model, Signature, Value
+from ir.core.equal import model_key
+from ir.core.signature import call_arguments, result_tree
+from ir.modes import Unmergeable, merge_modes
+from ir.types import DimExpr, symbols
+from ir.types.dim import recording_assumptions
+
+_FIRST = (11, 13, 17, 19, 23, 29, 31, 37, 41, 43)
+_OTHER = (47, 53, 59, 61, 67, 71, 73, 79, 83, 89)
+_LARGE = 16  # axes behind the first get sizes this many times as large: room for windows
+
+
+def load(model: Any, inputs: Any, options: ImportOptions) -> Model:
+    """The model in the IR."""
+    graph = given_inputs.functional(model)
+    found = (
+        given_inputs.of_functional(graph, inputs, options.dynamic)
+        if graph is not None
+        else given_inputs.of_call(model, inputs, options.dynamic)
+    )
+    _build(model, found)
+    reading = _Reading(model, found, options)
+    read = reading.run()
+    read.name = options.name or type(model).__name__
+    read.metadata = _metadata(model, read)
+    apply_trainable(read, options.trainable)
+    return read
+
+
+def _build(model: Any, found: Inputs) -> None:
+    """Run a model that has never been called, so that all its layers have their variables."""
+    layers = [model, *model._flatten_layers(include_self=False)]
+    if all(layer.built for layer in layers):
+        return
+    sizes = _sizes(found, _FIRST)
+    arrays = {
+        n: np.zeros([d if isinstance(d, int) else sizes[str(d)] for d in t.shape], t.dtype.numpy)
+        for n, t in found.types.items()
+    }
+    try:
+        _call(model, found, arrays, training=False)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise UsageError(f"the model cannot be called on the inputs: {str(error).splitlines()[0]}") from None
+
+
+def _call(model: Any, found: Inputs, leaves: dict[str, Any], training: bool) -> Any:
+    """Call the model on leaves by flat name."""
+    graph = given_inputs.functional(model)
+    if graph is not None:
+        from keras import tree
+
+        packed = tree.pack_sequence_as(graph._inputs_struct, [leaves[n] for n in found.types])
+        return model(packed, training=training)
+    args, kwargs = call_arguments(Signature(found.parameters), leaves)
+    if model._call_has_context_arg.get("training", False):
+        kwargs["training"] = training
+    return model(*args, **kwargs)
+
+
+def _sizes(found: Inputs, numbers: tuple[int, ...]) -> dict[str, int]:
+    """A number for each dynamic size: that of the user's example in the first reading, else primes."""
+    sizes: dict[str, int] = {}
+    for name, kind in found.types.items():
+        for axis, dim in enumerate(kind.shape):
+            if not isinstance(dim, DimExpr) or str(dim) in sizes:
+                continue
+            example = found.examples[name][axis] if numbers is _FIRST else None
+            prime = numbers[len(sizes) % len(numbers)]
+            sizes[str(dim)] = example or (prime if axis == 0 else prime * _LARGE + 1)
+    return sizes
+
+
+@dataclass
+class _Trace:
+    model: Model
+    plan: Planner
+    tracer: KerasTracer
+
+
+class _Reading:
+    """All readings of one model."""
+
+    def __init__(self, model: Any, found: Inputs, options: ImportOptions) -> None:
+        self.model, self.found, self.options = model, found, options
+        self.scopes = Scopes(model)
+
+    def run(self) -> Model:
+        """The readings, compared and merged."""
+        training = self._trace(True, _FIRST, {})
+        follows = training.tracer.flags
+        inference = self._trace(False, _FIRST, follows)
+        _join(inference.plan, training.plan)
+        inference.plan.check()
+        if any(isinstance(d, DimExpr) for t in self.found.types.values() for d in t.shape):
+            other = self._trace(False, _OTHER, follows)
+            other.plan.check()
+            _compare(inference.model, other.model)
+        if model_key(inference.model) != model_key(training.model):
+            try:
+                merge_modes(inference.model, training.model)
+            except Unmergeable as error:
+                _note(inference.model, f"the model as it is in training is not carried over: {error}")
+        return inference.model
+
+    def _trace(self, training: bool, numbers: tuple[int, ...], follows: dict[tuple[int, int], bool]) -> _Trace:
+        self.scopes.restart()
+        ir = Model("model")
+        plan = Planner(type(self.model).__name__)
+        sizes = _sizes(self.found, numbers)
+        weights = Weights(ir, self.scopes.variables)
+        c = KerasContext(ir, plan, self.options, self.scopes, weights, sizes, training)
+        tracer = KerasTracer(c, follows)
+        values = {n: ir.graph.add_input(t, n) for n, t in self.found.types.items()}
+        with recording_assumptions() as assumed:
+            self._run(c, tracer, values, training)
+        if not plan:
+            weights.finish()
+        ir.assumptions += [a for a in dict.fromkeys(assumed) if not _opaque(a)]
+        return _Trace(ir, plan, tracer)
+
+    def _run(self, c: KerasContext, tracer: KerasTracer, values: dict[str, Value], training: bool) -> None:
+        leaves = {n: c.tensor(v) for n, v in values.items()}
+        name = f"keras.{type(self.model).__name__}"
+        try:
+            with diverted(tracer):
+                result = _call(self.model, self.found, leaves, training)
+                self._outputs(c, result)
+        except Stopped:
+            pass
+        except Refusal as error:
+            tracer.refused(name, error)
+        except (ValueError, TypeError, AttributeError, NotImplementedError, RuntimeError, KeyError, IndexError) as error:
+            text = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            tracer.refused(name, Refusal(f"its code does not run on traced tensors: {text}", "write it with keras.ops"))
+
+    def _outputs(self, c: KerasContext, result: Any) -> None:
+        """The tree of results; those that the inputs do not decide are constants."""
+        from keras import tree
+
+        result = tree.map_structure(lambda x: c.tensor(c.value(x)) if not is_traced(x) and hasattr(x, "shape") else x, result)
+        try:
+            shape, found = result_tree(result, is_traced)
+        except TypeError as error:
+            raise Refusal(f"the model's result cannot be described: {error}") from None
+        if not found:
+            raise Refusal("the model returns no tensor")
+        c.model.signature = Signature(self.found.parameters, shape)
+        if all(t.value is not None for _, t in found):
+            c.model.graph.set_outputs([t.value for _, t in found])
+
+
+def _opaque(assumption: Any) -> bool:
+    return any(s.opaque for d in assumption.relation if not isinstance(d, str) for s in symbols(d))
+
+
+def _join(plan: Planner, other: Planner) -> None:
+    """Everything that stands in the way in either mode, once."""
+    known = {(i.op, i.reason, i.place) for i in plan.items}
+    for item in other.items:
+        if (item.op, item.reason, item.place) not in known:
+            plan.add(item)
+
+
+def _compare(first: Model, second: Model) -> None:
+    """Readings at different sizes must agree, or a size was taken for a number."""
+    if model_key(first) == model_key(second):
+        return
+    for a, b in zip(first.nodes(), second.nodes()):
+        if a.op is not b.op or a.attrs != b.attrs or [v.type for v in a.outputs] != [v.type for v in b.outputs]:
+            raise ConversionError(
+                f"a size of the inputs decides what the model computes in a way that cannot be followed, first at {a.origin} "
+                f"({a.op.name}); give the size as a number, for example float32[8,224,224,3]"
+            )
+    raise ConversionError("the model is another one at other sizes of its inputs; give all sizes as numbers")
+
+
+def _note(model: Model, text: str) -> None:
+    if text not in model.notes:
+        model.notes.append(text)
+
+
+def _metadata(source: Any, model: Model) -> dict[str, Any]:
+    import keras
+
+    digest = hashlib.blake2b(digest_size=16)
+    for text in _fingerprint(model):
+        digest.update(text)
+    versions = {"keras": keras.__version__, "backend": keras.config.backend()}
+    return {"framework": "keras", "versions": versions, "source": type(source).__name__, "fingerprint": digest.hexdigest()}
+
+
+def _fingerprint(model: Model) -> Iterator[bytes]:
+    for node in model.nodes():
+        yield node.op.name.encode()
+    for weight in model.weights.values():
+        yield f"{weight.name} {weight.type}".encode()
+        yield np.ascontiguousarray(weight.data.numpy()).tobytes()

@@ -1,0 +1,178 @@
+"""Where layers stand in the model: dotted names from attributes and layer names, and the calls that are under way."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import PurePath
+from typing import Any
+
+from ir.core import Origin, Path, Scope
+from ir.data.weights import WeightKind
+
+_OWN = re.compile(r"[/\\]keras[/\\]src[/\\]|[/\\]importers[/\\]keras[/\\]|^<|[/\\]optree[/\\]|contextlib")
+_START = re.compile(r"[/\\]importers[/\\]keras[/\\]assemble\.py$")
+_COUNTED = re.compile(r"_\d+$")
+_CONTAINERS = ("Functional", "Sequential")
+
+
+class Scopes:
+    """Names of all layers and variables below a model, each where it is found first; and the stack of calls."""
+
+    def __init__(self, root: Any) -> None:
+        self.root = root
+        self.paths: dict[int, tuple[str, ...]] = {id(root): ()}
+        self.classes: dict[tuple[str, ...], str] = {}
+        self.variables: dict[int, tuple[str, WeightKind]] = {}
+        self.layers: dict[int, Any] = {id(root): root}
+        self._stack: list[tuple[tuple[str, ...], int]] = []
+        self._calls: dict[tuple[str, ...], int] = {}
+        self._visit(root)
+
+    # -- names ------------------------------------------------------------------------------------------------------
+    def _visit(self, layer: Any) -> None:
+        path = self.paths[id(layer)]
+        self._name_variables(layer, path)
+        taken: set[tuple[str, ...]] = set()
+        waiting = []
+        for name, child in _children(layer):
+            if id(child) in self.paths:
+                continue
+            parts, n = name, 1
+            while parts in taken:
+                n += 1
+                parts = (*name[:-1], f"{name[-1]}_{n}")
+            taken.add(parts)
+            here = (*path, *parts)
+            self.paths[id(child)], self.layers[id(child)] = here, child
+            self.classes[here] = class_name(child)
+            waiting.append(child)
+        for child in waiting:
+            self._visit(child)
+
+    def _name_variables(self, layer: Any, path: tuple[str, ...]) -> None:
+        taken: set[str] = set()
+        attributes = {id(v): k.lstrip("_") for k, v in vars(layer).items() if is_variable(v)}
+        trained = {id(v) for v in layer._trainable_variables}
+        for variable in (*layer._trainable_variables, *layer._non_trainable_variables):
+            if id(variable) in self.variables:
+                continue
+            base = name = variable.name if variable.name != "variable" else attributes.get(id(variable), "variable")
+            n = 1
+            while name in taken:
+                n += 1
+                name = f"{base}_{n}"
+            taken.add(name)
+            kind: WeightKind = "parameter" if id(variable) in trained else "buffer"
+            self.variables[id(variable)] = (".".join((*path, name.replace("/", "_").replace(".", "_"))), kind)
+
+    # -- calls ------------------------------------------------------------------------------------------------------
+    def restart(self) -> None:
+        """Another reading of the model begins: calls are counted anew."""
+        self._stack.clear()
+        self._calls.clear()
+
+    @contextlib.contextmanager
+    def entered(self, layer: Any) -> Iterator[None]:
+        """A call of a layer is under way. A layer that the model does not own belongs to its caller."""
+        path = self.paths.get(id(layer))
+        if path is None or layer is self.root:
+            yield
+            return
+        self._calls[path] = self._calls.get(path, -1) + 1
+        self._stack.append((path, self._calls[path]))
+        try:
+            yield
+        finally:
+            self._stack.pop()
+
+    @contextlib.contextmanager
+    def left(self) -> Iterator[None]:
+        """Back at the caller of the current layer for a while."""
+        last = self._stack.pop() if self._stack else None
+        try:
+            yield
+        finally:
+            if last is not None:
+                self._stack.append(last)
+
+    def path(self) -> Path:
+        """The module path of what is computed now."""
+        if not self._stack:
+            return ()
+        names = self._stack[-1][0]
+        calls = dict(self._stack)
+        prefixes = [names[: i + 1] for i in range(len(names))]
+        return tuple(Scope(p[-1], self.classes.get(p, ""), calls.get(p, 0)) for p in prefixes)
+
+    def origin(self, origin: Origin) -> Origin:
+        """An origin at the current place."""
+        return replace(origin, path=self.path())
+
+
+def is_variable(item: Any) -> bool:
+    from keras.src.backend.common.variables import Variable
+
+    return isinstance(item, Variable)
+
+
+def class_name(layer: Any) -> str:
+    """The layer's class; a functional or sequential model that is part of another goes by its own name."""
+    name = type(layer).__name__
+    if name not in _CONTAINERS:
+        return name
+    words = re.split(r"[^0-9a-zA-Z]+", _COUNTED.sub("", layer.name))
+    return "".join(w[:1].upper() + w[1:] for w in words) or name
+
+
+def _children(layer: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Layers directly below one, with the parts of their names: attributes where the class has named them, else their own
+    names."""
+    from keras.src.layers import Layer
+
+    found = [child for child in layer._flatten_layers(include_self=False, recursive=False) if isinstance(child, Layer)]
+    functional = type(layer).__name__ in _CONTAINERS or hasattr(layer, "_operations")
+    attributes = {} if functional else dict(_attributes(layer))
+    for child in found:
+        yield attributes.get(id(child), (_plain(child.name),)), child
+
+
+def _attributes(layer: Any) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Identity of a layer -> the parts of the attribute that holds it, lists and dicts looked through."""
+    from keras.src.layers import Layer
+
+    seen: set[int] = set()
+
+    def visit(value: Any, parts: tuple[str, ...]) -> Iterator[tuple[int, tuple[str, ...]]]:
+        if isinstance(value, Layer):
+            if id(value) not in seen:
+                seen.add(id(value))
+                yield id(value), parts
+        elif isinstance(value, (list, tuple)):
+            for i, item in enumerate(value):
+                yield from visit(item, (*parts, str(i)))
+        elif isinstance(value, dict):
+            for key, item in value.items():
+                yield from visit(item, (*parts, _plain(str(key))))
+
+    own = [(k, v) for k, v in vars(layer).items() if not k.startswith("_")]
+    hidden = [(k, v) for k, v in vars(layer).items() if k.startswith("_") and k not in ("_layers", "_tracker", "_functional")]
+    for name, value in (*own, *hidden):
+        yield from visit(value, (name.lstrip("_") or name,))
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^0-9a-zA-Z_]+", "_", name) or "layer"
+
+
+def user_line() -> str:
+    """`file.py:12` of the innermost frame of the user's code that is being read; empty where there is none."""
+    frame: Any = sys._getframe(1)
+    while frame is not None and not _START.search(frame.f_code.co_filename):
+        if not _OWN.search(frame.f_code.co_filename):
+            return f"{PurePath(frame.f_code.co_filename).name}:{frame.f_lineno}"
+        frame = frame.f_back
+    return ""

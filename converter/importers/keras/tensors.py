@@ -1,0 +1,130 @@
+"""What flows through a model while it is read: symbolic tensors that carry an IR value, and sizes that know their name."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from converter.importers.base import Refusal
+from ir.types import Dim, DimExpr
+from ir.types.dim import evaluate_dim, floordiv, mod
+
+if TYPE_CHECKING:
+    from ir.core import Value
+
+
+class Size(int):
+    """A size that depends on an input: an integer (that of the current example) with the expression it stands for.
+
+    Arithmetic keeps the expression; what turns it into a plain integer shows when the model is read again at other
+    sizes, and is refused.
+    """
+
+    expr: DimExpr
+
+    def __new__(cls, number: int, expr: DimExpr) -> Size:
+        made = super().__new__(cls, number)
+        made.expr = expr
+        return made
+
+    def __hash__(self) -> int:
+        return int.__hash__(self)
+
+    def __repr__(self) -> str:
+        return f"{self.expr} (here {int(self)})"
+
+
+def make_size(expr: Dim, sizes: dict[str, int]) -> int:
+    """A size as Python code sees it. `sizes` are the numbers of the current example, by symbol."""
+    return Size(evaluate_dim(expr, sizes), expr) if isinstance(expr, DimExpr) else expr
+
+
+def expr_of(size: int) -> Dim:
+    """The expression behind a size."""
+    return size.expr if isinstance(size, Size) else int(size)
+
+
+def _operator(name: str, compute: Callable[[Dim, Dim], Dim], swapped: bool = False) -> Callable[[Size, Any], Any]:
+    plain: Callable[[int, Any], Any] = getattr(int, name)
+
+    def method(self: Size, other: Any) -> Any:
+        number = plain(self, other)
+        if not isinstance(other, int) or number is NotImplemented:
+            return number
+        a, b = expr_of(self), expr_of(other)
+        expr = compute(b, a) if swapped else compute(a, b)
+        return Size(number, expr) if isinstance(expr, DimExpr) else expr
+
+    return method
+
+
+def _add(a: Dim, b: Dim) -> Dim:
+    return a + b
+
+
+def _sub(a: Dim, b: Dim) -> Dim:
+    return a - b
+
+
+def _mul(a: Dim, b: Dim) -> Dim:
+    return a * b
+
+
+for _name, _compute in (("add", _add), ("sub", _sub), ("mul", _mul), ("floordiv", floordiv), ("mod", mod)):
+    setattr(Size, f"__{_name}__", _operator(f"__{_name}__", _compute))
+    setattr(Size, f"__r{_name}__", _operator(f"__r{_name}__", _compute, swapped=True))
+
+
+def _negative(self: Size) -> Any:
+    return 0 - self
+
+
+setattr(Size, "__neg__", _negative)  # noqa: B010 - as the others above
+
+
+@functools.cache
+def tensor_class() -> Any:
+    """The class of traced tensors: Keras' symbolic tensor, with a value of the graph (None behind a refusal)."""
+    from keras import KerasTensor
+
+    class Traced(KerasTensor):  # type: ignore[misc]
+        """A tensor of the model that is being read."""
+
+        def __init__(self, value: Value | None, shape: Sequence[int], dtype: str) -> None:
+            super().__init__((), dtype, record_history=False, name="traced")
+            self._shape = tuple(shape)
+            self.value = value
+
+        def __array__(self, *_: Any, **__: Any) -> Any:
+            raise Refusal("code reads the numbers of a tensor", "use keras.ops on tensors")
+
+        __jax_array__ = __tf_tensor__ = __int__ = __float__ = __index__ = __array__
+
+        def __bool__(self) -> bool:
+            raise Refusal("code branches on the numbers of a tensor", "use keras.ops.cond or keras.ops.where")
+
+        def __iter__(self) -> Any:
+            from keras import ops
+
+            if not self.shape:
+                raise TypeError("iteration over a 0-d tensor")
+            if isinstance(self.shape[0], Size):
+                raise Refusal("code iterates over an axis of unknown size", "fix the size of that axis, or use keras.ops.scan")
+            return iter(ops.unstack(self))
+
+        def __len__(self) -> int:
+            return self.shape[0]
+
+        def astype(self, dtype: Any) -> Any:
+            """As backends' own tensors have it."""
+            from keras import ops
+
+            return ops.cast(self, dtype)
+
+    return Traced
+
+
+def is_traced(item: Any) -> bool:
+    """Whether an object is a traced tensor; imports nothing."""
+    return type(item).__name__ == "Traced" and hasattr(item, "_keras_history") is False and hasattr(item, "value")

@@ -1,0 +1,67 @@
+"""Runs a live Keras model in inference mode, by the signature its importer found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from converter.frameworks import require
+from converter.runtimes.base import RuntimeFailure, check_inputs, flatten_result
+from ir.core import Model
+from ir.core.signature import call_arguments
+from ir.types import TensorType, dtype
+
+
+class LiveKerasRunner:
+    """A `keras.Model` or layer. What a call changes (stateful layers) is put back: each call begins at the start."""
+
+    def __init__(self, source: Any, model: Model) -> None:
+        self._keras = require("keras")
+        self.name = f"keras-{self._keras.config.backend()}"
+        self._model = source
+        self._signature = model.signature
+        self.input_types: Mapping[str, TensorType] = model.input_types
+
+    def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Outputs by flat name. Raises UsageError on misfitting inputs, RuntimeFailure when the model raises."""
+        check_inputs(inputs, self.input_types)
+        ops = self._keras.ops
+        leaves = {n: ops.convert_to_tensor(a, dtype=self.input_types[n].dtype.name) for n, a in inputs.items()}
+        before = [(v, ops.copy(v.value)) for v in self._model.non_trainable_variables]
+        try:
+            result = self._call(leaves)
+        except Exception as error:  # whatever a backend raises is the model's own failure
+            text = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise RuntimeFailure(f"the Keras model failed: {text}") from error
+        finally:
+            for variable, value in before:
+                variable.assign(value)
+        found = flatten_result(result, self._is_tensor, self._signature.output_names)
+        return {name: self._array(value) for name, value in found.items()}
+
+    def _is_tensor(self, item: Any) -> bool:
+        return bool(self._keras.ops.is_tensor(item))
+
+    def _call(self, leaves: Mapping[str, Any]) -> Any:
+        graph = getattr(self._model, "_functional", None) or self._model
+        if hasattr(graph, "_inputs_struct") and hasattr(graph, "_nodes"):
+            packed = self._keras.tree.pack_sequence_as(graph._inputs_struct, list(leaves.values()))
+            return self._model(packed, training=False)
+        args, kwargs = call_arguments(self._signature, leaves)
+        if self._model._call_has_context_arg.get("training", False):
+            kwargs["training"] = False
+        return self._model(*args, **kwargs)
+
+    def _array(self, value: Any) -> np.ndarray:
+        """The numbers in the dtype that the backend's tensor has."""
+        if type(value).__module__.startswith("torch"):
+            from converter.runtimes.live_torch import to_array
+
+            return to_array(require("torch"), value)
+        array = np.asarray(value)
+        return array.astype(dtype(array.dtype).numpy, copy=False)
+
+    def close(self) -> None:
+        """Nothing to free."""
