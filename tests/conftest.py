@@ -17,6 +17,10 @@ if "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK) and shutil.disk_usa
     os.environ["TMPDIR"] = MEMORY  # before anybody asks: tens of thousands of small files, which a disk takes minutes for
     tempfile.tempdir = None
 
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # others run in processes of their own
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+
 SHARED = {
     "tests/models/test_zoo.py": "zoo", "tests/models/test_faults.py": "zoo", "tests/models/test_noise.py": "zoo",
     "tests/importers/torch/test_zoo.py": "zoo", "tests/exporters/torch/test_models.py": "zoo",

@@ -150,7 +150,15 @@ class _Reading:
             pass
         except Refusal as error:
             tracer.refused(name, error)
-        except (ValueError, TypeError, AttributeError, NotImplementedError, RuntimeError, KeyError, IndexError) as error:
+        except (
+            ValueError,
+            TypeError,
+            AttributeError,
+            NotImplementedError,
+            RuntimeError,
+            KeyError,
+            IndexError,
+        ) as error:
             text = (str(error).strip().splitlines() or [type(error).__name__])[0]
             tracer.refused(name, Refusal(f"its code does not run on traced tensors: {text}", "write it with keras.ops"))
 
@@ -158,7 +166,9 @@ class _Reading:
         """The tree of results; those that the inputs do not decide are constants."""
         from keras import tree
 
-        result = tree.map_structure(lambda x: c.tensor(c.value(x)) if not is_traced(x) and hasattr(x, "shape") else x, result)
+        result = tree.map_structure(
+            lambda x: c.tensor(c.value(x)) if not is_traced(x) and hasattr(x, "shape") else x, result
+        )
         try:
             shape, found = result_tree(result, is_traced)
         except TypeError as error:
@@ -207,7 +217,12 @@ def _metadata(source: Any, model: Model) -> dict[str, Any]:
     for text in _fingerprint(model):
         digest.update(text)
     versions = {"keras": keras.__version__, "backend": keras.config.backend()}
-    return {"framework": "keras", "versions": versions, "source": type(source).__name__, "fingerprint": digest.hexdigest()}
+    return {
+        "framework": "keras",
+        "versions": versions,
+        "source": type(source).__name__,
+        "fingerprint": digest.hexdigest(),
+    }
 
 
 def _fingerprint(model: Model) -> Iterator[bytes]:

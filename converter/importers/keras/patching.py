@@ -17,11 +17,13 @@ from converter.importers.keras.tensors import Size, tensor_class
 
 _PARTS = ("core", "numpy", "nn", "math", "linalg", "image", "random")
 """Modules of a backend that hold functions on tensors."""
-_PLAIN = frozenset("""
+_PLAIN = frozenset(
+    """
 is_tensor standardize_dtype standardize_shape result_type any_symbolic_tensors is_keras_tensor get_keras_mask set_keras_mask
 in_stateless_scope get_stateless_scope in_symbolic_scope get_autocast_scope is_float_dtype is_int_dtype epsilon floatx
 image_data_format standardize_data_format backend set_floatx set_epsilon set_image_data_format name_scope cudnn_ok
-""".split())
+""".split()
+)
 """Functions of a backend that compute nothing."""
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from converter.importers.keras.context import KerasContext, rule
 from ir.core import Value
-from ir.types import dtype
+from ir.types import dtype as as_dtype
 
 
 def _full(name: str, number: float) -> None:
@@ -24,5 +24,15 @@ def filled(c: KerasContext, shape: Any, number: Any, kind: Any) -> Value:
     """A tensor of one number."""
     from keras import config
 
-    wanted = dtype(kind or config.floatx())
+    wanted = as_dtype(kind or config.floatx())
     return c.b.expand(c.number(number, wanted), shape=c.dims(shape))
+
+
+@rule("backend.numpy.arange")
+def arange(c: KerasContext, start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> Value:
+    """Sizes decide the bounds; numbers of tensors are another matter (`ops.Arange`)."""
+    if stop is None:
+        start, stop = 0, start
+    step = 1 if step is None else step
+    kind = dtype or c.result_type(*(x for x in (start, stop, step)))
+    return c.b.arange(start=c.dim(start), stop=c.dim(stop), step=c.dim(step), dtype=as_dtype(kind))

@@ -19,7 +19,9 @@ def batch_normalization(c: KerasContext, layer: Any, inputs: Any, training: Any 
     if mask is not None and trains:
         c.refuse("statistics of masked positions in training", "freeze the layer")
     moving = [c.value(v) for v in (layer.moving_mean, layer.moving_variance)]
-    scale, offset = (c.optional(v) for v in (layer.gamma if layer.scale else None, layer.beta if layer.center else None))
+    scale, offset = (
+        c.optional(v) for v in (layer.gamma if layer.scale else None, layer.beta if layer.center else None)
+    )
     kinds = {v.type.dtype for v in (*moving, scale, offset) if v is not None}
     if kinds != {kind}:
         c.refuse(f"{kind} inputs with statistics in other dtypes")

@@ -159,7 +159,9 @@ def _attributes(layer: Any) -> Iterator[tuple[int, tuple[str, ...]]]:
                 yield from visit(item, (*parts, _plain(str(key))))
 
     own = [(k, v) for k, v in vars(layer).items() if not k.startswith("_")]
-    hidden = [(k, v) for k, v in vars(layer).items() if k.startswith("_") and k not in ("_layers", "_tracker", "_functional")]
+    hidden = [
+        (k, v) for k, v in vars(layer).items() if k.startswith("_") and k not in ("_layers", "_tracker", "_functional")
+    ]
     for name, value in (*own, *hidden):
         yield from visit(value, (name.lstrip("_") or name,))
 

@@ -110,7 +110,9 @@ def tensor_class() -> Any:
             if not self.shape:
                 raise TypeError("iteration over a 0-d tensor")
             if isinstance(self.shape[0], Size):
-                raise Refusal("code iterates over an axis of unknown size", "fix the size of that axis, or use keras.ops.scan")
+                raise Refusal(
+                    "code iterates over an axis of unknown size", "fix the size of that axis, or use keras.ops.scan"
+                )
             return iter(ops.unstack(self))
 
         def __len__(self) -> int:

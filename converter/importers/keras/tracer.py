@@ -39,7 +39,9 @@ class KerasTracer:
         found = rule.get(f"ops.{cls.__name__}")
         name = f"keras.ops.{cls.__name__}"
         if found is None:
-            return self._refused(name, Refusal("no rule for this operation"), lambda: op.compute_output_spec(*args, **kwargs))
+            return self._refused(
+                name, Refusal("no rule for this operation"), lambda: op.compute_output_spec(*args, **kwargs)
+            )
         return self._run(name, found, (op, *args), kwargs, lambda: op.compute_output_spec(*args, **kwargs))
 
     def call_backend(self, part: str, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -73,7 +75,9 @@ class KerasTracer:
                 return self._refused(name, Refusal(f"quantised to {layer.quantization_mode}", advice), None)
             found = rule.get(f"layers.{cls.__name__}") if own else None
             if found is not None:
-                return self._run(name, found, (layer, *args), kwargs, lambda: layer.compute_output_spec(*args, **kwargs))
+                return self._run(
+                    name, found, (layer, *args), kwargs, lambda: layer.compute_output_spec(*args, **kwargs)
+                )
             try:
                 return layer.call(*args, **kwargs)
             except Refusal as error:
@@ -98,7 +102,9 @@ class KerasTracer:
     def assign(self, variable: Any, value: Any) -> Any:
         """A variable gets a value: from here on it reads as that, and keeps it after the call."""
         if self.c.bodies:
-            raise Refusal(f"the variable {variable.path} is assigned inside a loop or branch", "carry it as a loop variable")
+            raise Refusal(
+                f"the variable {variable.path} is assigned inside a loop or branch", "carry it as a loop variable"
+            )
         now = self.c.value(value, variable._dtype)
         self.c.weights.assign(variable, now)
         return self.c.tensor(now)
@@ -152,9 +158,11 @@ class KerasTracer:
             except Exception as error:  # noqa: BLE001 - whatever Keras makes of an unknown shape
                 raise Stopped from error
         return tree.map_structure(
-            lambda t: tensor_class()(None, tuple(7 if d is None else d for d in t.shape), t.dtype)
-            if isinstance(t, KerasTensor)
-            else t,
+            lambda t: (
+                tensor_class()(None, tuple(7 if d is None else d for d in t.shape), t.dtype)
+                if isinstance(t, KerasTensor)
+                else t
+            ),
             found,
         )
 

@@ -1,0 +1,67 @@
+"""A small model of each kind: sequential, functional with several inputs, nested, shared, subclassed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.importers.keras.harness import agree, resized
+
+keras = pytest.importorskip("keras")
+layers, ops = keras.layers, keras.ops
+RNG = np.random.default_rng(0)
+
+
+def test_sequential() -> None:
+    net = keras.Sequential([
+        keras.Input((8, 8, 3)), layers.Conv2D(4, 3, strides=2, padding="same", activation="relu"),
+        layers.BatchNormalization(), layers.Dropout(0.5), layers.MaxPooling2D(), layers.GlobalAveragePooling2D(),
+        layers.Dense(3, activation="softmax"),
+    ])  # fmt: skip
+    x = [RNG.standard_normal((2, 8, 8, 3)).astype("float32")]
+    read = agree(net, x, resized(x, 0, 1), resized(x, 0, 5))
+    assert sorted(read.state) == ["batch_normalization.moving_mean", "batch_normalization.moving_variance"]
+    assert sum(w.data.numpy().size for w in read.parameters()) == sum(
+        int(np.prod(v.shape)) for v in net.trainable_variables
+    )
+
+
+class Block(layers.Layer):
+    def __init__(self, width, **kwargs):
+        super().__init__(**kwargs)
+        self.width = width
+        self.steps = [layers.Dense(width, activation="tanh") for _ in range(2)]
+        self.norm = layers.BatchNormalization()
+
+    def build(self, shape):
+        self.scale = self.add_weight(shape=(self.width,), initializer="ones", name="scale")
+        super().build(shape)
+
+    def call(self, x, training=None):
+        h = x
+        for step in self.steps:
+            h = step(h)
+        positions = ops.arange(ops.shape(x)[0], dtype="float32")
+        return self.norm(x + h * self.scale, training=training) + ops.expand_dims(positions, -1)
+
+
+class Net(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.blocks = [Block(6), Block(6)]
+        self.head = layers.Dense(2)
+
+    def call(self, inputs, training=None):
+        x = inputs["a"] + inputs["b"]
+        for block in self.blocks:
+            x = block(x, training=training)
+        return {"logits": self.head(x), "features": (x, None)}
+
+
+def test_subclassed() -> None:
+    net = Net()
+    spec = {"a": "float32[batch,6]", "b": "float32[batch,6]"}
+    x = [RNG.standard_normal((3, 6)).astype("float32"), RNG.standard_normal((3, 6)).astype("float32")]
+    read = agree(net, x, resized(x, 0, 1), inputs={"inputs": spec})
+    assert {"blocks.0.steps.1.kernel", "blocks.1.scale", "head.bias"} <= set(read.weights)
+    assert list(read.output_types) == ["logits", "features.0"]
