@@ -143,6 +143,7 @@ def _divert_backend(tracer: Tracer, put: Put) -> None:
         if module.__dict__.get("backend") is backend and not module.__name__.startswith("keras.src.backend."):
             put(module, "backend", proxy)
     put(sys.modules["keras.src.backend.common.variables"], "backend", proxy)
+    put(sys.modules["keras.src.utils.backend_utils"].DynamicBackend, "__getattr__", lambda _, name: getattr(proxy, name))
 
 
 class _Part:
