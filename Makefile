@@ -26,7 +26,7 @@ install: $(STAMP)  ## create .venv and install the project with its test tools
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --quiet $(PIP_ARGS) torch -c constraints.txt
-	$(PY) -m pip install --quiet $(PIP_ARGS) -e '.[torch,test,dev]' -c constraints.txt
+	$(PY) -m pip install --quiet $(PIP_ARGS) -e '.[torch,keras,tensorflow,test,dev]' -c constraints.txt
 	touch $@
 
 demo: $(STAMP)  ## digits classifier: PyTorch -> ONNX -> PyTorch source, verified, with accuracies
