@@ -1,0 +1,83 @@
+"""How a node can run in either layout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ir.core.builder import Builder
+from ir.core.graph import Node, Value
+from ir.ops.axes import Layout
+from ir.passes.constants import constant_of
+from ir.passes.layout.roles import Perm, Role
+from ir.types import Shape, TensorType
+
+Operands = Mapping[str, Any]
+Make = Callable[[Builder, Node, Operands, Layout], tuple[Value, ...]]
+
+
+def _no_attrs(layout: Layout) -> dict[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What follows the layout at a node: operands and outputs by role, and the attributes that say where an axis lies.
+
+    `ins`: the operands that follow it; those of lower rank are aligned at the right where `aligned`. `outs`: the role of
+    each output, None where it is the same in both layouts. `attrs(layout)` are the attributes that change. `only`: the
+    one layout in which the node can run. `surcharge`: bytes that it costs more in a layout. `make` builds what is no
+    longer one node of the same op.
+    """
+
+    ins: Mapping[str, Role]
+    outs: tuple[Role | None, ...]
+    attrs: Callable[[Layout], dict[str, Any]] = _no_attrs
+    aligned: bool = False
+    only: Layout | None = None
+    surcharge: tuple[Layout, float] | None = None  # times the bytes of the first output
+    make: Make | None = field(default=None)
+
+    def operands(self, node: Node) -> Iterator[tuple[str, Value, Role]]:
+        """The operands that follow the layout."""
+        for name, role in self.ins.items():
+            for value in listed(node.operands[name]):
+                yield name, value, role
+
+
+def listed(operand: Any) -> tuple[Value, ...]:
+    """An operand as the values it holds."""
+    return operand if isinstance(operand, tuple) else () if operand is None else (operand,)
+
+
+def is_free(value: Value) -> bool:
+    """Whether a value is a weight or a constant, perhaps rearranged: it can be stored in any order."""
+    node = value.producer
+    if node is not None and node.op.name in ("transpose", "unsqueeze", "squeeze", "reshape"):
+        return is_free(node.operand("x"))
+    return value.is_weight or constant_of(value) is not None or (node is not None and node.op.name == "full")
+
+
+def aligned_shape(shape: Shape, order: Perm) -> Shape:
+    """The shape that broadcasts in this order as `shape`, aligned at the right, does in the order of the source.
+
+    What has all axes keeps their number; of less, leading axes of size 1 go.
+    """
+    missing = len(order) - len(shape)
+    wide = [1 if a < missing else shape[a - missing] for a in order]
+    first = next((i for i, d in enumerate(wide) if d != 1), len(wide))
+    kept = tuple(wide[first:])
+    return (1,) * (len(shape) - len(kept)) + kept if not missing else kept
+
+
+def keeps_order(shape: Shape, order: Perm) -> bool:
+    """Whether a value of this shape, aligned at the right, only needs another shape to be read in this order."""
+    missing = len(order) - len(shape)
+    axes = [a - missing for a in order if a >= missing and shape[a - missing] != 1]
+    return axes == sorted(axes)
+
+
+def permuted(t: TensorType, order: Perm) -> TensorType:
+    """The type as stored in this order."""
+    return t.with_shape(tuple(t.shape[a] for a in order))

@@ -1,0 +1,35 @@
+"""The pass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ir.core.model import Model
+from ir.core.walk import graphs
+from ir.ops.axes import Layout
+from ir.passes.base import Pass, Rewriter
+from ir.passes.layout.plan import make_plan, needed
+from ir.passes.layout.rewrite import Rewrite
+
+
+@dataclass(frozen=True)
+class Relayout(Pass):
+    """Gives every spatial op the layout `target`, and all other values the layout that moves the fewest bytes.
+
+    Results stay the same; sums may associate differently, and dropout draws for other elements. A model whose spatial
+    ops all have that layout stays untouched. A weight that is read in another order throughout is stored in that, under
+    its name, unless `keep_weights`.
+    """
+
+    target: Layout
+    keep_weights: bool = False
+    name: ClassVar[str] = "layout"
+    after: ClassVar[tuple[str, ...]] = ("simplify", "cse", "norms", "activations", "linear")
+
+    def run(self, model: Model) -> bool:
+        rewriter = Rewriter(model, self.name)
+        for graph in list(graphs(model.graph)):
+            if needed(graph, self.target):
+                Rewrite(make_plan(graph, self.target), model, rewriter).run(self.keep_weights)
+        return rewriter.changed

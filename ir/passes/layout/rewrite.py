@@ -1,0 +1,191 @@
+"""Carries out a plan: nodes read and give values in the layout chosen, transposes stand where two layouts meet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ir.core.builder import Builder
+from ir.core.graph import Node, Use, Value
+from ir.core.model import Model
+from ir.core.origin import Origin, common_path
+from ir.ops.axes import Layout
+from ir.passes.base import Rewriter
+from ir.passes.constants import constant_of
+from ir.passes.layout.fit import Fit, aligned_shape, is_free, keeps_order, listed, permuted
+from ir.passes.layout.plan import Plan, bytes_of
+from ir.passes.layout.roles import Perm, Role, identity, inverse, keeps_elements
+from ir.types import Shape
+from ir.verify import types_agree
+
+
+class Rewrite:
+    """One graph. `stored`: where a value lies now that is no longer stored as the source orders it, and in which order."""
+
+    def __init__(self, plan: Plan, model: Model, rewriter: Rewriter) -> None:
+        self.plan, self.model, self.rewriter = plan, model, rewriter
+        self.stored: dict[Value, tuple[Value, Perm]] = {}
+        self.moved: dict[tuple[Value, Perm], Value] = {}
+
+    def run(self, keep_weights: bool = False) -> None:
+        changed = [n for n in self.plan.graph if n in self.plan.fits and not self.plan.order_is_kept(n)]
+        if not keep_weights:
+            self.store_weights(changed)
+        old = set(changed)
+        for node in self.plan.graph:
+            if node in old:
+                self.renew(node)
+            elif self.stored or self.moved:
+                self.keep(node)
+        self.close()
+        for node in reversed(changed):
+            self.plan.graph.remove(node)
+
+    # -- values -------------------------------------------------------------------------------------------------------
+    def read(self, value: Value, order: Perm, reader: Node | None, why: str) -> Value:
+        """The value stored in this order, for a reader (None: an output of the graph)."""
+        now, have = self.stored.get(value, (value, identity(value.type.rank)))
+        if have == order:
+            return now
+        if (value, order) not in self.moved:
+            perm = tuple(have.index(a) for a in order)
+            b = self.between(now, reader)
+            if keeps_elements(now.type.shape, perm):
+                made: Value = b.reshape(now, shape=tuple(now.type.shape[a] for a in perm))
+            else:
+                made = b.transpose(now, perm=perm)
+                self.report(value, made, why)
+            made.name = value.name
+            self.moved[value, order] = made
+        return self.moved[value, order]
+
+    def between(self, value: Value, reader: Node | None) -> Builder:
+        """Makes nodes in front of a reader, in the module that holds it and the value's maker."""
+        ends = [value.producer.origin.path if value.producer is not None else ()]
+        ends.append(reader.origin.path if reader is not None else ())
+        made = value.producer.origin if value.producer is not None else reader.origin if reader else Origin()
+        origin = Origin(made.op, made.name, common_path(ends), made.line, made.rule, made.history).by("layout")
+        return Builder(self.plan.graph, before=reader, origin=origin)
+
+    def report(self, value: Value, made: Value, why: str) -> None:
+        node = made.producer
+        assert node is not None
+        self.rewriter.log(node, "transpose", f"{bytes_of(value.type):,} bytes of {value.name or 'a value'}: {why}")
+
+    def lined_up(self, b: Builder, value: Value, order: Perm, aligned: bool) -> Value:
+        """A value without a role, as it is read in this order: of lower rank it is aligned at the right."""
+        now, have = self.stored.get(value, (value, identity(value.type.rank)))
+        shape = tuple(now.type.shape[a] for a in inverse(have))
+        wanted = aligned_shape(shape, order) if aligned else tuple(shape[a] for a in order)
+        own = _own(order, len(shape))
+        array = constant_of(now)
+        if array is not None and have == identity(len(shape)):
+            same = wanted == shape and keeps_order(shape, order)
+            return now if same else b.constant(np.ascontiguousarray(array.transpose(own).reshape(wanted)))
+        if own != have and not keeps_order(shape, order):
+            now = b.transpose(now, perm=tuple(have.index(a) for a in own))
+        return now if now.type.shape == wanted else _reshaped(b, now, wanted)
+
+    # -- weights ------------------------------------------------------------------------------------------------------
+    def store_weights(self, changed: list[Node]) -> None:
+        """Weights that every reader wants in one other order are stored in that; names stay."""
+        wanted: dict[Value, set[Perm]] = {}
+        for node in changed:
+            fit = self.plan.fits[node]
+            for _, value, role in fit.operands(node):
+                if value.is_weight:
+                    wanted.setdefault(value, set()).add(_own(role.order(self.plan.chosen[node]), value.type.rank))
+        here = set(changed)
+        for value, orders in wanted.items():
+            weight = self.model.weight_of(value)
+            if weight is None or len(orders) > 1 or not all(self.follows(u, here) for u in value.uses):
+                continue
+            (order,) = orders
+            if keeps_order(value.type.shape, order) or weight.name in self.model.state:
+                continue
+            turned = weight.permuted(order)
+            self.model.update_weight(weight.name, data=turned.data, source_axes=turned.source_axes)
+            self.stored[value] = (value, order)
+            self.rewriter.changed = True
+
+    def follows(self, use: Use, changed: set[Node]) -> bool:
+        """Whether a use reads a weight in the order of its node's layout."""
+        fit = self.plan.fits.get(use.user) if isinstance(use.user, Node) else None
+        return fit is not None and use.key in fit.ins and use.user in changed
+
+    # -- nodes --------------------------------------------------------------------------------------------------------
+    def renew(self, node: Node) -> None:
+        """Make the node anew in the layout chosen for it."""
+        fit, layout = self.plan.fits[node], self.plan.chosen[node]
+        b = self.rewriter.builder(node)
+        operands: dict[str, Any] = {}
+        for name, operand in node.operands.items():
+            if operand is None:
+                continue
+            role = fit.ins.get(name)
+            found = tuple(self.operand(b, node, v, role, fit, layout) for v in listed(operand))
+            operands[name] = found if isinstance(operand, tuple) else found[0]
+        if fit.make is not None:
+            made = fit.make(b, node, operands, layout)
+        else:
+            made = b.node(node.op, **operands, **{**node.attrs, **fit.attrs(layout)}).outputs
+        for old, new, role in zip(node.outputs, made, fit.outs, strict=True):
+            order = identity(old.type.rank) if role is None else role.order(layout)
+            if not types_agree(permuted(old.type, order), new.type):
+                raise ValueError(f"layout: {node!r} gives {new.type} for {old.type} in the order {order}")
+            new.name = new.name or old.name
+            self.stored[old] = (new, order)
+        why = f"it runs {layout}" if fit.only is None else f"the target runs it {layout}"
+        self.rewriter.log(node, layout, why)
+
+    def operand(self, b: Builder, node: Node, value: Value, role: Role | None, fit: Fit, layout: Layout) -> Value:
+        if role is None:
+            return self.read(value, identity(value.type.rank), node, f"{node.op.name} reads it in the source's order")
+        order = role.order(layout)
+        if self.plan.follows(value, role):
+            return self.read(value, order, node, f"{node.op.name} runs {layout}")
+        if not is_free(value) and value.type.rank == role.rank and not keeps_order(value.type.shape, order):
+            return self.read(value, order, node, f"{node.op.name} runs {layout}")
+        return self.lined_up(b, value, order, fit.aligned)
+
+    def keep(self, node: Node) -> None:
+        """Let a node that stays read its operands as it did."""
+        why = self.plan.kept.get(node, "") or "its layout is the source's"
+        for name, operand in node.operands.items():
+            if operand is None:
+                continue
+            now = tuple(
+                self.as_before(v, node, f"{node.op.name} keeps the source's order: {why}") for v in listed(operand)
+            )
+            if now != listed(operand):
+                node.set_operand(name, now if isinstance(operand, tuple) else now[0])
+
+    def as_before(self, value: Value, node: Node | None, why: str) -> Value:
+        return self.read(value, identity(value.type.rank), node, why)
+
+    def close(self) -> None:
+        """Give the graph's outputs and the next states as they were."""
+        outputs = [self.as_before(v, None, "outputs keep the source's order") for v in self.plan.graph.outputs]
+        if tuple(outputs) != self.plan.graph.outputs:
+            self.plan.graph.set_outputs(outputs)
+        if self.plan.graph is self.model.graph:
+            for name, value in list(self.model.state.items()):
+                if value in self.stored:
+                    self.model.set_state(name, self.as_before(value, None, "state keeps the source's order"))
+
+
+def _own(order: Perm, rank: int) -> Perm:
+    """The order of the axes of a value of this rank, aligned at the right of a value stored in `order`."""
+    missing = len(order) - rank
+    return tuple(a - missing for a in order if a >= missing)
+
+
+def _reshaped(b: Builder, value: Value, shape: Shape) -> Value:
+    """The value in another shape of the same elements, in the plainest words."""
+    old = value.type.shape
+    behind = shape[: len(old)] == old and len(shape) > len(old)
+    made: Value = (
+        b.unsqueeze(value, axes=tuple(range(len(old), len(shape)))) if behind else b.reshape(value, shape=shape)
+    )
+    return made
