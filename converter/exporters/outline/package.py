@@ -17,6 +17,7 @@ from converter.exporters.code.printer import Printer
 from converter.exporters.outline.context import Shared
 from converter.exporters.outline.dialect import Dialect
 from converter.exporters.outline.instances import Instance, assign_forms, build_instances, number, weight_inputs
+from converter.exporters.outline.leaf_names import name_leaves
 from converter.exporters.outline.optional import insert_identities
 from converter.exporters.outline.regions import build_regions, connect, dissolve, steps_of
 from converter.exporters.outline.root import RootWriter, root_class
@@ -59,6 +60,7 @@ class Kind:
     `more` gives entries of metadata.json that are the framework's own.
     """
 
+    framework: str
     dialect: Dialect
     classes: type[ClassWriter]
     root: type[RootWriter]
@@ -70,6 +72,8 @@ class Kind:
 
 def write_classes(model: Model, kind: Kind, options: ExportOptions, names: dict[str, str]) -> Source:
     """The source of a lowered model whose names are settled; `names` tell the source's names of its weights."""
+    if model.metadata.get("framework") != kind.framework:  # a framework's own modules keep the names they have
+        name_leaves(model, kind.dialect.form_of, names)
     insert_identities(model, steps_of(model))
     steps = steps_of(model)
     while True:

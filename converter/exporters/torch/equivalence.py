@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-TEST_SOURCE = '''"""Compares the model with outputs recorded from its source. Run by pytest, or `python test_equivalence.py`."""
+from converter.exporters.code.equivalence import TREES
+
+_SOURCE = '''"""Compares the model with outputs recorded from its source. Run by pytest, or `python test_equivalence.py`."""
 
 import importlib.util
 import json
@@ -44,30 +46,7 @@ def samples():
     return cases, tolerances
 
 
-def build(tree, leaves):
-    """A nested value of the signature from tensors by flat name."""
-    if "leaf" in tree:
-        return leaves[tree["leaf"]]
-    if "constant" in tree:
-        return tree["constant"]
-    kind = next(k for k in ("tuple", "list", "dict", "namedtuple") if k in tree)
-    children = [build(child, leaves) for child in tree[kind]]
-    if kind == "dict":
-        return dict(zip(tree["keys"], children))
-    if kind == "namedtuple":
-        return namedtuple("Fields", tree["keys"], rename=True)(*children)
-    return children if kind == "list" else tuple(children)
-
-
-def flatten(value, tree):
-    """(flat name, tensor) pairs of a result."""
-    if "leaf" in tree:
-        yield tree["leaf"], value
-    elif "constant" not in tree:
-        kind = next(k for k in ("tuple", "list", "dict", "namedtuple") if k in tree)
-        children = [value[k] for k in tree["keys"]] if kind == "dict" else list(value)
-        for child, subtree in zip(children, tree[kind]):
-            yield from flatten(child, subtree)
+@TREES@
 
 
 def call(model, signature, leaves):
@@ -109,3 +88,4 @@ def test_equivalence():
 if __name__ == "__main__":
     print("\\n".join(compare(load())) or "samples.npz is missing: nothing to compare")
 '''
+TEST_SOURCE = _SOURCE.replace("@TREES@\n", TREES)

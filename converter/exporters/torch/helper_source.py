@@ -5,45 +5,6 @@
 # mypy: ignore-errors
 
 
-class FrozenBatchNorm1d(nn.BatchNorm1d):
-    """Batch-norm that normalises by its running statistics in training, too."""
-
-    def forward(self, x):
-        return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
-
-
-class FrozenBatchNorm2d(nn.BatchNorm2d):
-    """Batch-norm that normalises by its running statistics in training, too."""
-
-    def forward(self, x):
-        return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
-
-
-class FrozenBatchNorm3d(nn.BatchNorm3d):
-    """Batch-norm that normalises by its running statistics in training, too."""
-
-    def forward(self, x):
-        return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
-
-
-def batch_norm(x, mean, var, axis, training, momentum, eps, unbiased, weight=None, bias=None):
-    """(normalised x, next running mean, next running variance), over all axes but `axis`."""
-    shape = [-1 if i == axis else 1 for i in range(x.ndim)]
-    others = [i for i in range(x.ndim) if i != axis]
-    center, spread = mean, var
-    if training:
-        center = x.mean(others) if others else x
-        squares = (x - center.reshape(shape)).square()
-        spread = squares.mean(others) if others else squares
-        count = x.numel() // max(x.shape[axis], 1)
-        kept = spread * count / max(count - 1, 1) if unbiased else spread
-        mean = (1 - momentum) * mean + momentum * center.detach()
-        var = (1 - momentum) * var + momentum * kept.detach()
-    y = (x - center.reshape(shape)) * torch.rsqrt(spread.reshape(shape) + eps)
-    y = y if weight is None else y * weight.reshape(shape)
-    return (y if bias is None else y + bias.reshape(shape)), mean, var
-
-
 def grouped_matmul(x, weight, ends):
     """Rows of x before ends[0] times weight[0], from there to ends[1] times weight[1], and so on; zeros behind the last."""
     start, parts = 0, []

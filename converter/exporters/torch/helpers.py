@@ -6,4 +6,4 @@ from pathlib import Path
 
 from converter.exporters.code.helpers import Helpers
 
-HELPERS = Helpers(Path(__file__).parent, ("helper_source.py", "helper_source_recurrent.py"))
+HELPERS = Helpers(Path(__file__).parent, ("helper_source.py", "helper_source_norm.py", "helper_source_recurrent.py"))

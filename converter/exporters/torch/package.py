@@ -78,6 +78,6 @@ def _header(body: str, root: str) -> str:
     return "\n".join(lines)
 
 
-KIND = Kind(DIALECT, TorchClasses, TorchRoot, frozenset(RESERVED), _module_text)
+KIND = Kind("torch", DIALECT, TorchClasses, TorchRoot, frozenset(RESERVED), _module_text)
 
 __all__ = ["Source", "write_package", "write_source"]

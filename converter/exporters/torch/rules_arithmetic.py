@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from converter.exporters.code.expr import Binary, Expr, Lit, lift
+from converter.exporters.outline.operands import divided, numbers
 from converter.exporters.torch.context import TORCH, Context
 from converter.exporters.torch.table import rule
 from ir.core import Node
@@ -11,22 +12,6 @@ _OPERATORS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 _FUNCTIONS = {
     "maximum": "maximum", "minimum": "minimum", "fmax": "fmax", "fmin": "fmin", "atan2": "atan2", "complex": "complex",
 }  # fmt: skip
-
-
-def numbers(c: Context, node: Node) -> tuple[Expr, Expr]:
-    """Both operands, a constant one as a Python number unless both are."""
-    x, y = node.operand("x"), node.operand("y")
-    if c.literal(y) is not None and c.literal(x) is None:
-        return c.x(x), c.number_or_x(y)
-    if c.literal(x) is not None and c.literal(y) is None:
-        return c.number_or_x(x), c.x(y)
-    return c.x(x), c.x(y)
-
-
-def divided(c: Context, node: Node) -> tuple[Expr, Expr]:
-    """Both operands of a function whose first must be a tensor."""
-    x, y = node.operand("x"), node.operand("y")
-    return c.x(x), c.number_or_x(y) if c.literal(x) is None else c.x(y)
 
 
 @rule(*_OPERATORS)

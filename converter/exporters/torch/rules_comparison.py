@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from converter.exporters.code.expr import Binary, Expr, lift
+from converter.exporters.outline.operands import numbers
 from converter.exporters.torch.context import TORCH, Context
-from converter.exporters.torch.rules_arithmetic import numbers
 from converter.exporters.torch.table import rule
 from ir.core import Node
 

@@ -43,14 +43,15 @@ def _updates_own_state(node: Node, weights: dict[str, Value]) -> bool:
 
 @form("batch_norm")
 def batch_norm_module(node: Node) -> Form | None:
-    """`nn.BatchNorm2d`; torch's modules want the channels on axis 1, a batch axis, and unbiased running variance."""
+    """`nn.BatchNorm2d`; torch's modules want the channels on axis 1 and a batch axis. Ours keep a running variance that is
+    not corrected."""
     weights = _batch_norm_weights(node)
     a, x = node.attrs, node.operand("x")
-    if weights is None or not 2 <= x.type.rank <= 5 or not a["unbiased"] or not _updates_own_state(node, weights):
+    if weights is None or not 2 <= x.type.rank <= 5 or not _updates_own_state(node, weights):
         return None
     dims = {2: 1, 3: 1, 4: 2, 5: 3}[x.type.rank]
-    prefix = "Frozen" if a["frozen"] else "nn."
-    ctor = Name(f"{prefix}BatchNorm{dims}d")(
+    own = "Frozen" if a["frozen"] else "" if a["unbiased"] else "Biased"
+    ctor = Name(f"{own or 'nn.'}BatchNorm{dims}d")(
         hole(int(weights["running_mean"].type.shape[0]), "num_features"),
         eps=hole(a["eps"], "eps", 1e-5),
         momentum=hole(a["momentum"], "momentum", 0.1),
@@ -60,8 +61,8 @@ def batch_norm_module(node: Node) -> Form | None:
     axis = a["axis"] % x.type.rank
 
     def call(c: Context, module: Expr) -> tuple[Expr | None, ...]:
-        if a["frozen"]:
-            c.shared.helpers[f"FrozenBatchNorm{dims}d"] = None
+        if own:
+            c.helper(f"{own}BatchNorm{dims}d")
         y = c.x(x)
         return (module(y) if axis == 1 else module(y.movedim(axis, 1)).movedim(1, axis)), None, None
 

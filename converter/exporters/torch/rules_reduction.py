@@ -5,20 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from converter.exporters.code.expr import Expr, hole, lift
+from converter.exporters.outline.operands import axes_of
 from converter.exporters.torch.context import TORCH, Context
 from converter.exporters.torch.table import rule
 from ir.core import Node
 from ir.ops.reduction import reduced_axes
 from ir.types import normalize_axes
-
-
-def axes_of(node: Node) -> tuple[int, ...] | None:
-    """The axes as given; None where all are reduced without keeping them."""
-    axes, rank = node.attrs["axes"], node.operand("x").type.rank
-    every = axes is None or len(axes) == rank
-    if every and not node.attrs["keepdims"]:
-        return None
-    return tuple(range(rank)) if axes is None else axes
 
 
 def _settings(node: Node, axes: tuple[int, ...]) -> tuple[list[Expr], dict[str, Expr]]:

@@ -6,30 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from converter.exporters.code.expr import Expr, lift
+from converter.exporters.spatial import squash, static_pads, symmetric
 from converter.exporters.torch.context import Context, F
 from ir.core import Node
-from ir.ops.axes import DimPairs, explicit_padding, spatial_sizes
-from ir.types import DimExpr
-
-
-def squash(values: Sequence[int]) -> int | tuple[int, ...]:
-    """One number where all axes agree, as torch's modules accept."""
-    return values[0] if len(set(values)) == 1 else tuple(values)
-
-
-def static_pads(node: Node, window: Sequence[int]) -> DimPairs | None:
-    """(before, after) of each spatial axis; None where they depend on the size of the input at run time."""
-    a = node.attrs
-    x = node.operand("x")
-    sizes = spatial_sizes(x.type.shape, a.get("layout", "channels_first"))
-    dilations = a["dilations"] or (1,) * len(sizes)
-    pads = explicit_padding(a["padding"], sizes, window, a["strides"], dilations)
-    return None if any(isinstance(p, DimExpr) for pair in pads for p in pair) else pads
-
-
-def symmetric(pads: DimPairs) -> bool:
-    """Whether torch's own padding argument can express the pads."""
-    return all(before == after for before, after in pads)
 
 
 def pad_widths(pads: Sequence[tuple[Any, Any]]) -> tuple[Any, ...]:
@@ -63,3 +42,6 @@ def first(c: Context, node: Node, x: Expr) -> Expr:
 def back(node: Node, y: Expr) -> Expr:
     """The output in the node's own channel order."""
     return y if node.attrs["layout"] == "channels_first" else y.movedim(1, -1)
+
+
+__all__ = ["back", "first", "pad_widths", "padded", "squash", "static_pads", "symmetric"]
