@@ -5,14 +5,26 @@ from __future__ import annotations
 from collections import Counter
 
 from ir.core import Model
-from ir.passes import recognition, standard
+from ir.ops.axes import Layout
+from ir.passes import Pipeline, recognition, standard
+from ir.passes.layout import Relayout
 from ir.passes.log import Log
+
+LAYOUTS: dict[str, Layout] = {
+    "torch": "channels_first", "onnx": "channels_first", "keras": "channels_last", "tensorflow": "channels_last",
+}  # fmt: skip
+"""The layout in which a target runs its spatial ops; a target that is not here takes each op as it is."""
 
 
 def prepare(model: Model, diff: bool = False, target: str | None = None) -> Log:
     """Run the passes on `model` in place, for a target or any; the log tells each edit and its reason."""
     log = standard(diff=diff).run(model)
-    return recognition(keeps_weights(model, target), diff=diff).run(model, log)
+    log = recognition(keeps_weights(model, target), diff=diff).run(model, log)
+    if target not in LAYOUTS:
+        return log
+    keeps = model.metadata.get("framework") == target
+    log = Pipeline((Relayout(LAYOUTS[target], keep_weights=keeps),), diff=diff).run(model, log)
+    return standard(diff=diff).run(model, log) if log.steps[-1].changed else log
 
 
 def keeps_weights(model: Model, target: str | None = None) -> bool:
