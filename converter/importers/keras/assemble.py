@@ -15,7 +15,7 @@ from converter.importers.keras import inputs as given_inputs
 from converter.importers.keras.context import KerasContext
 from converter.importers.keras.inputs import Inputs
 from converter.importers.keras.patching import diverted
-from converter.importers.keras.scopes import Scopes
+from converter.importers.keras.scopes import Scopes, class_name
 from converter.importers.keras.tensors import is_traced
 from converter.importers.keras.tracer import KerasTracer, Stopped
 from converter.importers.keras.weights import Weights
@@ -42,7 +42,7 @@ def load(model: Any, inputs: Any, options: ImportOptions) -> Model:
     _build(model, found)
     reading = _Reading(model, found, options)
     read = reading.run()
-    read.name = options.name or type(model).__name__
+    read.name = options.name or class_name(model)
     read.metadata = _metadata(model, read)
     apply_trainable(read, options.trainable)
     return read

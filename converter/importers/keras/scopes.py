@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
+from converter.importers.keras.blocks import find_blocks
 from ir.core import Origin, Path, Scope
 from ir.data.weights import WeightKind
 
@@ -28,6 +29,7 @@ class Scopes:
         self.classes: dict[tuple[str, ...], str] = {}
         self.variables: dict[int, tuple[str, WeightKind]] = {}
         self.layers: dict[int, Any] = {id(root): root}
+        self.blocks: set[tuple[str, ...]] = set()  # modules that only names tell: nobody calls them
         self._stack: list[tuple[tuple[str, ...], int]] = []
         self._calls: dict[tuple[str, ...], int] = {}
         self._visit(root)
@@ -38,9 +40,16 @@ class Scopes:
         self._name_variables(layer, path)
         taken: set[tuple[str, ...]] = set()
         waiting = []
-        for name, child in _children(layer):
+        children = list(_children(layer))
+        blocks = find_blocks([("_".join(n), type(c).__name__) for n, c in children]) if is_functional(layer) else {}
+        for name, child in children:
             if id(child) in self.paths:
                 continue
+            if "_".join(name) in blocks:
+                block, cls, within = blocks["_".join(name)]
+                name = (block, within)
+                self.blocks.add((*path, block))
+                self.classes[*path, block] = cls
             parts, n = name, 1
             while parts in taken:
                 n += 1
@@ -76,14 +85,24 @@ class Scopes:
         self._calls.clear()
 
     @contextlib.contextmanager
-    def entered(self, layer: Any) -> Iterator[None]:
-        """A call of a layer is under way. A layer that the model does not own belongs to its caller."""
+    def entered(self, layer: Any, bare: bool = False) -> Iterator[None]:
+        """A call of a layer is under way. A layer that the model does not own belongs to its caller, and so does one that
+        is `bare`: what it does stands where it is called."""
         path = self.paths.get(id(layer))
-        if path is None or layer is self.root:
+        if path is None or layer is self.root or (bare and path[:-1] not in self.blocks):
             yield
             return
+        place = path[:-1] if bare else path
+        with self._pushed(place, 0 if bare else self._count(path)):
+            yield
+
+    def _count(self, path: tuple[str, ...]) -> int:
         self._calls[path] = self._calls.get(path, -1) + 1
-        self._stack.append((path, self._calls[path]))
+        return self._calls[path]
+
+    @contextlib.contextmanager
+    def _pushed(self, path: tuple[str, ...], call: int) -> Iterator[None]:
+        self._stack.append((path, call))
         try:
             yield
         finally:
@@ -91,10 +110,14 @@ class Scopes:
 
     @contextlib.contextmanager
     def left(self) -> Iterator[None]:
-        """Back at the caller of the current layer for a while."""
+        """Back at the caller of the current layer, or in its block, for a while."""
         last = self._stack.pop() if self._stack else None
         try:
-            yield
+            if last is not None and last[0][:-1] in self.blocks:
+                with self._pushed(last[0][:-1], 0):
+                    yield
+            else:
+                yield
         finally:
             if last is not None:
                 self._stack.append(last)
@@ -105,8 +128,14 @@ class Scopes:
             return ()
         names = self._stack[-1][0]
         calls = dict(self._stack)
-        prefixes = [names[: i + 1] for i in range(len(names))]
-        return tuple(Scope(p[-1], self.classes.get(p, ""), calls.get(p, 0)) for p in prefixes)
+        found: list[Scope] = []
+        for i in range(len(names)):
+            here = names[: i + 1]
+            whole = found[-1].call if here in self.blocks and found else 0
+            found.append(
+                Scope(here[-1], self.classes.get(here, ""), whole if here in self.blocks else calls.get(here, 0))
+            )
+        return tuple(found)
 
     def origin(self, origin: Origin) -> Origin:
         """An origin at the current place."""
@@ -128,14 +157,18 @@ def class_name(layer: Any) -> str:
     return "".join(w[:1].upper() + w[1:] for w in words) or name
 
 
+def is_functional(layer: Any) -> bool:
+    """Whether a layer's parts go by their own names: those of a functional or sequential model do."""
+    return type(layer).__name__ in _CONTAINERS or hasattr(layer, "_operations")
+
+
 def _children(layer: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Layers directly below one, with the parts of their names: attributes where the class has named them, else their own
     names."""
     from keras.src.layers import Layer
 
     found = [child for child in layer._flatten_layers(include_self=False, recursive=False) if isinstance(child, Layer)]
-    functional = type(layer).__name__ in _CONTAINERS or hasattr(layer, "_operations")
-    attributes = {} if functional else dict(_attributes(layer))
+    attributes = {} if is_functional(layer) else dict(_attributes(layer))
     for child in found:
         yield attributes.get(id(child), (_plain(child.name),)), child
 
