@@ -140,8 +140,9 @@ def run(
     """Run any model on NumPy inputs: a path, a live object, a converted package or an `ir.Model`.
 
     `inputs` is a dict by flat name (or nested as the signature), or a tuple or list in signature order; specs (or None)
-    draw seeded values. `provider` chooses the device (`cpu`, `cuda`, `webgpu`, ...). Returns outputs by flat name, in
-    signature order. Raises UsageError when the inputs do not fit and RuntimeFailure when the model itself fails.
+    draw seeded values. `provider` chooses the device (`cpu`, `cuda`, `webgpu`, ...), for a Keras package the backend
+    (`tensorflow`, `jax`, `torch`). Returns outputs by flat name, in signature order. Raises UsageError
+    when the inputs do not fit and RuntimeFailure when the model itself fails.
     """
     chosen = ImportOptions(**options)
     with closing(open_runner(model, inputs, provider, framework, chosen)) as runner:
@@ -160,17 +161,18 @@ def verify(
     rtol: Any = None,
     atol: Any = None,
     framework: str | None = None,
+    provider: str | None = None,
     **options: Any,
 ) -> VerificationReport:
     """Compare a converted model with its source, both against the float64 reference of the source.
 
-    `converted` is whatever `run` takes; `inputs` as for `load` (example arrays become the first compared inputs).
-    `rtol` and `atol` (a number, or a dict by output name) replace the measured noise floor. Raises UsageError and
-    ConversionError; a disagreement is the report's verdict, not an exception.
+    `converted` is whatever `run` takes, `provider` what runs it, as there; `inputs` as for `load` (example arrays become
+    the first compared inputs). `rtol` and `atol` (a number, or a dict by output name) replace the measured noise
+    floor. Raises UsageError and ConversionError; a disagreement is the report's verdict, not an exception.
     """
     opened = open_source(source, framework, ImportOptions(**options))
     model = opened.load(inputs)
-    with closing(open_runner(converted, inputs)) as other:
+    with closing(open_runner(converted, inputs, provider)) as other:
         return verify_models(opened, model, other, inputs, seed=seed, rtol=rtol, atol=atol).report
 
 

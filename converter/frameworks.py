@@ -14,7 +14,7 @@ from typing import Any
 
 from converter.errors import EnvironmentMissing, UsageError
 
-TARGETS = ("torch", "onnx")
+TARGETS = ("torch", "onnx", "keras")
 SOURCES = ("torch", "onnx", "keras")
 
 _EXTRAS = {"torch": "torch", "keras": "keras", "tensorflow": "tensorflow", "pytensor": "pytensor"}

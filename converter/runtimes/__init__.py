@@ -45,7 +45,7 @@ def open_runner(
     if found.startswith("package:"):
         from converter.runtimes.packages import PackageRunner
 
-        return PackageRunner(Path(target))
+        return PackageRunner(Path(target), provider=provider)
     from converter.sources import open_source
 
     source = open_source(target, found, options)

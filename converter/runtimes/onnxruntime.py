@@ -73,7 +73,10 @@ class OnnxRunner:
         """Outputs by name. Raises UsageError on misfitting inputs, RuntimeFailure when a kernel does."""
         check_inputs(inputs, self.input_types)
         try:
-            feeds = {**self._fixed, **{self._named[name]: self._value(self._parts(name, array)) for name, array in inputs.items()}}
+            feeds = {
+                **self._fixed,
+                **{self._named[name]: self._value(self._parts(name, array)) for name, array in inputs.items()},
+            }
             results = self._session.run_with_ort_values(self._outputs, feeds)
         except Exception as error:  # noqa: BLE001 - the runtime's exception types are not exported
             raise RuntimeFailure(f"ONNX Runtime failed: {_first_line(error)}") from None

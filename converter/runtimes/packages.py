@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -13,19 +14,23 @@ from typing import Any
 
 import numpy as np
 
-from converter.errors import UsageError
+from converter.errors import EnvironmentMissing, UsageError
+from converter.frameworks import installed
 from converter.runtimes.arrays import load_arrays, save_arrays
 from converter.runtimes.base import RuntimeFailure, check_inputs
 from ir.types import TensorType
 from ir.types.parse import parse_type
 
-WORKERS = {"torch": Path(__file__).with_name("torch_worker.py")}
+WORKERS = {name: Path(__file__).with_name(f"{name}_worker.py") for name in ("torch", "keras")}
+BACKENDS = ("tensorflow", "jax", "torch")
+"""What Keras can run on, in the order in which it is chosen where nobody says."""
 
 
 class PackageRunner:
     """A converted package behind a worker process; the process lives until `close`."""
 
-    def __init__(self, folder: Path, python: str | None = None) -> None:
+    def __init__(self, folder: Path, python: str | None = None, provider: str | None = None) -> None:
+        """`provider` is the backend of a Keras package. Raises EnvironmentMissing where it is not installed."""
         metadata = read_metadata(folder)
         framework = metadata["framework"]
         if framework not in WORKERS:
@@ -35,9 +40,19 @@ class PackageRunner:
         self._outputs = list(metadata["outputs"])
         self._dir = tempfile.TemporaryDirectory(prefix="isomorph-")
         command = [python or sys.executable, "-I", str(WORKERS[framework]), str(folder)]
+        environment = dict(os.environ)
+        if framework == "keras":
+            backend = keras_backend(provider)
+            wide = backend == "jax" and bool(metadata.get("wide"))
+            environment |= {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"} | (
+                {"JAX_ENABLE_X64": "1"} if wide else {}
+            )
+            self.name = f"keras-package-{backend}{' (64 bits)' if wide else ''}"
+        elif provider not in (None, "cpu"):
+            raise UsageError(f"packages of {framework} have no provider {provider!r}")
         self._errors = (Path(self._dir.name) / "stderr").open("w+")
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True, env=environment
         )
         self._answer("cannot be loaded")
 
@@ -76,6 +91,25 @@ class PackageRunner:
             self._process.stdout.close()
         self._errors.close()
         self._dir.cleanup()
+
+
+def keras_backend(wanted: str | None = None) -> str:
+    """The backend that Keras is to run on: the one that is asked for, else KERAS_BACKEND, else that of Keras' own settings,
+    else the first that is installed. Raises UsageError for another name, EnvironmentMissing for one that is not there."""
+    named = wanted or os.environ.get("KERAS_BACKEND")
+    if named is not None and named not in BACKENDS:
+        raise UsageError(f"Keras has no backend {named!r}; backends: {', '.join(BACKENDS)}")
+    if named is None:
+        settings = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "keras.json"
+        try:
+            named = json.loads(settings.read_text())["backend"]
+        except (OSError, ValueError, KeyError, TypeError):
+            named = None
+        if named not in BACKENDS or not installed(named):
+            named = next((b for b in BACKENDS if installed(b)), BACKENDS[0])
+    if not installed(named):
+        raise EnvironmentMissing(f"the Keras backend {named} is not installed: pip install {named}")
+    return named
 
 
 def read_metadata(folder: Path) -> dict:

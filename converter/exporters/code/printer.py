@@ -108,6 +108,12 @@ class Printer:
         inner = ", ".join(self.flat(i) for i in expr.items)
         return f"({inner},)" if len(expr.items) == 1 else f"({inner})"
 
+    def _list(self, expr: Lst) -> str:
+        only = expr.items[0] if len(expr.items) == 1 else None
+        if isinstance(only, Star) and isinstance(only.value, Generator):  # a comprehension
+            return f"[{self._generator(only.value)[1:-1]}]"
+        return f"[{', '.join(self._bracket_items(expr))}]"
+
     def _index(self, expr: Index) -> str:
         return f"{self._at(expr.value, _ATOM)}[{', '.join(self._bracket_items(expr))}]"
 
@@ -324,7 +330,7 @@ _FLAT: dict[type, Callable[[Printer, Any], str]] = {
     Unary: Printer._unary,
     IfElse: Printer._if_else,
     Tup: Printer._tuple,
-    Lst: lambda p, e: f"[{', '.join(p._bracket_items(e))}]",
+    Lst: Printer._list,
     Dct: lambda p, e: "{" + ", ".join(p._bracket_items(e)) + "}",
     Index: Printer._index,
     Slice: Printer._slice,

@@ -23,7 +23,8 @@ class Form:
     `ctor` constructs it (settings are holes); `weights` says which value each of its parameters and buffers is;
     `state` lists further entries it keeps, with the value each starts from; `call`, given the emitting context and the
     expression of the module, gives the expression of the node's outputs (absent: the module applied to operand one);
-    `updates` says that it updates its state entries in training by itself.
+    `updates` says that it updates its state entries in training by itself. `axes` tells how the library stores a weight
+    that it keeps transposed, `shape` what its input looks like where it must know that before it has weights.
     """
 
     ctor: Expr
@@ -31,6 +32,8 @@ class Form:
     state: dict[str, np.ndarray] = field(default_factory=dict)
     call: Callable[[Any, Expr], Any] | None = None
     updates: bool = False
+    axes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    shape: tuple[int | None, ...] | None = None
 
     def same(self, other: Form) -> bool:
         """Whether one module serves both nodes."""

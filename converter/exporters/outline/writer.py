@@ -76,9 +76,9 @@ class ClassWriter:
         return class_name(parts[-1] if parts else "block")
 
     def _is_sequential(self, instance: Instance) -> bool:
-        return bool(instance.regions) and instance.cls in ("", "Sequential") and self._is_chain(instance)
+        return bool(instance.regions) and instance.cls in ("", "Sequential") and self.is_chain(instance)
 
-    def _is_chain(self, instance: Instance) -> bool:
+    def is_chain(self, instance: Instance) -> bool:
         """Whether every call hands one value through all children in order, and nothing else happens."""
         children = in_order(instance)
         if instance.weights or not children:
@@ -182,7 +182,7 @@ class ClassWriter:
 
     def is_plain_sequence(self, instance: Instance) -> bool:
         """Whether the container's own forward, child after child, is all that happens."""
-        return all(n.isdigit() for n in instance.children) and bool(instance.regions) and self._is_chain(instance)
+        return all(n.isdigit() for n in instance.children) and bool(instance.regions) and self.is_chain(instance)
 
     def children_of(self, instance: Instance) -> list[Child]:
         """Children in order of use, those named by numbers first and complete."""

@@ -1,0 +1,31 @@
+"""Constants as source text: exact in their own dtype."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from converter.exporters.code.expr import Call, Expr, Lit, Lst, Name, lift
+from converter.exporters.code.numbers import scalar
+from ir.types import DType
+
+
+def dtype_name(dtype: DType) -> str:
+    """A dtype as Keras calls it."""
+    return "bool" if dtype.is_bool else dtype.name
+
+
+def tensor_literal(array: np.ndarray, dtype: DType) -> Expr:
+    """`ops.convert_to_tensor([...], dtype="float32")`."""
+    kind = (("dtype", lift(dtype_name(dtype))),)
+    if array.size == 0:
+        return Call(Name("ops.zeros"), (lift(tuple(int(d) for d in array.shape)),), kind)
+    return Call(Name("ops.convert_to_tensor"), (_nested(array, dtype),), kind)
+
+
+def _nested(array: np.ndarray, dtype: DType) -> Expr:
+    if array.ndim == 0:
+        number: Any = scalar(array, dtype)
+        return Lit(number)
+    return Lst(tuple(_nested(part, dtype) for part in array))

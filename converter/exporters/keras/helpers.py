@@ -1,0 +1,9 @@
+"""Small functions that emitted Keras code may need."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from converter.exporters.code.helpers import Helpers
+
+HELPERS = Helpers(Path(__file__).parent, ("helper_source.py",))

@@ -1,0 +1,117 @@
+"""The package on disk: model.py, weights.safetensors, metadata.json, test_equivalence.py, requirements.txt."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from converter.errors import ConversionError, Unsupported
+from converter.exporters.base import ExportOptions, lower
+from converter.exporters.code.files import PackageKind, Source, write_files
+from converter.exporters.keras.adopt import Adoption, adopt
+from converter.exporters.keras.classes import KerasClasses
+from converter.exporters.keras.dialect import DIALECT
+from converter.exporters.keras.equivalence import TEST_SOURCE
+from converter.exporters.keras.helpers import HELPERS
+from converter.exporters.keras.loader import loader_source
+from converter.exporters.keras.root import KerasRoot
+from converter.exporters.keras.rules import TABLE
+from converter.exporters.keras.table import HELD
+from converter.exporters.keras.targets import OWNED
+from converter.exporters.keras.wide import NOTE, has_wide, needs_wide
+from converter.exporters.outline.package import Kind, Parts, write_classes
+from converter.exporters.outline.targets import normalise
+from ir.core import Model, Value
+
+RESERVED = {
+    "keras", "layers", "ops", "np", "Any", "NamedTuple", "math", "json", "sys", "Path", "load_file", "load_model", "find",
+    "load_source_weights", "HERE", "FROZEN", "training", *HELPERS.sources,
+}  # fmt: skip
+FILES = PackageKind("keras", (("keras", ">=3.8"),), TEST_SOURCE)
+_SPATIAL = re.compile(r"layers\.\w*(Conv|Pool|Upsampling|ZeroPadding|Cropping)|ops\.(\w*conv|\w*pool|image)")
+
+
+def write_package(model: Model, target: pathlib.Path, options: ExportOptions) -> None:
+    """Write the package; what it does not carry over is appended to `model.notes`. Raises ConversionError listing
+    everything unsupported before anything is written."""
+    source = write_source(model, options)
+    target.mkdir(parents=True, exist_ok=True)
+    write_files(source, target, FILES)
+    model.notes += [n for n in source.model.notes if n not in model.notes]
+
+
+def write_source(model: Model, options: ExportOptions) -> Source:
+    """The module's source, and the model as it is stored."""
+    _check(model)
+    lowered = lower(model, TABLE)
+    names = normalise(lowered, OWNED)
+    aliases = {name: w.aliases for name, w in lowered.weights.items() if w.aliases}
+    for name in aliases:  # one variable, whatever else the source calls it
+        lowered.update_weight(name, aliases=())
+    adoption = adopt(lowered, names)
+    floats = {v.type.dtype.name for n in lowered.nodes() for v in (*n.inputs, *n.outputs) if v.type.dtype.is_float}
+    dialect = replace(DIALECT, form_of=adoption.form_of, casts=floats <= {"float32"})
+    source = write_classes(lowered, replace(KIND, dialect=dialect, more=_more), options, names)
+    if has_wide(lowered):
+        lowered.notes.append(NOTE)
+    _store(lowered, adoption)
+    for name, weight in list(lowered.weights.items()):
+        if found := aliases.get(names[name], aliases.get(name)):
+            lowered.update_weight(weight.name, aliases=found)
+    return source
+
+
+def _check(model: Model) -> None:
+    """Refuse what no rule is asked about: inputs, weights and results that Keras cannot hold, a model without inputs."""
+    values: list[Value] = [*model.graph.inputs, *(model.weight_value(n) for n in model.weights)]
+    lacking = sorted({v.type.dtype.name for v in values} - HELD)
+    if lacking:
+        refused = tuple(
+            Unsupported(k, f"Keras has no {k} on every backend", place="inputs and weights") for k in lacking
+        )
+        raise ConversionError(f"Keras has no {', '.join(lacking)} on every backend", refused)
+    if not model.graph.inputs:
+        raise ConversionError("a Keras model has at least one input", (Unsupported("model", "it has no input"),))
+
+
+def _store(model: Model, adoption: Adoption) -> None:
+    """Weights in the order of axes that their layers keep."""
+    for name, axes in adoption.axes.items():
+        turned = model.weights[name].permuted(axes)
+        model.update_weight(name, data=turned.data, source_axes=turned.source_axes)
+
+
+def _more(parts: Parts) -> Mapping[str, Any]:
+    """metadata.json: the input shapes by which layers are built, whether numbers of 64 bits occur."""
+    shapes = {
+        ".".join(i.path): i.form.shape
+        for i in parts.writer.tree.walk()
+        if i.form is not None and i.form.shape is not None
+    }
+    return {"layers": {name: list(shape) for name, shape in shapes.items()}, "wide": has_wide(parts.model)}
+
+
+def _module_text(parts: Parts) -> str:
+    root = parts.root.name
+    classes = parts.definitions(HELPERS)
+    spatial = any(_SPATIAL.search(c) for c in classes)
+    body = "\n\n\n".join([*classes, loader_source(parts, spatial, needs_wide(parts.model))])
+    return _header(body, root) + "\n\n" + body + "\n"
+
+
+def _header(body: str, root: str) -> str:
+    lines = [f'"""{root} in Keras. Weights: weights.safetensors; origin and signature: metadata.json."""', ""]
+    lines += ["import json", "import math", "from pathlib import Path"]
+    lines += ["from typing import Any, NamedTuple"] if "(NamedTuple)" in body else []
+    lines += ["", "import keras", "import numpy as np"]
+    parts = [name for name in ("layers", "ops") if re.search(rf"(?<![.\w]){name}\.", body)]
+    lines += [f"from keras import {', '.join(parts)}"] if parts else []
+    return "\n".join([*lines, "from safetensors.numpy import load_file", ""])
+
+
+KIND = Kind("keras", DIALECT, KerasClasses, KerasRoot, frozenset(RESERVED), _module_text, tuple_fields="Any")
+
+__all__ = ["Source", "write_package", "write_source"]

@@ -1,0 +1,56 @@
+"""The tables of the Keras exporter: rules (IR op -> expression) and forms (IR op -> layer)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from converter.exporters.base import RuleTable
+from converter.exporters.outline.instances import Form
+from ir.core import Node, Value
+
+HELD = frozenset(
+    "bool int8 int16 int32 int64 uint8 float16 bfloat16 float32 float64".split()
+)  # fmt: skip
+"""Element types that mean the same on every backend of Keras: PyTorch's keeps uint16 as int32 and uint32 as int64."""
+
+
+@dataclass
+class KerasTable(RuleTable):
+    """Refuses what no rule can write: values of an element type that a backend lacks."""
+
+    def refusal(self, node: Node) -> str | None:
+        """Why this table cannot write `node` as it is, or None when it can."""
+        return missing_type(node) or super().refusal(node)
+
+
+def missing_type(node: Node) -> str | None:
+    """The element type among a node's values that Keras cannot hold on every backend."""
+    values: list[Value] = [*node.inputs, *node.outputs]
+    lacking = next((v.type.dtype.name for v in values if v.type.dtype.name not in HELD), None)
+    return None if lacking is None else f"Keras has no {lacking} on every backend"
+
+
+TABLE = KerasTable("keras", "converter/exporters/keras/rules_{family}.py")
+FORMS: dict[str, Callable[[Node], Form | None]] = {}
+
+rule = TABLE.rule
+
+
+def form(*ops: str) -> Callable[[Callable[[Node], Form | None]], Callable[[Node], Form | None]]:
+    """Decorator: register how nodes of `ops` become layers; raises ValueError on a second one for an op."""
+
+    def register(fn: Callable[[Node], Form | None]) -> Callable[[Node], Form | None]:
+        for op in ops:
+            if op in FORMS:
+                raise ValueError(f"keras: op {op!r} has two forms")
+            FORMS[op] = fn
+        return fn
+
+    return register
+
+
+def form_of(node: Node) -> Form | None:
+    """The layer a node could be, if its weights allow it."""
+    make = FORMS.get(node.op.name)
+    return make(node) if make is not None else None

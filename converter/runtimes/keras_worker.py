@@ -1,0 +1,64 @@
+"""Runs an emitted Keras package in a process of its own. Started by `packages`, by path, never imported.
+
+The packages `ir` and `converter` are made unimportable first, so that what runs here is what the user will run. The
+backend is that of the environment (KERAS_BACKEND).
+"""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+_spec = importlib.util.spec_from_file_location("worker", Path(__file__).with_name("worker.py"))
+assert _spec is not None and _spec.loader is not None
+worker = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(worker)
+
+
+def read(path: str) -> dict:
+    """Tensors by flat name."""
+    import ml_dtypes  # noqa: F401 - a part of Keras that gives NumPy bfloat16
+    import numpy as np
+    from keras import ops
+
+    with np.load(path, allow_pickle=False) as archive:
+        kinds = json.loads(str(archive[worker.DTYPES_KEY])) if worker.DTYPES_KEY in archive.files else {}
+        arrays = {name: archive[name] for name in archive.files if name != worker.DTYPES_KEY}
+    arrays = {name: a.view(np.dtype(kinds[name])) if name in kinds else a for name, a in arrays.items()}
+    return {name: ops.convert_to_tensor(a) for name, a in arrays.items()}
+
+
+def write(path: str, tensors: dict) -> None:
+    """Tensors to `.npz`, dtypes NumPy lacks as integers."""
+    import numpy as np
+
+    arrays, kinds = {}, {}
+    for name, array in tensors.items():
+        if array.dtype.kind == "V" or array.dtype.isbuiltin != 1:
+            kinds[name] = array.dtype.name
+            array = np.asarray(array, order="C").view(f"u{array.dtype.itemsize}")
+        arrays[name] = array
+    np.savez(path, **{**arrays, worker.DTYPES_KEY: np.array(json.dumps(kinds))})
+
+
+def start(folder: Path) -> Any:
+    """Load the package; calls leave the model's state as it was."""
+    import numpy as np
+    from keras import ops
+
+    model = worker.load_package(folder)
+    first = [(variable, ops.convert_to_numpy(variable)) for variable in model.non_trainable_variables]
+
+    def call(args: list, kwargs: dict, flat: Any) -> dict:
+        found = {name: np.asarray(ops.convert_to_numpy(value)) for name, value in flat(model(*args, **kwargs)).items()}
+        for variable, value in first:  # a call may change the model's state: each begins at the start
+            variable.assign(value)
+        return found
+
+    return call
+
+
+if __name__ == "__main__":
+    worker.block_own_packages()
+    worker.serve(Path(sys.argv[1]).resolve(), start, read, write)

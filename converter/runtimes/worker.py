@@ -1,0 +1,96 @@
+"""What the processes that run emitted packages share. Loaded by path, beside the worker; knows no framework and nothing of us.
+
+A worker reads one JSON request a line, `{"inputs": file.npz, "outputs": file.npz}`, and answers `{"ok": true}` or
+`{"error": text}`.
+"""
+
+import importlib.util
+import json
+import os
+import sys
+from collections import namedtuple
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+DTYPES_KEY = "__dtypes__"
+Call = Callable[[list, dict, Callable[[Any], dict]], dict]
+"""Runs the model on positional and keyword arguments; flattens its result by the function it is given."""
+
+
+def block_own_packages() -> None:
+    """Make our own packages unimportable."""
+    for name in ("ir", "converter", "isomorph"):
+        sys.modules[name] = None  # type: ignore[assignment]
+
+
+def load_package(folder: Path) -> Any:
+    """The package's `load_model()` result."""
+    spec = importlib.util.spec_from_file_location("model", folder / "model.py")
+    if spec is None or spec.loader is None:
+        raise FileNotFoundError(f"{folder}: no model.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["model"] = module
+    sys.path.insert(0, str(folder))
+    spec.loader.exec_module(module)
+    return module.load_model()
+
+
+def build(tree: dict, leaves: dict) -> Any:
+    """A nested value from a signature tree."""
+    if "leaf" in tree:
+        return leaves[tree["leaf"]]
+    if "constant" in tree:
+        return tree["constant"]
+    kind = next(k for k in ("tuple", "list", "dict", "namedtuple") if k in tree)
+    children = [build(c, leaves) for c in tree[kind]]
+    if kind == "dict":
+        return dict(zip(tree["keys"], children))
+    if kind == "namedtuple":
+        return namedtuple("Fields", tree["keys"], rename=True)(*children)
+    return children if kind == "list" else tuple(children)
+
+
+def flatten(value: Any, tree: dict, found: dict) -> None:
+    """Collect the leaves of a result along its signature tree; raises ValueError where the structure differs."""
+    if "leaf" in tree:
+        found[tree["leaf"]] = value
+    elif "constant" not in tree:
+        kind = next(k for k in ("tuple", "list", "dict", "namedtuple") if k in tree)
+        items = [value[k] for k in tree["keys"]] if kind == "dict" else list(value)
+        if len(items) != len(tree[kind]):
+            raise ValueError(f"the result has {len(items)} entries, the signature {len(tree[kind])}")
+        for item, child in zip(items, tree[kind]):
+            flatten(item, child, found)
+
+
+def serve(
+    folder: Path, start: Callable[[Path], Call], read: Callable[[str], dict], write: Callable[[str, dict], None]
+) -> None:
+    """Answer requests until the input ends. `start` loads the package and gives what calls it; `read` and `write` turn
+    files into the framework's tensors and back."""
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # what the model prints must not mix with answers
+    signature = json.loads((folder / "metadata.json").read_text())["signature"]
+
+    def flat(result: Any) -> dict:
+        found: dict[str, Any] = {}
+        flatten(result, signature["result"], found)
+        return found
+
+    try:
+        call = start(folder)
+        answers.write(json.dumps({"ok": True}) + "\n")
+    except Exception as error:  # noqa: BLE001 - whatever user code raises is the answer
+        answers.write(json.dumps({"error": f"{type(error).__name__}: {error}"}) + "\n")
+        return
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            leaves = read(request["inputs"])
+            args = [build(p["tree"], leaves) for p in signature["parameters"] if not p["keyword_only"]]
+            kwargs = {p["name"]: build(p["tree"], leaves) for p in signature["parameters"] if p["keyword_only"]}
+            write(request["outputs"], call(args, kwargs, flat))
+            answers.write(json.dumps({"ok": True}) + "\n")
+        except Exception as error:  # noqa: BLE001 - whatever user code raises is the answer
+            answers.write(json.dumps({"error": f"{type(error).__name__}: {error}"}) + "\n")

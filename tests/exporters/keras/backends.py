@@ -1,0 +1,69 @@
+"""Processes that run emitted Keras packages, one a backend."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from converter.runtimes.arrays import load_arrays, save_arrays
+from converter.runtimes.packages import BACKENDS, WORKERS
+
+
+class PackageFailed(Exception):
+    """The package could not be run; the message is its own."""
+
+
+class Backend:
+    """The process of one backend. JAX has 64 bits there, so that element types are those of the model."""
+
+    def __init__(self, name: str, wide: bool = True) -> None:
+        self.name = name
+        environment = {
+            **os.environ, "KERAS_BACKEND": name, "TF_CPP_MIN_LOG_LEVEL": "3", "JAX_ENABLE_X64": "1" if wide else "0",
+        }  # fmt: skip
+        command = [sys.executable, "-I", str(Path(__file__).with_name("worker.py")), str(WORKERS["keras"])]
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=environment,
+        )
+        atexit.register(self.close)
+
+    def run(self, folder: Path, inputs: Mapping[str, np.ndarray], training: bool = False) -> dict[str, np.ndarray]:
+        """Results by flat name (and, of a call of training, the variables after it); raises PackageFailed."""
+        sent, received = folder / "in.npz", folder / f"out_{self.name}.npz"
+        save_arrays(sent, inputs)
+        request = {"folder": str(folder), "inputs": str(sent), "outputs": str(received), "training": training}
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        answer = json.loads(self._process.stdout.readline() or '{"error": "the process ended"}')
+        if "error" in answer:
+            raise PackageFailed(answer["error"])
+        return load_arrays(received)
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._process.wait(timeout=60)
+
+
+@functools.cache
+def backend(name: str) -> Backend:
+    """This process's own process of a backend, started when needed."""
+    return Backend(name)
+
+
+__all__ = ["BACKENDS", "Backend", "PackageFailed", "backend"]
