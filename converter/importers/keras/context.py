@@ -32,6 +32,10 @@ class Behind(Exception):
     """A rule met the result of an earlier refusal: there is nothing new to report."""
 
 
+class Unruled(Exception):
+    """A rule of a layer leaves this form of it to the layer's own `call`."""
+
+
 class KerasContext(Context):
     """A context with the tensors of a traced model."""
 
@@ -236,4 +240,4 @@ def to_numpy(item: Any) -> np.ndarray:
     return array
 
 
-__all__ = ["Behind", "KerasContext", "RuleFn", "is_variable", "rule", "to_numpy"]
+__all__ = ["Behind", "KerasContext", "RuleFn", "Unruled", "is_variable", "rule", "to_numpy"]

@@ -12,6 +12,7 @@ from converter.importers.keras import (  # noqa: F401 - registration
     rules_linalg,
     rules_norm,
     rules_pool,
+    rules_recurrent,
     rules_reduction,
     rules_shape,
 )

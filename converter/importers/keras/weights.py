@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from converter.importers.base import Refusal
 from ir.core import Builder, Model, Value
 from ir.data import Array, Weight
 from ir.data.weights import WeightKind, role_permutation
@@ -25,6 +28,7 @@ class Weights:
         self._known: dict[int, str] = {}
         self._variables: dict[int, Any] = {}
         self._turned: dict[int, tuple[str, str]] = {}
+        self._gated: dict[int, GatedVariable] = {}
         self._constants: dict[tuple[Any, ...], str] = {}
 
     def stored(self, variable: Any) -> Value:
@@ -35,7 +39,7 @@ class Weights:
 
     def turn(self, variable: Any, roles: str, wanted: str) -> bool:
         """Have a weight stored as role string `wanted`; False where another use has settled on another order."""
-        if id(variable) in self.state:
+        if id(variable) in self.state or id(variable) in self._gated:
             return False
         settled = self._turned.get(id(variable))
         if settled is None and id(variable) not in self._known:
@@ -52,12 +56,66 @@ class Weights:
         """What a variable holds at this point of the call, in Keras' own order of axes however it is stored."""
         if id(variable) in self.state:
             return self.state[id(variable)]
+        if id(variable) in self._gated:
+            return self._gated[id(variable)].joined(builder, self.model)
         value = self.stored(variable)
         settled = self._turned.get(id(variable))
         if settled is None:
             return value
         back = role_permutation(settled[1], settled[0], value.type.rank)
         return value if back == tuple(range(len(back))) else builder.transpose(value, perm=back)
+
+    # -- recurrent layers -------------------------------------------------------------------------------------------
+    def gates(self, variables: Sequence[Any], order: tuple[int, ...]) -> list[Value] | None:
+        """Kernel [I, G * U], recurrent kernel and bias as w_ih, w_hh [G * U, I], b_ih and b_hh, with the gates in `order`.
+
+        A single bias is b_ih, beside a frozen b_hh of zeros. None where another use has settled on another form.
+        """
+        kernel, recurrent, *rest = variables
+        plain = order == tuple(range(len(order)))
+        if plain and not (self.turn(kernel, "I G", "G I") and self.turn(recurrent, "I G", "G I")):
+            return None
+        if not plain and not all(self._gate(v, n, order) for v, n in zip(variables, ("weight", "recurrent", "bias"))):
+            return None
+        found = []
+        for variable in (kernel, recurrent, *rest):
+            gated = self._gated.get(id(variable))
+            names = gated.names if gated is not None else (self.stored(variable) and self._known[id(variable)],)
+            found += [self.model.weight_value(n) for n in names]
+        if len(found) == 3:
+            found.append(self._zeros(found[2]))
+        return found
+
+    def _gate(self, variable: Any, part: str, order: tuple[int, ...]) -> bool:
+        """Store a variable with its gates in another order; True where it is stored so."""
+        if id(variable) in self._gated:
+            return self._gated[id(variable)].order == order
+        if id(variable) in self._known or id(variable) in self.state:
+            return False
+        name, kind = self.given.get(id(variable), (variable.path.replace("/", "."), "buffer"))
+        base = name.rpartition(".")[0]
+        array = numbers(variable)
+        split = part == "bias" and array.ndim == 2
+        words = {"weight": ("weight_ih",), "recurrent": ("weight_hh",), "bias": ("bias_ih", "bias_hh")[: 1 + split]}[
+            part
+        ]
+        names = []
+        for i, word in enumerate(words):
+            own = self._free(f"{base}.{word}" if base else word)
+            data = Array(in_order(array[i] if split else array, order))
+            self.model.add_weight(Weight(own, data, kind, bool(variable.trainable) if kind == "parameter" else None))
+            names.append(own)
+        self._gated[id(variable)] = GatedVariable(variable, tuple(names), order)
+        return True
+
+    def _zeros(self, bias: Value) -> Value:
+        """The second bias of a layer that has one: zeros that never train."""
+        base = bias.name.rpartition(".")[0]
+        name = f"{base}.bias_hh" if base else "bias_hh"
+        if name not in self.model.weights:
+            zeros = np.zeros([int(d) for d in bias.type.shape], bias.type.dtype.numpy)
+            self.model.add_weight(Weight(name, Array(zeros), "constant"))
+        return self.model.weight_value(name)
 
     def constant(self, builder: Builder, array: np.ndarray) -> Value:
         """A constant in the code, or a weight of kind `constant`; equal ones once."""
@@ -72,6 +130,8 @@ class Weights:
 
     def assign(self, variable: Any, value: Value) -> None:
         """The call gives a variable its next value."""
+        if id(variable) in self._gated:
+            raise Refusal(f"the weight {variable.path} of a recurrent layer is assigned")
         self.stored(variable)
         self.state[id(variable)] = value
 
@@ -94,6 +154,33 @@ class Weights:
             n += 1
             found = f"{name}_{n}"
         return found
+
+
+@dataclass(frozen=True)
+class GatedVariable:
+    """A variable that is stored as one weight or two (a bias of either product), its gates in another order."""
+
+    variable: Any  # kept alive, as its identity is its key
+    names: tuple[str, ...]
+    order: tuple[int, ...]
+
+    def joined(self, builder: Builder, model: Model) -> Value:
+        """What the variable holds, as Keras has it."""
+        back = tuple(self.order.index(i) for i in range(len(self.order)))
+        parts = [self._turned(builder, model.weight_value(n), back) for n in self.names]
+        return parts[0] if len(parts) == 1 else builder.stack(parts, axis=0)
+
+    def _turned(self, builder: Builder, value: Value, back: tuple[int, ...]) -> Value:
+        size = int(value.type.shape[0]) // len(back)
+        pieces = builder.split(value, sizes=(size,) * len(back), axis=0)
+        whole = builder.concat([pieces[i] for i in back], axis=0)
+        return whole if value.type.rank == 1 else builder.transpose(whole, perm=(1, 0))
+
+
+def in_order(array: np.ndarray, order: tuple[int, ...]) -> np.ndarray:
+    """A kernel [I, G * U] as [G * U, I], or a bias [G * U], with its gates in another order."""
+    pieces = np.split(array, len(order), axis=-1)
+    return np.ascontiguousarray(np.concatenate([pieces[i] for i in order], axis=-1).T)
 
 
 def numbers(variable: Any) -> np.ndarray:
