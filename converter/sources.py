@@ -10,6 +10,7 @@ from typing import Any
 from converter import frameworks
 from converter.errors import UsageError
 from converter.importers.base import ImportOptions
+from converter.importers.factories import call_factory, factory_of
 from ir.core import Model
 
 
@@ -39,6 +40,8 @@ class Source:
 def open_source(given: Any, framework: str | None = None, options: ImportOptions | None = None) -> Source:
     """Detect the framework and open the source; raises UsageError for a missing, unreadable or untrusted one."""
     options = options or ImportOptions()
+    if isinstance(given, (str, Path)) and (named := factory_of(given)):
+        return _call_factory(given, *named, framework, options)
     found = framework or frameworks.detect(given)
     if found.startswith("package:"):
         from converter.runtimes.packages import load_package, read_metadata
@@ -56,16 +59,24 @@ def open_source(given: Any, framework: str | None = None, options: ImportOptions
     return Source(given, found, Path(given) if isinstance(given, str) else given, options)
 
 
-def _open_torch_file(given: str | Path, options: ImportOptions) -> Source:
-    """Open once, so that importer and runtime share one module.
+def _call_factory(given: str | Path, file: Path, factory: str, framework: str | None, options: ImportOptions) -> Source:
+    """What the user's function returns says which framework it is of.
 
     Naming `file.py:factory` asks for that function to be run: it needs no further flag, unlike code inside a file.
     """
+    native, own_inputs = call_factory(file, factory, replace(options, trust=True))
+    found = framework or frameworks.detect(native)
+    if found not in frameworks.SOURCES:
+        raise UsageError(f"{given}: returns a model of {found!r}; known sources: {', '.join(frameworks.SOURCES)}")
+    return Source(given, found, native, options, own_inputs)
+
+
+def _open_torch_file(given: str | Path, options: ImportOptions) -> Source:
+    """Open once, so that importer and runtime share one module."""
     frameworks.require("torch")
     from converter.importers.torch.files import open_source as open_file
 
-    trusting = replace(options, trust=True) if ".py:" in str(given) else options
-    native, own_inputs = open_file(str(given), trusting)
+    native, own_inputs = open_file(str(given), options)
     return Source(given, "torch", native, options, own_inputs)
 
 
