@@ -18,6 +18,7 @@ _OWN = re.compile(r"[/\\]keras[/\\]src[/\\]|[/\\]importers[/\\]keras[/\\]|^<|[/\
 _START = re.compile(r"[/\\]importers[/\\]keras[/\\]assemble\.py$")
 _COUNTED = re.compile(r"_\d+$")
 _CONTAINERS = ("Functional", "Sequential")
+_KEPT_BY_KERAS = ("_layers", "_tracker", "_functional", "_inbound_nodes", "_outbound_nodes")
 
 
 class Scopes:
