@@ -18,6 +18,13 @@ def finish(c: KerasContext, layer: Any, value: Value) -> Any:
         return activation(c.tensor(value))
 
 
-def layout_of(layer: Any) -> Layout:
-    """Where a layer's channels are."""
-    return "channels_last" if layer.data_format == "channels_last" else "channels_first"
+def layout_of(spec: Any) -> Layout:
+    """Where a layer's or an operation's channels are; the user's setting where it does not say."""
+    from keras.src.backend import standardize_data_format
+
+    return "channels_last" if standardize_data_format(spec.data_format) == "channels_last" else "channels_first"
+
+
+def each(value: Any, rank: int) -> tuple[int, ...]:
+    """One number for each of `rank` axes, given as one or as all."""
+    return (int(value),) * rank if isinstance(value, int) else tuple(int(v) for v in value)
