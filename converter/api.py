@@ -25,6 +25,7 @@ from converter.verification import Verification, VerificationReport, verify_mode
 from converter.verification.inputs import has_values, input_arrays, make_cases
 from converter.verification.record import record
 from ir.core import Model, copy_model
+from ir.ops.axes import Layout
 
 DEFAULT_NAMES = {"onnx": "model.onnx"}
 
@@ -85,6 +86,7 @@ def convert(
     verify: bool = True,
     opset: int | None = None,
     index_policy: IndexPolicy = "source",
+    input_layout: Layout | None = None,
     seed: int = 0,
     rtol: Any = None,
     atol: Any = None,
@@ -95,7 +97,8 @@ def convert(
     """Convert `source` to framework `to`, verify the result against the float64 reference, and write it.
 
     `index_policy` is for indices that the target treats in another way: with `source` the report's notes tell what may
-    differ, with `strict` the written model checks them (see docs/indexing.md).
+    differ, with `strict` the written model checks them (see docs/indexing.md). `input_layout` (`channels_first` or
+    `channels_last`) is how the written model takes its images; the source's way when None.
     The result appears at `output` whole or not at all (a temporary place when None, kept while the Conversion lives).
     Raises ConversionError (with `.unsupported`), UsageError, or VerificationError when the written model does not
     agree: it is then at `OUTPUT.unverified` with its report, and `output` is untouched.
@@ -106,6 +109,8 @@ def convert(
         raise UsageError(f"an opset is a version of ONNX; there is none for {to}")
     if index_policy not in INDEX_POLICIES:
         raise UsageError(f"{index_policy!r} is no index policy; policies: {', '.join(INDEX_POLICIES)}")
+    if input_layout not in (None, "channels_first", "channels_last"):
+        raise UsageError(f"{input_layout!r} is no layout; layouts: channels_first, channels_last")
     keep, path = _output_path(output, to)
     check_target(path, overwrite)
     steps = Steps(progress)
@@ -115,7 +120,7 @@ def convert(
     imported = copy_model(model)  # the reference is the model as read, so that a wrong pass shows
     report = Report(opened.framework, to, ops=op_counts(model), notes=list(model.notes))
     with steps("optimise"):
-        report.passes = prepare(model, target=to).counts()
+        report.passes = prepare(model, target=to, input_layout=input_layout).counts()
     exporter = importlib.import_module(f"converter.exporters.{to}")
     with staging(path) as folder:
         written = folder / path.name

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
+from converter.errors import UsageError
 from ir.core import Model
 from ir.ops.axes import Layout
-from ir.passes import Pipeline, recognition, standard
-from ir.passes.layout import Relayout
+from ir.passes import Pass, Pipeline, recognition, standard
+from ir.passes.layout import InputLayout, Relayout, input_roles
 from ir.passes.log import Log
 
 LAYOUTS: dict[str, Layout] = {
@@ -16,15 +17,23 @@ LAYOUTS: dict[str, Layout] = {
 """The layout in which a target runs its spatial ops; a target that is not here takes each op as it is."""
 
 
-def prepare(model: Model, diff: bool = False, target: str | None = None) -> Log:
-    """Run the passes on `model` in place, for a target or any; the log tells each edit and its reason."""
+def prepare(model: Model, diff: bool = False, target: str | None = None, input_layout: Layout | None = None) -> Log:
+    """Run the passes on `model` in place, for a target or any; the log tells each edit and its reason.
+
+    Inputs keep the source's layout unless `input_layout` says otherwise; raises UsageError where no input has one.
+    """
     log = standard(diff=diff).run(model)
     log = recognition(keeps_weights(model, target), diff=diff).run(model, log)
-    if target not in LAYOUTS:
-        return log
-    keeps = model.metadata.get("framework") == target
-    log = Pipeline((Relayout(LAYOUTS[target], keep_weights=keeps),), diff=diff).run(model, log)
-    return standard(diff=diff).run(model, log) if log.steps[-1].changed else log
+    layouts: list[Pass] = []
+    if input_layout is not None:
+        if not input_roles(model.graph, input_layout):
+            raise UsageError("no input of the model has channels whose layout could be chosen: no spatial op reads one")
+        layouts.append(InputLayout(input_layout))
+    if target in LAYOUTS:
+        layouts.append(Relayout(LAYOUTS[target], keep_weights=model.metadata.get("framework") == target))
+    before = len(log.steps)
+    log = Pipeline(tuple(layouts), diff=diff).run(model, log)
+    return standard(diff=diff).run(model, log) if any(s.changed for s in log.steps[before:]) else log
 
 
 def keeps_weights(model: Model, target: str | None = None) -> bool:

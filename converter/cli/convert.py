@@ -27,6 +27,11 @@ from converter.cli.show import exit_code, progress, verification_table
     show_default=True,
     help="indices the target treats in another way: told in notes, or checked by what is written",
 )
+@click.option(
+    "--input-layout",
+    type=click.Choice(["channels_first", "channels_last"]),
+    help="how the written model takes its images (default: as the source does)",
+)
 @click.option("--overwrite", is_flag=True, help="replace an existing output")
 @click.option(
     "--verify/--no-verify",
@@ -50,7 +55,7 @@ def command(source: str, to: str, output: Path, check: bool, as_json: bool, juni
         with progress() as tell:
             conversion = convert(
                 source, to, output, inputs, overwrite=o["overwrite"], verify=check, opset=o["opset"],
-                index_policy=o["index_policy"], seed=o["seed"], rtol=read_tolerance(o["rtol"], "--rtol"),
+                index_policy=o["index_policy"], input_layout=o["input_layout"], seed=o["seed"], rtol=read_tolerance(o["rtol"], "--rtol"),
                 atol=read_tolerance(o["atol"], "--atol"), framework=o["framework"], trust=o["trust"],
                 trainable=o["trainable"], progress=tell,
             )  # fmt: skip

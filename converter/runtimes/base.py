@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -31,6 +31,58 @@ class Runner(Protocol):
     def close(self) -> None:
         """Free the process or session."""
         ...
+
+
+class AsSource:
+    """A converted model whose inputs lie otherwise than the source's, fed as the source is.
+
+    `axes` says of such inputs which of the source's axes each of their own is.
+    """
+
+    def __init__(self, runner: Runner, axes: Mapping[str, Sequence[int]]) -> None:
+        self.name, self.runner, self.axes = runner.name, runner, axes
+        self.input_types: Mapping[str, TensorType] = {
+            n: _as_source(t, axes[n]) if n in axes else t for n, t in runner.input_types.items()
+        }
+
+    def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Run once, on the source's inputs."""
+        return self.runner(self.own(inputs))
+
+    def own(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The source's inputs as the model takes them."""
+        return {n: np.ascontiguousarray(a.transpose(self.axes[n])) if n in self.axes else a for n, a in inputs.items()}
+
+    def close(self) -> None:
+        """Free the process or session."""
+        self.runner.close()
+
+
+def _as_source(t: TensorType, axes: Sequence[int]) -> TensorType:
+    return t.with_shape(tuple(t.shape[list(axes).index(i)] for i in range(t.rank)))
+
+
+def as_source(runner: Runner, types: Mapping[str, TensorType]) -> Runner:
+    """A runner that takes the source's inputs, of these types: those that a conversion laid otherwise are turned."""
+    axes: Mapping[str, Sequence[int]] = getattr(runner, "input_axes", {})
+    moved = {
+        n: order
+        for n, order in axes.items()
+        if n in types and n in runner.input_types and not _fits(runner.input_types[n], types[n], order)
+    }
+    return AsSource(runner, moved) if moved else runner
+
+
+def _fits(own: TensorType, wanted: TensorType, order: Sequence[int]) -> bool:
+    """Whether an input certainly lies as the source's already: the known sizes say so, and not the other order."""
+    if sorted(order) != list(range(own.rank)):
+        return True  # a file that another program wrote so
+    agrees = [
+        t.rank == wanted.rank
+        and all(a == b for a, b in zip(t.shape, wanted.shape) if isinstance(a, int) and isinstance(b, int))
+        for t in (own, _as_source(own, order))
+    ]
+    return agrees == [True, False]
 
 
 def check_inputs(inputs: Mapping[str, np.ndarray], types: Mapping[str, TensorType]) -> None:

@@ -65,6 +65,7 @@ class OnnxRunner:
             name: _joined(_type(i), self._complex.get(name))
             for i in self._session.get_inputs() for name in [self._flat.get(i.name, i.name)]
         }  # fmt: skip
+        self.input_axes = _input_axes(self._session)
         self._fixed = self._fixed_feeds(fixed or {})
         state = set(_recorded(self._session, "isomorph.state").values())  # next values of state, beside the outputs
         self._outputs = [o.name for o in self._session.get_outputs() if o.name not in state]
@@ -135,6 +136,16 @@ class OnnxRunner:
     def close(self) -> None:
         """Drop the session."""
         del self._session
+
+
+def _input_axes(session: Any) -> dict[str, list[int]]:
+    """Of inputs that our exporter laid otherwise than the source's: which of its axes each of theirs is."""
+    recorded = session.get_modelmeta().custom_metadata_map.get("isomorph.source", "{}")
+    try:
+        axes = json.loads(recorded).get("input_axes", {})
+        return {str(name): [int(a) for a in order] for name, order in axes.items()}
+    except (ValueError, TypeError, AttributeError):  # a file that another program wrote so
+        return {}
 
 
 def _recorded(session: Any, key: str) -> dict[str, str]:

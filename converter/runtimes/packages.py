@@ -37,6 +37,7 @@ class PackageRunner:
             raise UsageError(f"{folder}: packages of {framework!r} cannot be run by this version")
         self.name = f"{framework}-package"
         self.input_types: Mapping[str, TensorType] = {k: parse_type(v) for k, v in metadata["inputs"].items()}
+        self.input_axes: Mapping[str, list[int]] = metadata.get("source", {}).get("input_axes", {})
         self._outputs = list(metadata["outputs"])
         self._dir = tempfile.TemporaryDirectory(prefix="isomorph-")
         command = [python or sys.executable, "-I", str(WORKERS[framework]), str(folder)]

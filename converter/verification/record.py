@@ -29,7 +29,9 @@ def _write_samples(path: Path, verification: Verification) -> None:
     arrays: dict[str, np.ndarray] = {}
     size = 0
     for k, sample in enumerate(verification.samples):
-        found = {f"input.{k}.{n}": a for n, a in sample.expected.inputs.items()}
+        axes = verification.input_axes
+        given = {n: a.transpose(axes[n]) if n in axes else a for n, a in sample.expected.inputs.items()}
+        found = {f"input.{k}.{n}": a for n, a in given.items()}
         found |= {f"output.{k}.{n}": sample.expected.reference[n].astype(a.dtype) for n, a in sample.converted.items()}
         size += sum(a.nbytes for a in found.values())
         if k and size > SAMPLE_BYTES:

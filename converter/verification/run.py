@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from converter.errors import UsageError
 from converter.runtimes import Runner, source_runner
-from converter.runtimes.base import RuntimeFailure
+from converter.runtimes.base import AsSource, RuntimeFailure, as_source
 from converter.sources import Source
 from converter.verification.inputs import Case, evaluated_cases
 from converter.verification.judge import Expected, Sample, judge
@@ -40,6 +40,7 @@ class Verification:
 
     report: VerificationReport
     samples: list[Sample] = field(default_factory=list)
+    input_axes: Mapping[str, Sequence[int]] = field(default_factory=dict)  # of inputs that the conversion laid otherwise
 
 
 def verify_models(
@@ -58,7 +59,7 @@ def verify_models(
     `model` is the source as imported, before any pass, so that a wrong pass shows. Raises RuntimeFailure when the
     source itself cannot run; a converted model that cannot run is a mismatch.
     """
-    problem = _signature_problem(converted, model)
+    problem = _signature_problem(as_source(converted, model.input_types), model)
     if problem:
         return Verification(_failed(Baseline(model, source.framework, seed, []), converted, problem))
     return verify_against(measure(source, model, inputs, seed=seed, cases=cases), converted, rtol=rtol, atol=atol)
@@ -78,6 +79,8 @@ def measure(source: Source, model: Model, inputs: Any = None, *, seed: int = 0, 
 def verify_against(baseline: Baseline, converted: Runner, *, rtol: Any = None, atol: Any = None) -> Verification:
     """Run `converted` on the cases of a baseline and judge each output."""
     model = baseline.model
+    converted = as_source(converted, model.input_types)
+    axes = converted.axes if isinstance(converted, AsSource) else {}
     problem = _signature_problem(converted, model)
     if problem:
         return Verification(_failed(baseline, converted, problem))
@@ -98,7 +101,7 @@ def verify_against(baseline: Baseline, converted: Runner, *, rtol: Any = None, a
             report.not_compared.append(name)
         else:
             report.outputs.append(judge(name, declared.dtype, samples, _pick(rtol, name), _pick(atol, name)))
-    return Verification(report, samples)
+    return Verification(report, samples, axes)
 
 
 def _report(baseline: Baseline, converted: Runner) -> VerificationReport:

@@ -9,6 +9,8 @@ target's layout. Values of which no channels are known, and those that an op rea
 order of the source, as inputs and outputs do. A value that is wanted both ways is transposed once.
 """
 
+from ir.passes.layout.inputs import AXES, InputLayout
+from ir.passes.layout.plan import input_roles
 from ir.passes.layout.relayout import Relayout
 
-__all__ = ["Relayout"]
+__all__ = ["AXES", "InputLayout", "Relayout", "input_roles"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ir.core.builder import Builder
@@ -28,7 +28,7 @@ class Fit:
     `ins`: the operands that follow it; those of lower rank are aligned at the right where `aligned`. `outs`: the role of
     each output, None where it is the same in both layouts. `attrs(layout)` are the attributes that change. `only`: the
     one layout in which the node can run. `surcharge`: bytes that it costs more in a layout. `make` builds what is no
-    longer one node of the same op.
+    longer one node of the same op; `rewritten` is the layout in which it is another op.
     """
 
     ins: Mapping[str, Role]
@@ -37,7 +37,8 @@ class Fit:
     aligned: bool = False
     only: Layout | None = None
     surcharge: tuple[Layout, float] | None = None  # times the bytes of the first output
-    make: Make | None = field(default=None)
+    make: Make | None = None
+    rewritten: Layout | None = None
 
     def operands(self, node: Node) -> Iterator[tuple[str, Value, Role]]:
         """The operands that follow the layout."""

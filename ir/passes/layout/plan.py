@@ -17,7 +17,8 @@ from ir.verify import types_agree
 
 TYPICAL = 16
 """What a symbolic size counts as when bytes are compared."""
-_SHAPED = 2  # another shape of the same elements, in the unit of the choice: dearer than leaving the source's order
+_SHAPED, _REWRITTEN = 2, 16
+"""What another shape of the same elements costs, and an op that becomes another one, where as many bytes move anyhow."""
 FIRST: Layout = "channels_first"
 LAST: Layout = "channels_last"
 
@@ -75,6 +76,13 @@ def make_plan(graph: Graph, target: Layout) -> Plan:
     _Spread(plan).run()
     _Choice(plan).run()
     return plan
+
+
+def input_roles(graph: Graph, target: Layout) -> dict[Value, Role]:
+    """The graph's inputs of which the ops tell where the channels lie."""
+    plan = Plan(graph, target)
+    _Spread(plan).run()
+    return {v: plan.roles[v] for v in graph.inputs if v in plan.roles}
 
 
 class _Spread:
@@ -188,13 +196,14 @@ class _Choice:
     """The minimum cut: a node on the source's side runs channels first.
 
     A value costs its bytes once if any reader wants it in the other layout than the one it is made in. One unit, less
-    than any byte, goes to what leaves the source's order: of equal choices the nearest to the source is taken.
+    than any byte, goes to what runs in the other layout than the target's: of equal choices the one is taken whose
+    transposes stand at the borders.
     """
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.cut = Cut()
-        self.scale = _SHAPED * (len(plan.fits) + len(plan.roles) + 1)
+        self.scale = _REWRITTEN * (len(plan.fits) + len(plan.roles) + 1)
         self.side: dict[Node, int] = {}
 
     def run(self) -> None:
@@ -213,10 +222,9 @@ class _Choice:
         if fit.surcharge is not None:
             layout, share = fit.surcharge
             self.unary(side, layout, int(bytes_of(node.outputs[0].type) * share) * self.scale)
-        natural = {r.layout for r in (*fit.ins.values(), *fit.outs) if r is not None}
-        if len(natural) == 1:
-            (layout,) = natural
-            self.unary(side, other(layout), 1)
+        self.unary(side, other(self.plan.target), 1)
+        if fit.rewritten is not None:
+            self.unary(side, fit.rewritten, _REWRITTEN)
         for _, value, role in fit.operands(node):
             if not self.plan.follows(value, role) and not is_free(value):
                 away = other(role.layout)

@@ -15,6 +15,7 @@ from ir.passes.base import Rewriter
 from ir.passes.constants import constant_of
 from ir.passes.layout.fit import Fit, aligned_shape, is_free, keeps_order, listed, permuted
 from ir.passes.layout.plan import Plan, bytes_of
+from ir.passes.layout.report import Moved, regions, report
 from ir.passes.layout.roles import Perm, Role, identity, inverse, keeps_elements
 from ir.types import Shape
 from ir.verify import types_agree
@@ -27,9 +28,11 @@ class Rewrite:
         self.plan, self.model, self.rewriter = plan, model, rewriter
         self.stored: dict[Value, tuple[Value, Perm]] = {}
         self.moved: dict[tuple[Value, Perm], Value] = {}
+        self.transposes: list[Moved] = []
 
     def run(self, keep_weights: bool = False) -> None:
         changed = [n for n in self.plan.graph if n in self.plan.fits and not self.plan.order_is_kept(n)]
+        homes = regions(self.plan)
         if not keep_weights:
             self.store_weights(changed)
         old = set(changed)
@@ -39,6 +42,7 @@ class Rewrite:
             elif self.stored or self.moved:
                 self.keep(node)
         self.close()
+        report(self.plan, homes, self.transposes, self.rewriter.pass_name)
         for node in reversed(changed):
             self.plan.graph.remove(node)
 
@@ -55,7 +59,7 @@ class Rewrite:
                 made: Value = b.reshape(now, shape=tuple(now.type.shape[a] for a in perm))
             else:
                 made = b.transpose(now, perm=perm)
-                self.report(value, made, why)
+                self.tell(value, now, made, why)
             made.name = value.name
             self.moved[value, order] = made
         return self.moved[value, order]
@@ -68,10 +72,12 @@ class Rewrite:
         origin = Origin(made.op, made.name, common_path(ends), made.line, made.rule, made.history).by("layout")
         return Builder(self.plan.graph, before=reader, origin=origin)
 
-    def report(self, value: Value, made: Value, why: str) -> None:
+    def tell(self, source: Value, value: Value, made: Value, why: str) -> None:
+        """Log a transpose that stays."""
         node = made.producer
         assert node is not None
-        self.rewriter.log(node, "transpose", f"{bytes_of(value.type):,} bytes of {value.name or 'a value'}: {why}")
+        self.transposes.append(Moved(source, bytes_of(value.type), why))
+        self.rewriter.log(node, "transpose", str(self.transposes[-1]))
 
     def lined_up(self, b: Builder, value: Value, order: Perm, aligned: bool) -> Value:
         """A value without a role, as it is read in this order: of lower rank it is aligned at the right."""
@@ -151,7 +157,8 @@ class Rewrite:
 
     def keep(self, node: Node) -> None:
         """Let a node that stays read its operands as it did."""
-        why = self.plan.kept.get(node, "") or "its layout is the source's"
+        chosen = self.plan.chosen.get(node)
+        why = self.plan.kept.get(node) or (f"{chosen} costs no more" if chosen else "nothing tells its channels")
         for name, operand in node.operands.items():
             if operand is None:
                 continue

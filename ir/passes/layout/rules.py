@@ -333,7 +333,7 @@ def _linear(node: Node, role: Role, side: Side, target: Layout) -> Fit | None:
         ones = (1,) * spatial
         return (b.conv(operands["x"], window, operands.get("bias"), strides=ones, dilations=ones),)
 
-    return Fit({"x": role}, (role,), make=make)
+    return Fit({"x": role}, (role,), make=make, rewritten="channels_first")
 
 
 TARGETED: dict[str, Callable[[Node, Role, Side, Layout], Fit | None]] = {
