@@ -125,7 +125,7 @@ def _divert_variables(tracer: Tracer, put: Put) -> None:
     """Reading one gives a traced tensor: what turns it into numbers fails there."""
     base = _variable_class()
     put(base, "value", property(tracer.read))
-    put(base, "assign", tracer.assign)
+    put(base, "assign", lambda variable, value: tracer.assign(variable, value))  # a function: it is bound to a variable
 
 
 def _variable_class() -> Any:
