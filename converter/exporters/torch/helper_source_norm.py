@@ -26,16 +26,21 @@ class FrozenBatchNorm3d(nn.BatchNorm3d):
         return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
 
 
-def biased_batch_norm(self, forward, x):
+def biased_batch_norm(self, x):
     """Batch-norm in training whose running variance is that of the batch, without Bessel's correction."""
     count = x.numel() // max(x.shape[1], 1)
     kept = (1 - self.momentum) * self.running_var
+    mean, var = self.running_mean.clone(), self.running_var.clone()
     if count == 1:  # a value is its own mean
-        self.running_mean.lerp_(x.detach().flatten(), self.momentum)
-        self.running_var.copy_(kept)
-        return F.batch_norm(x - x, torch.zeros_like(kept), torch.ones_like(kept), self.weight, self.bias, eps=self.eps)
-    y = forward(x)
-    self.running_var.copy_(kept + (self.running_var - kept) * ((count - 1) / count))
+        mean.lerp_(x.detach().flatten(), self.momentum)
+        var = kept
+        y = F.batch_norm(x - x, torch.zeros_like(var), torch.ones_like(var), self.weight, self.bias, eps=self.eps)
+    else:
+        y = F.batch_norm(x, mean, var, self.weight, self.bias, True, self.momentum, self.eps)
+        var = kept + (var - kept) * ((count - 1) / count)
+    self.num_batches_tracked.add_(1)
+    self.running_mean.copy_(mean)
+    self.running_var.copy_(var)
     return y
 
 
@@ -43,21 +48,21 @@ class BiasedBatchNorm1d(nn.BatchNorm1d):
     """Batch-norm whose running variance is that of the batch, without Bessel's correction."""
 
     def forward(self, x):
-        return biased_batch_norm(self, super().forward, x) if self.training else super().forward(x)
+        return biased_batch_norm(self, x) if self.training else super().forward(x)
 
 
 class BiasedBatchNorm2d(nn.BatchNorm2d):
     """Batch-norm whose running variance is that of the batch, without Bessel's correction."""
 
     def forward(self, x):
-        return biased_batch_norm(self, super().forward, x) if self.training else super().forward(x)
+        return biased_batch_norm(self, x) if self.training else super().forward(x)
 
 
 class BiasedBatchNorm3d(nn.BatchNorm3d):
     """Batch-norm whose running variance is that of the batch, without Bessel's correction."""
 
     def forward(self, x):
-        return biased_batch_norm(self, super().forward, x) if self.training else super().forward(x)
+        return biased_batch_norm(self, x) if self.training else super().forward(x)
 
 
 def batch_norm(x, mean, var, axis, training, momentum, eps, unbiased, weight=None, bias=None):

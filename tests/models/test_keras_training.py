@@ -1,0 +1,107 @@
+"""Three steps of SGD on one batch, in Keras and in the PyTorch that was written of it: same losses, same weights after."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+keras = pytest.importorskip("keras")
+tf = pytest.importorskip("tensorflow")
+torch = pytest.importorskip("torch")
+
+RATE, STEPS = 0.05, 3
+
+
+def _cnn() -> tuple[Any, np.ndarray]:
+    layers = keras.layers
+    net = keras.Sequential([
+        keras.Input((8, 8, 3)), layers.Conv2D(6, 3, padding="same", use_bias=False), layers.BatchNormalization(),
+        layers.ReLU(), layers.Conv2D(8, 3, strides=2, padding="same", activation="relu"), layers.Flatten(),
+        layers.Dropout(0.0), layers.Dense(5),
+    ])  # fmt: skip
+    return net, np.random.default_rng(0).standard_normal((6, 8, 8, 3)).astype("float32")
+
+
+def _lstm() -> tuple[Any, np.ndarray]:
+    layers = keras.layers
+    net = keras.Sequential([
+        keras.Input((7,), dtype="int32"), layers.Embedding(11, 6), layers.LSTM(5, return_sequences=True), layers.LSTM(4),
+        layers.Dense(5),
+    ])  # fmt: skip
+    return net, np.random.default_rng(1).integers(0, 11, (6, 7)).astype("int32")
+
+
+def _transformer() -> tuple[Any, np.ndarray]:
+    layers = keras.layers
+    x = inputs = keras.Input((6, 8))
+    h = layers.MultiHeadAttention(2, 4)(x, x)
+    x = layers.LayerNormalization()(x + h)
+    h = layers.Dense(8)(layers.Dense(16, activation="gelu")(x))
+    x = layers.LayerNormalization()(x + h)
+    outputs = layers.Dense(5)(layers.GlobalAveragePooling1D()(x))
+    return keras.Model(inputs, outputs), np.random.default_rng(2).standard_normal((6, 6, 8)).astype("float32")
+
+
+@pytest.mark.parametrize("build", [_cnn, _lstm, _transformer])
+def test_steps_agree(build: Any, tmp_path: Path) -> None:
+    import converter
+    from converter.importers.keras.scopes import Scopes
+
+    keras.utils.set_random_seed(0)
+    net, x = build()
+    labels = np.arange(len(x)) % 5
+    written = converter.convert(net, to="torch", output=tmp_path / "out", verify=False)
+    emitted = written.load()
+    ours = _torch_steps(emitted, x, labels)
+    theirs = _keras_steps(net, x, labels)
+    np.testing.assert_allclose(ours, theirs, rtol=2e-5)
+    assert theirs[0] - theirs[-1] > 1e-3, "the steps do something"
+    names = Scopes(net).variables
+    records = _records(tmp_path / "out")
+    own = {**dict(emitted.named_parameters()), **dict(emitted.named_buffers())}
+    compared = 0
+    for variable in net.variables:
+        if id(variable) not in names or "seed" in variable.path:
+            continue
+        target, axes = records[names[id(variable)][0]]
+        want = np.asarray(variable)
+        want = want if axes is None else want.transpose(axes)
+        np.testing.assert_allclose(own[target].detach().numpy(), want, rtol=1e-4, atol=2e-6, err_msg=target)
+        compared += 1
+    assert compared == len([v for v in net.weights])
+
+
+def _records(folder: Path) -> dict[str, tuple[str, Any]]:
+    """Name in the source -> name in the package, and how it lies there."""
+    from converter.runtimes.packages import read_metadata
+
+    weights = read_metadata(folder)["weights"]
+    return {record["source"]: (name, record.get("axes")) for name, record in weights.items()}
+
+
+def _torch_steps(net: Any, x: np.ndarray, labels: np.ndarray) -> list[float]:
+    losses = []
+    optimizer = torch.optim.SGD(net.parameters(), RATE)
+    net.train()
+    for _ in range(STEPS):
+        loss = torch.nn.functional.cross_entropy(net(torch.from_numpy(x)), torch.from_numpy(labels))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+def _keras_steps(net: Any, x: np.ndarray, labels: np.ndarray) -> list[float]:
+    losses = []
+    for _ in range(STEPS):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, net(x, training=True)))
+        variables = net.trainable_variables
+        for variable, gradient in zip(variables, tape.gradient(loss, [v.value for v in variables])):
+            variable.assign_sub(RATE * tf.convert_to_tensor(gradient))
+        losses.append(float(loss))
+    return losses
