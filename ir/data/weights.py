@@ -109,6 +109,21 @@ class Lazy(Data):
 
 
 @dataclass(frozen=True, slots=True)
+class Blocks:
+    """One axis of a tensor in another order: read as axes of these `sizes`, transposed by `order`, merged again."""
+
+    axis: int
+    sizes: tuple[int, ...]
+    order: tuple[int, ...]
+
+    @property
+    def positions(self) -> np.ndarray:
+        """int64: where on the axis each element comes from."""
+        count = int(np.prod(self.sizes, dtype=np.int64))
+        return np.arange(count).reshape(self.sizes).transpose(self.order).reshape(-1)
+
+
+@dataclass(frozen=True, slots=True)
 class Weight:
     """A named tensor of the model.
 
@@ -116,7 +131,8 @@ class Weight:
     `constant`: no name in the source's own state. `trainable` is None where the source does not say.
     `aliases` are further names of the same tensor in the source (tied weights); `persistent` is False for buffers that
     the source keeps out of its checkpoints. `source_name` and `source_axes` say under which other name the source keeps
-    the tensor, and which of its axes became each of ours: ours is the source's, transposed by `source_axes`.
+    the tensor, and which of its axes became each of ours: ours is the source's, transposed by `source_axes`, once one of
+    its axes was put in the order of `source_blocks`.
     """
 
     name: str
@@ -127,6 +143,7 @@ class Weight:
     persistent: bool = True
     source_name: str | None = None
     source_axes: tuple[int, ...] | None = None
+    source_blocks: Blocks | None = None
 
     @property
     def type(self) -> TensorType:
@@ -141,6 +158,18 @@ class Weight:
         axes = perm if self.source_axes is None else tuple(self.source_axes[p] for p in perm)
         kept = None if axes == tuple(range(len(axes))) else axes
         return replace(self, data=self.data.permuted(perm), source_axes=kept)
+
+    def reordered(self, axis: int, sizes: tuple[int, ...], order: tuple[int, ...]) -> Weight:
+        """The same weight with an axis read as axes of these sizes and transposed, when read.
+
+        Raises ValueError where an axis has been put in another order before: the record tells one.
+        """
+        if self.source_blocks is not None:
+            raise ValueError(f"{self.name} lies in another order than the source's already")
+        at = axis if self.source_axes is None else self.source_axes[axis]
+        positions = Blocks(axis, sizes, order).positions
+        data = self.data.mapped_by(lambda a: np.take(a, positions, axis), self.type)
+        return replace(self, data=data, source_blocks=Blocks(at, sizes, order))
 
 
 def role_permutation(source: str, target: str, rank: int) -> tuple[int, ...]:

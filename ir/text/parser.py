@@ -11,6 +11,7 @@ against the ops' own inference.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,7 +21,7 @@ from ir.core.graph import Graph, Node, Value
 from ir.core.model import Model
 from ir.core.origin import Origin
 from ir.core.signature import Branch, Constant, Leaf, Parameter, Signature, Tree
-from ir.data.weights import Data, Weight
+from ir.data.weights import Blocks, Data, Weight
 from ir.ops import registry
 from ir.ops.define import OpDef
 from ir.text.expressions import Expressions
@@ -162,21 +163,37 @@ class _Parser(Expressions):
                 aliases.append(self.alias())
         source = self.alias() if self.take("from") else None
         axes = self.permutation(type.rank) if self.take("axes") else None
+        blocks = self.blocks(type) if self.take("blocks") else None
         if name in self.result.weights:
             self.fail(f"weight {name!r} is declared twice", start)
         data = self.data(name, type, start)
-        self.result.add_weight(Weight(name, data, kind, trainable, tuple(aliases), persistent, source, axes))
+        self.result.add_weight(Weight(name, data, kind, trainable, tuple(aliases), persistent, source, axes, blocks))
         self.end_line()
 
     def permutation(self, rank: int) -> tuple[int, ...]:
+        start, found = self.numbers("an axis")
+        if sorted(found) != list(range(rank)):
+            self.fail(f"({', '.join(map(str, found))}) is no order of {rank} axes", start)
+        return found
+
+    def numbers(self, what: str) -> tuple[Any, tuple[int, ...]]:
+        """Where a list of numbers in brackets begins, and the numbers."""
         start = self.expect("(")
-        found = [self.kind("number", "an axis").text]
+        found = [self.kind("number", what).text]
         while self.take(","):
-            found.append(self.kind("number", "an axis").text)
+            found.append(self.kind("number", what).text)
         self.expect(")")
-        if sorted(found) != sorted(str(i) for i in range(rank)):
-            self.fail(f"({', '.join(found)}) is no order of {rank} axes", start)
-        return tuple(int(axis) for axis in found)
+        if not all(n.isdigit() for n in found):
+            self.fail(f"({', '.join(found)}) are no whole numbers", start)
+        return start, tuple(int(n) for n in found)
+
+    def blocks(self, type: TensorType) -> Blocks:
+        start, axis = self.numbers("an axis")
+        sizes = self.numbers("a size")[1]
+        order = self.permutation(len(sizes))
+        if len(axis) != 1 or axis[0] >= type.rank or math.prod(sizes) not in type.shape:
+            self.fail(f"blocks of {sizes} are on no axis of {type}", start)
+        return Blocks(axis[0], sizes, order)
 
     def alias(self) -> str:
         self.expect("@")

@@ -98,6 +98,10 @@ def _weight_line(weight: Weight) -> str:
         words.append("from @" + name_text(weight.source_name))
     if weight.source_axes is not None:
         words.append(f"axes ({', '.join(map(str, weight.source_axes))})")
+    if weight.source_blocks is not None:
+        blocks = weight.source_blocks
+        sizes, order = (", ".join(map(str, numbers)) for numbers in (blocks.sizes, blocks.order))
+        words.append(f"blocks ({blocks.axis}) ({sizes}) ({order})")
     return " ".join(words)
 
 

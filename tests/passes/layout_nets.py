@@ -149,4 +149,13 @@ def pointwise(layout: Layout) -> Model:
     return net.close(net.mean(net.conv(b.clip(y, max=6.0), 3)))
 
 
-NETS = {f.__name__: f for f in (resnet, inverted, densenet, unet, convnext, pointwise)}
+def vgg(layout: Layout) -> Model:
+    """A map in a row before dense layers, two of which read it."""
+    net = Net(layout)
+    b = net.b
+    y = b.relu(net.conv(net.pooled(b.relu(net.conv(net.x, 5))), 3))
+    flat = b.mul(b.flatten(b.sigmoid(y), start=1), b.constant(np.float32(0.5)))
+    return net.close(b.add(net.dense(b.relu(flat), 6), net.dense(b.tanh(flat), 6)))
+
+
+NETS = {f.__name__: f for f in (resnet, inverted, densenet, unet, convnext, pointwise, vgg)}

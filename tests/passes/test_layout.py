@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import ir.ops
-from ir.core import Model, copy_model
+from ir.core import Model, Value, copy_model
 from ir.eval import Evaluator
 from ir.ops.axes import Layout
 from ir.ops.define import OpDef
@@ -18,7 +18,7 @@ from ir.passes import Log, recording, standard
 from ir.passes.layout import Relayout
 from ir.passes.layout.cut import SINK, SOURCE, Cut
 from ir.passes.layout.roles import Role, inverse, role_of, with_axes, without
-from ir.text import format_model
+from ir.text import format_model, parse
 from ir.verify import check
 from tests.ir.random_graphs import random_case, sample_case, samples
 from tests.passes.layout_nets import NETS, Net, resnet
@@ -143,7 +143,10 @@ def test_parameters_keep_their_names_and_what_they_are_for() -> None:
             for weight in result.weights.values():
                 was = model.weights[weight.name]
                 assert weight.trainable is True and weight.kind == was.kind
-                lies = was.data.numpy().transpose(weight.source_axes or range(was.type.rank))
+                lies = was.data.numpy()
+                if (blocks := weight.source_blocks) is not None:
+                    lies = np.take(lies, blocks.positions, blocks.axis)
+                lies = lies.transpose(weight.source_axes or range(was.type.rank))
                 np.testing.assert_array_equal(weight.data.numpy(), lies)
                 assert name == "pointwise" or weight.type == was.type
 
@@ -156,6 +159,51 @@ def test_weights_keep_their_shape_where_asked() -> None:
         check(result)
         assert [w.type for w in result.weights.values()] == [w.type for w in model.weights.values()]
         close(run(model), run(result))
+
+
+def head(net: Net, flat: Callable[[Value], Value], weight: Value | None = None) -> Model:
+    """A map, reshaped as told, in a dense layer."""
+    y = flat(net.pooled(net.conv(net.x, 3)))
+    return net.close(net.b.linear(y, net.weight(2, 48) if weight is None else weight))
+
+
+@pytest.mark.parametrize("have, target", TURNS)
+def test_a_dense_layer_takes_the_order_of_a_flattened_map(have: Layout, target: Layout) -> None:
+    net = Net(have)
+    model = head(net, lambda y: net.b.dropout(net.b.reshape(y, shape=(y.type.shape[0], 48)), p=0.5))
+    result, _ = turned(model, target)
+    close(run(model), run(result))
+    weight = result.weights["w2"]
+    assert transposes(result) == 1 and weight.source_blocks is not None and weight.source_blocks.axis == 1
+    assert weight.source_blocks.sizes == ((3, 4, 4) if net.first else (4, 4, 3))
+    assert parse(format_model(result)).weights["w2"].source_blocks == weight.source_blocks
+    back, _ = turned(result, have)  # a weight is put in another order once
+    close(run(model), run(back))
+
+
+def test_a_flattened_map_that_others_read_is_transposed() -> None:
+    heads: dict[str, Callable[[Net], Model]] = {
+        "a norm": lambda net: head(net, lambda y: net.b.layer_norm(net.b.flatten(y), axes=(-1,))),
+        "a table": lambda net: head(net, lambda y: net.b.mul(net.b.flatten(y), net.weight(48))),
+        "the weight elsewhere": lambda net: shared(net),
+        "the result": lambda net: net.close(net.b.flatten(net.conv(net.x, 3))),
+        "channel dropout": lambda net: head(net, lambda y: net.b.dropout(net.b.flatten(y), p=0.5, broadcast_axes=(1,))),
+    }
+
+    def shared(net: Net) -> Model:
+        weight = net.weight(2, 48)
+        net.model.set_state(weight.name, net.b.neg(weight))
+        return head(net, net.b.flatten, weight)
+
+    for why, make in heads.items():
+        for have, target in TURNS:
+            model = make(Net(have))
+            result, _ = turned(model, target)
+            close(run(model), run(result))
+            assert transposes(result) == 2 and not any(w.source_blocks for w in result.weights.values()), why
+    kept = head(net := Net("channels_last"), net.b.flatten)
+    Relayout("channels_first", keep_weights=True).run(kept)
+    assert transposes(kept) == 2
 
 
 # -- where a transpose stays ------------------------------------------------------------------------------------------

@@ -18,7 +18,8 @@ from ir.ops.axes import Layout
 from ir.ops.define import OpDef
 from ir.ops.sampler import Sample
 from ir.passes.layout import Relayout
-from ir.passes.layout.rules import ELEMENTWISE, RULES, TARGETED
+from ir.passes.layout.fit import ELEMENTWISE
+from ir.passes.layout.rules import RULES, TARGETED
 from ir.types import TensorType, type_of
 from ir.verify import check
 from tests.ir.random_graphs import Case, apply, finish, samples

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from ir.core import Model
@@ -13,7 +14,8 @@ FORMAT = 1
 def metadata(model: Model, framework: str, names: dict[str, str], versions: dict[str, str]) -> dict[str, Any]:
     """What metadata.json holds; `names` maps a weight's name in the package to its name in the model.
 
-    A weight that lies transposed says by `axes` which of the source's axes became each of its own.
+    A weight that lies transposed says by `axes` which of the source's axes became each of its own; `blocks` tell of an
+    axis of the source that is read as several `sizes` and transposed by `order` first.
     """
     return {
         "format": FORMAT,
@@ -25,6 +27,7 @@ def metadata(model: Model, framework: str, names: dict[str, str], versions: dict
             w.name: {
                 "source": w.source_name or names[w.name],
                 **({} if w.source_axes is None else {"axes": list(w.source_axes)}),
+                **({} if w.source_blocks is None else {"blocks": asdict(w.source_blocks)}),
                 "aliases": list(w.aliases),
                 "kind": w.kind,
                 "trainable": w.trainable,

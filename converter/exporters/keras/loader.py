@@ -44,7 +44,7 @@ def load_source_weights(model, path):
         if found is None and record["persistent"]:
             raise KeyError(f"{{path}} has no {{record['source']}}")
         if found is not None:
-            found = found.transpose(record["axes"]) if "axes" in record else found
+{blocks}            found = found.transpose(record["axes"]) if "axes" in record else found
             if found.shape != tuple(find(model, name).shape):
                 raise ValueError(f"{{record['source']}} is {{found.shape}}, expected {{tuple(find(model, name).shape)}}")
             find(model, name).assign(found)
@@ -58,6 +58,11 @@ if __name__ == "__main__":
     print("\\n".join(compare(net)))'''
 _FREEZE = """    for name in FROZEN:
         find(model, name).trainable = False
+"""
+_BLOCKS = """            if "blocks" in record:
+                sizes, order = record["blocks"]["sizes"], record["blocks"]["order"]
+                positions = np.arange(math.prod(sizes)).reshape(sizes).transpose(order).ravel()
+                found = np.take(found, positions, record["blocks"]["axis"])
 """
 _LAYOUT = """    if keras.config.image_data_format() != "channels_last":
         raise RuntimeError("this model keeps channels last: keras.config.set_image_data_format('channels_last')")
@@ -73,7 +78,10 @@ def loader_source(parts: Parts, spatial: bool, wide: bool) -> str:
     frozen = frozen_weights(parts.model)
     table = "\n".join(["FROZEN = (", *(f"    {literal(n)}," for n in frozen), ")", ""]) if frozen else ""
     text = (_LAYOUT if spatial else "") + (_WIDE if wide else "")
-    return _LOAD.format(root=parts.root.name, frozen=table, freeze=_FREEZE if frozen else "", checks=text)
+    blocks = _BLOCKS if any(w.source_blocks is not None for w in parts.model.weights.values()) else ""
+    return _LOAD.format(
+        root=parts.root.name, frozen=table, freeze=_FREEZE if frozen else "", checks=text, blocks=blocks
+    )
 
 
 def frozen_weights(model: Model) -> list[str]:

@@ -27,7 +27,7 @@ def load_source_weights(model: {root}, path: str | Path) -> None:
         found = next((saved[n] for n in (record["source"], *record["aliases"]) if n in saved), None)
         if found is None and record["persistent"]:
             raise KeyError(f"{{path}} has no {{record['source']}}")
-{axes}        if found is not None and found.shape != own[name].shape:
+{blocks}{axes}        if found is not None and found.shape != own[name].shape:
             raise ValueError(f"{{record['source']}} is {{tuple(found.shape)}}, expected {{tuple(own[name].shape)}}")
         if found is not None:
             own[name].copy_(found)
@@ -40,6 +40,11 @@ if __name__ == "__main__":
     print(f"{{type(net).__name__}}: {{sum(p.numel() for p in net.parameters()):,}} parameters")
     print("\\n".join(compare(net)))'''
 
+_BLOCKS = """        if found is not None and "blocks" in record:
+            sizes, order = record["blocks"]["sizes"], record["blocks"]["order"]
+            positions = torch.arange(math.prod(sizes)).reshape(sizes).permute(order).flatten()
+            found = found.index_select(record["blocks"]["axis"], positions)
+"""
 _AXES = """        if found is not None and "axes" in record:
             found = found.permute(record["axes"])
 """
@@ -57,4 +62,6 @@ def loader_source(model: Model, root: str, hidden: bool) -> str:
     lines = [f"    {literal(a)}: {literal(n)}," for a, n in tied.items()]
     table = "\n".join(["TIED = {", *lines, "}", ""]) if tied else ""
     axes = _AXES if any(w.source_axes is not None for w in model.weights.values()) else ""
-    return _LOAD.format(root=root, tied=table, ties=_TIES if tied else "", hidden=_HIDDEN if hidden else "", axes=axes)
+    blocks = _BLOCKS if any(w.source_blocks is not None for w in model.weights.values()) else ""
+    more = {"hidden": _HIDDEN if hidden else "", "axes": axes, "blocks": blocks}
+    return _LOAD.format(root=root, tied=table, ties=_TIES if tied else "", **more)

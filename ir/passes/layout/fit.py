@@ -13,6 +13,8 @@ from ir.passes.constants import constant_of
 from ir.passes.layout.roles import Perm, Role
 from ir.types import Shape, TensorType
 
+ELEMENTWISE = ("elementwise", "arithmetic", "activation", "comparison", "logic", "cast", "special")
+_PLACED = {"axis", "axes", "layout", "shape", "broadcast_axes"}  # attributes that say where an axis lies
 Operands = Mapping[str, Any]
 Make = Callable[[Builder, Node, Operands, Layout], tuple[Value, ...]]
 
@@ -22,13 +24,25 @@ def _no_attrs(layout: Layout) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
+class Absorbed:
+    """Weights of dense layers whose inputs are a map's elements in a row: they are stored in the order of the layout.
+
+    `sizes` are those of the map behind the batch, as the source orders them.
+    """
+
+    weights: tuple[Value, ...]
+    sizes: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Fit:
     """What follows the layout at a node: operands and outputs by role, and the attributes that say where an axis lies.
 
     `ins`: the operands that follow it; those of lower rank are aligned at the right where `aligned`. `outs`: the role of
     each output, None where it is the same in both layouts. `attrs(layout)` are the attributes that change. `only`: the
     one layout in which the node can run. `surcharge`: bytes that it costs more in a layout. `make` builds what is no
-    longer one node of the same op; `rewritten` is the layout in which it is another op.
+    longer one node of the same op; `rewritten` is the layout in which it is another op. `absorbed`: weights that take the
+    order of the axes in their place.
     """
 
     ins: Mapping[str, Role]
@@ -39,6 +53,7 @@ class Fit:
     surcharge: tuple[Layout, float] | None = None  # times the bytes of the first output
     make: Make | None = None
     rewritten: Layout | None = None
+    absorbed: Absorbed | None = None
 
     def operands(self, node: Node) -> Iterator[tuple[str, Value, Role]]:
         """The operands that follow the layout."""
@@ -82,3 +97,9 @@ def keeps_order(shape: Shape, order: Perm) -> bool:
 def permuted(t: TensorType, order: Perm) -> TensorType:
     """The type as stored in this order."""
     return t.with_shape(tuple(t.shape[a] for a in order))
+
+
+def is_elementwise(node: Node) -> bool:
+    """Whether each element of the result depends only on the elements at its place."""
+    placed = any(a.name in _PLACED for a in node.op.attributes)
+    return node.op.family in ELEMENTWISE and not placed and not node.op.random and len(node.outputs) == 1

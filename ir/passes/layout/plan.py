@@ -9,6 +9,7 @@ from ir.core.graph import Graph, Node, Use, Value
 from ir.ops.axes import Layout
 from ir.passes.layout.cut import SINK, SOURCE, Cut
 from ir.passes.layout.fit import Fit, aligned_shape, is_free, keeps_order, listed, permuted
+from ir.passes.layout.flat import Storable
 from ir.passes.layout.roles import Role, keeps_elements
 from ir.passes.layout.rules import find, forced
 from ir.types import TensorType, evaluate_dim, symbols
@@ -37,6 +38,7 @@ class Plan:
 
     graph: Graph
     target: Layout
+    storable: Storable = field(default=lambda weight: False)
     roles: dict[Value, Role] = field(default_factory=dict)
     fits: dict[Node, Fit] = field(default_factory=dict)
     kept: dict[Node, str] = field(default_factory=dict)
@@ -70,9 +72,9 @@ def _lies_otherwise(node: Node, target: Layout) -> bool:
     return False
 
 
-def make_plan(graph: Graph, target: Layout) -> Plan:
-    """Roles, fits and the cheapest choice of layouts."""
-    plan = Plan(graph, target)
+def make_plan(graph: Graph, target: Layout, storable: Storable) -> Plan:
+    """Roles, fits and the cheapest choice of layouts; `storable` tells of a weight whether it may be stored otherwise."""
+    plan = Plan(graph, target, storable)
     _Spread(plan).run()
     _Choice(plan).run()
     return plan
@@ -121,7 +123,7 @@ class _Spread:
         """Fit a node that a role came to."""
         if node in self.plan.fits:
             return
-        fit = find(node, role, "out" if out else "in", self.plan.target)
+        fit = find(node, role, "out" if out else "in", self.plan.target, self.plan.storable)
         if fit is not None and use is not None and use.key not in fit.ins:
             fit = None  # it reads the value elsewhere than where the layout matters
         if fit is None:

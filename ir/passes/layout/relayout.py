@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from ir.core.graph import Value
 from ir.core.model import Model
 from ir.core.walk import graphs
 from ir.ops.axes import Layout
@@ -31,5 +32,13 @@ class Relayout(Pass):
         rewriter = Rewriter(model, self.name)
         for graph in list(graphs(model.graph)):
             if needed(graph, self.target):
-                Rewrite(make_plan(graph, self.target), model, rewriter).run(self.keep_weights)
+                plan = make_plan(graph, self.target, lambda value: self._storable(model, value))
+                Rewrite(plan, model, rewriter).run(self.keep_weights)
         return rewriter.changed
+
+    def _storable(self, model: Model, value: Value) -> bool:
+        """Whether the elements of a weight may lie in another order than the source's."""
+        weight = model.weight_of(value)
+        if weight is None or self.keep_weights:
+            return False
+        return weight.source_blocks is None and weight.name not in model.state

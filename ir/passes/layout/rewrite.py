@@ -13,7 +13,7 @@ from ir.core.origin import Origin, common_path
 from ir.ops.axes import Layout
 from ir.passes.base import Rewriter
 from ir.passes.constants import constant_of
-from ir.passes.layout.fit import Fit, aligned_shape, is_free, keeps_order, listed, permuted
+from ir.passes.layout.fit import Absorbed, Fit, aligned_shape, is_free, keeps_order, listed, permuted
 from ir.passes.layout.plan import Plan, bytes_of
 from ir.passes.layout.report import Moved, regions, report
 from ir.passes.layout.roles import Perm, Role, identity, inverse, keeps_elements
@@ -136,6 +136,8 @@ class Rewrite:
             made = fit.make(b, node, operands, layout)
         else:
             made = b.node(node.op, **operands, **{**node.attrs, **fit.attrs(layout)}).outputs
+        if fit.absorbed is not None:
+            self.absorb(fit.absorbed, fit.ins["x"].order(layout))
         for old, new, role in zip(node.outputs, made, fit.outs, strict=True):
             order = identity(old.type.rank) if role is None else role.order(layout)
             if not types_agree(permuted(old.type, order), new.type):
@@ -144,6 +146,14 @@ class Rewrite:
             self.stored[old] = (new, order)
         why = f"it runs {layout}" if fit.only is None else f"the target runs it {layout}"
         self.rewriter.log(node, layout, why)
+
+    def absorb(self, absorbed: Absorbed, order: Perm) -> None:
+        """Store the weights that read a map in a row by the order in which the map lies now."""
+        for value in absorbed.weights:
+            weight = self.model.weight_of(value)
+            assert weight is not None
+            turned = weight.reordered(1, absorbed.sizes, tuple(a - 1 for a in order[1:]))
+            self.model.update_weight(weight.name, data=turned.data, source_blocks=turned.source_blocks)
 
     def operand(self, b: Builder, node: Node, value: Value, role: Role | None, fit: Fit, layout: Layout) -> Value:
         if role is None:

@@ -12,7 +12,8 @@ from typing import Any, Literal
 from ir.core.builder import Builder
 from ir.core.graph import Node, Value
 from ir.ops.axes import Layout
-from ir.passes.layout.fit import Fit, Operands, listed
+from ir.passes.layout.fit import Fit, Operands, is_elementwise, listed
+from ir.passes.layout.flat import Storable, flattened
 from ir.passes.layout.roles import Perm, Role, identity, role_of, with_axes, without
 from ir.types import normalize_axes, normalize_axis
 
@@ -20,8 +21,6 @@ Side = Literal["in", "out"]
 Rule = Callable[[Node, Role, Side], "Fit | None"]
 Attrs = dict[str, Any]
 
-ELEMENTWISE = ("elementwise", "arithmetic", "activation", "comparison", "logic", "cast", "special")
-_PLACED = {"axis", "axes", "layout", "shape", "broadcast_axes"}  # attributes that say where an axis lies
 _IMAGES = ("depth_to_space", "space_to_depth")  # the last three axes are the image, however many lead
 
 
@@ -42,25 +41,21 @@ def forced(node: Node, target: Layout) -> Fit | None:
     return Fit({"x": role}, (role,), lambda layout: {"layout": layout}, only=target)
 
 
-def find(node: Node, role: Role, side: Side, target: Layout) -> Fit | None:
+def find(node: Node, role: Role, side: Side, target: Layout, storable: Storable) -> Fit | None:
     """How the node runs in either layout, given the role of one of its values."""
     if node.bodies:
         return None
+    if node.op.name in ("reshape", "flatten"):
+        return _reshape(node, role, side) or (flattened(node, role, storable) if side == "in" else None)
     if node.op.name in TARGETED:
         return TARGETED[node.op.name](node, role, side, target)
     rule = RULES.get(node.op.name)
     if rule is not None:
         return rule(node, role, side)
-    return _elementwise(node, role, side) if _moves_freely(node) else None
+    return _elementwise(node, role, side) if is_elementwise(node) else None
 
 
 # -- element by element ---------------------------------------------------------------------------------------------
-def _moves_freely(node: Node) -> bool:
-    """Whether each element of the result depends only on the elements at its place."""
-    placed = any(a.name in _PLACED for a in node.op.attributes)
-    return node.op.family in ELEMENTWISE and not placed and not node.op.random and len(node.outputs) == 1
-
-
 def _elementwise(node: Node, role: Role, side: Side) -> Fit | None:
     """Every operand follows; those of lower rank get the shape that lines them up."""
     if node.output.type.rank != role.rank:
@@ -361,5 +356,5 @@ RULES: dict[str, Rule] = {
     "argmax": _position, "argmin": _position, "select": _dropping(_one_axis), "squeeze": _dropping(_squeezed),
     "unsqueeze": _adding(_new_axes), "stack": _adding(_new_axis, "xs"), "one_hot": _adding(_new_axis, "indices"),
     "select_update": _select_update,
-    "transpose": _transpose, "reshape": _reshape, "flatten": _reshape,
+    "transpose": _transpose, "reshape": _reshape, "flatten": _reshape,  # these two: and `flattened`
 }  # fmt: skip
