@@ -107,8 +107,8 @@ class _Reading:
 
     def run(self) -> Model:
         """The readings, compared and merged."""
-        training = self._trace(True, _FIRST, {})
-        follows = training.tracer.flags
+        training = self._trace(True, _FIRST, None)
+        follows = training.tracer
         inference = self._trace(False, _FIRST, follows)
         _join(inference.plan, training.plan)
         inference.plan.check()
@@ -117,20 +117,23 @@ class _Reading:
             other.plan.check()
             _compare(inference.model, other.model)
         if model_key(inference.model) != model_key(training.model):
+            for name, weight in training.model.weights.items():
+                if name not in inference.model.weights:
+                    inference.model.add_weight(weight)  # what only training reads
             try:
                 merge_modes(inference.model, training.model)
             except Unmergeable as error:
                 _note(inference.model, f"the model as it is in training is not carried over: {error}")
         return inference.model
 
-    def _trace(self, training: bool, numbers: tuple[int, ...], follows: dict[tuple[int, int], bool]) -> _Trace:
+    def _trace(self, training: bool, numbers: tuple[int, ...], follows: KerasTracer | None) -> _Trace:
         self.scopes.restart()
         ir = Model("model")
         plan = Planner(type(self.model).__name__)
         sizes = _sizes(self.found, numbers)
-        weights = Weights(ir, self.scopes.variables)
+        weights = Weights(ir, self.scopes.variables, None if follows is None else follows.c.weights)
         c = KerasContext(ir, plan, self.options, self.scopes, weights, sizes, training)
-        tracer = KerasTracer(c, follows)
+        tracer = KerasTracer(c, None if follows is None else follows.flags)
         values = {n: ir.graph.add_input(t, n) for n, t in self.found.types.items()}
         with recording_assumptions() as assumed:
             self._run(c, tracer, values, training)

@@ -142,9 +142,13 @@ def _divert_backend(tracer: Tracer, put: Put) -> None:
     for module in _modules():
         if module.__dict__.get("backend") is backend and not module.__name__.startswith("keras.src.backend."):
             put(module, "backend", proxy)
+    dynamic = sys.modules["keras.src.utils.backend_utils"].DynamicBackend  # what preprocessing layers call
+    put(dynamic, "__getattr__", lambda _, name: getattr(proxy, name))
     put(sys.modules["keras.src.ops"], "random", proxy.random)  # as layers call it: the backend's own module
     put(sys.modules["keras.src.backend.common.variables"], "backend", proxy)
-    put(sys.modules["keras.src.utils.backend_utils"].DynamicBackend, "__getattr__", lambda _, name: getattr(proxy, name))
+    put(
+        sys.modules["keras.src.utils.backend_utils"].DynamicBackend, "__getattr__", lambda _, name: getattr(proxy, name)
+    )
 
 
 class _Part:

@@ -19,9 +19,15 @@ SMALL = 16
 
 
 class Weights:
-    """The variables of one model. `known` gives each its name and kind, by identity; others are named by their path."""
+    """The variables of one model. `known` gives each its name and kind, by identity; others are named by their path.
 
-    def __init__(self, model: Model, known: dict[int, tuple[str, WeightKind]]) -> None:
+    `before` are those of an earlier reading of the model: a variable is stored here as it was stored there.
+    """
+
+    def __init__(
+        self, model: Model, known: dict[int, tuple[str, WeightKind]], before: Weights | None = None
+    ) -> None:  # fmt: skip
+        self._before = before
         self.model = model
         self.given = known
         self.state: dict[int, Value] = {}  # next value of a variable that the call has assigned
@@ -39,23 +45,38 @@ class Weights:
 
     def turn(self, variable: Any, roles: str, wanted: str) -> bool:
         """Have a weight stored as role string `wanted`; False where another use has settled on another order."""
+        self._settle(variable)
         if id(variable) in self.state or id(variable) in self._gated:
             return False
-        settled = self._turned.get(id(variable))
-        if settled is None and id(variable) not in self._known:
-            perm = role_permutation(roles, wanted, len(variable.shape))
+        if id(variable) not in self._known:
+            self._turn(variable, roles, wanted)
+        return self._turned.get(id(variable)) == (roles, wanted)
+
+    def _turn(self, variable: Any, roles: str, wanted: str) -> None:
+        perm = role_permutation(roles, wanted, len(variable.shape))
+        self._add(variable)
+        name = self._known[id(variable)]
+        turned = self.model.weights[name].permuted(perm)
+        self.model.update_weight(name, data=turned.data, source_axes=turned.source_axes)
+        self._turned[id(variable)] = (roles, wanted)
+
+    def _settle(self, variable: Any) -> None:
+        """Store a variable in the form that the earlier reading gave it."""
+        key, before = id(variable), self._before
+        if before is None or key in self._known or key in self._gated:
+            return
+        if key in before._gated:
+            self._gate(variable, before._gated[key].part, before._gated[key].order)
+        elif key in before._turned:
+            self._turn(variable, *before._turned[key])
+        elif key in before._known:
             self._add(variable)
-            name = self._known[id(variable)]
-            turned = self.model.weights[name].permuted(perm)
-            self.model.update_weight(name, data=turned.data, source_axes=turned.source_axes)
-            self._turned[id(variable)] = (roles, wanted)
-            return True
-        return settled == (roles, wanted)
 
     def plain(self, builder: Builder, variable: Any) -> Value:
         """What a variable holds at this point of the call, in Keras' own order of axes however it is stored."""
         if id(variable) in self.state:
             return self.state[id(variable)]
+        self._settle(variable)
         if id(variable) in self._gated:
             return self._gated[id(variable)].joined(builder, self.model)
         value = self.stored(variable)
@@ -88,6 +109,8 @@ class Weights:
 
     def _gate(self, variable: Any, part: str, order: tuple[int, ...]) -> bool:
         """Store a variable with its gates in another order; True where it is stored so."""
+        if self._before is not None and id(variable) not in self._before._gated:
+            self._settle(variable)
         if id(variable) in self._gated:
             return self._gated[id(variable)].order == order
         if id(variable) in self._known or id(variable) in self.state:
@@ -105,7 +128,7 @@ class Weights:
             data = Array(in_order(array[i] if split else array, order))
             self.model.add_weight(Weight(own, data, kind, bool(variable.trainable) if kind == "parameter" else None))
             names.append(own)
-        self._gated[id(variable)] = GatedVariable(variable, tuple(names), order)
+        self._gated[id(variable)] = GatedVariable(variable, tuple(names), order, part)
         return True
 
     def _zeros(self, bias: Value) -> Value:
@@ -163,6 +186,7 @@ class GatedVariable:
     variable: Any  # kept alive, as its identity is its key
     names: tuple[str, ...]
     order: tuple[int, ...]
+    part: str
 
     def joined(self, builder: Builder, model: Model) -> Value:
         """What the variable holds, as Keras has it."""

@@ -116,6 +116,7 @@ def read(case: Case, model: Any) -> Model:
     """The model in the IR, verified."""
     found = load(model, None, options=ImportOptions(trust=True))
     check(found)
+    assert case.random or not [n for n in found.notes if "in training" in n], found.notes
     return found
 
 
@@ -153,7 +154,7 @@ def keras_answer(
     import keras
 
     ops = keras.ops
-    before = [(v, np.array(ops.convert_to_numpy(v.value))) for v in model.non_trainable_variables]
+    before = [(v, np.array(ops.convert_to_numpy(v.value))) for v in model.variables]
     try:
         if training:
             result = model([ops.convert_to_tensor(a) for a in arrays], training=True)
