@@ -15,7 +15,7 @@ SILERO := fixtures/real/silero
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-models check bench fixtures minilm silero mutants suite-onnx suite-op-db suite-indexing suite-transformers random-graphs clean
+.PHONY: help install demo test test-models check bench fixtures minilm silero mutants suite-onnx suite-op-db suite-indexing suite-transformers suite-applications random-graphs clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,7 +29,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PY) -m pip install --quiet $(PIP_ARGS) -e '.[torch,keras,tensorflow,test,dev]' -c constraints.txt
 	touch $@
 
-demo: $(STAMP)  ## digits classifier: PyTorch -> ONNX -> PyTorch source, verified, with accuracies
+demo: $(STAMP)  ## digits classifiers: Keras -> PyTorch and an epoch of training; PyTorch -> ONNX -> PyTorch; verified
 	$(PY) -m fixtures.digits.demo
 
 test: $(STAMP)  ## the test suite (small models)
@@ -48,6 +48,7 @@ bench: $(STAMP)  ## time the command, conversions and memory
 
 fixtures: $(STAMP)  ## rebuild the committed fixtures and write the ONNX samples to fixtures/out
 	$(PY) -m fixtures.digits.train
+	$(PY) -m fixtures.digits.train_keras
 	$(PY) -m fixtures.onnx.build fixtures/out/onnx
 
 minilm: $(MINILM)/.complete  ## fetch the real MiniLM weights (skipped with a message when unreachable)
@@ -74,6 +75,9 @@ suite-indexing: $(STAMP)  ## the recorded indexing cases through every importer 
 
 suite-transformers: $(STAMP)  ## tiny models of the transformers library to ONNX and PyTorch, against the recorded results
 	$(ONE_THREAD) $(PY) -m tests.suites.architectures --jobs $(WORKERS) $(SUITE_ARGS)
+
+suite-applications: $(STAMP)  ## every architecture of keras.applications to PyTorch and ONNX; goes on where it stopped
+	$(ONE_THREAD) $(PY) -m tests.suites.applications --jobs $(WORKERS) --state build/applications.jsonl $(SUITE_ARGS)
 
 random-graphs: $(STAMP)  ## 20,000 random graphs through every step; goes on where it stopped (SUITE_ARGS=--update records)
 	$(ONE_THREAD) $(PY) -m tests.random_graphs --jobs $(WORKERS) --state $(GRAPHS_STATE) $(SUITE_ARGS)

@@ -16,6 +16,7 @@ from ir.data.weights import WeightKind
 
 _OWN = re.compile(r"[/\\]keras[/\\]src[/\\]|[/\\]importers[/\\]keras[/\\]|^<|[/\\]optree[/\\]|contextlib")
 _START = re.compile(r"[/\\]importers[/\\]keras[/\\]assemble\.py$")
+_UNNAMED = re.compile(r"variable(_\d+)?")
 _COUNTED = re.compile(r"_\d+$")
 _CONTAINERS = ("Functional", "Sequential")
 _KEPT_BY_KERAS = ("_layers", "_tracker", "_functional", "_inbound_nodes", "_outbound_nodes")
@@ -70,7 +71,8 @@ class Scopes:
         for variable in (*layer._trainable_variables, *layer._non_trainable_variables):
             if id(variable) in self.variables:
                 continue
-            base = name = variable.name if variable.name != "variable" else attributes.get(id(variable), "variable")
+            counted = _UNNAMED.fullmatch(variable.name) is not None
+            base = name = attributes.get(id(variable), "variable") if counted else variable.name
             n = 1
             while name in taken:
                 n += 1

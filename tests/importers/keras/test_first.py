@@ -34,7 +34,7 @@ class Block(layers.Layer):
         self.norm = layers.BatchNormalization()
 
     def build(self, shape):
-        self.scale = self.add_weight(shape=(self.width,), initializer="ones", name="scale")
+        self.scale = self.add_weight(shape=(self.width,), initializer="ones")
         super().build(shape)
 
     def call(self, x, training=None):

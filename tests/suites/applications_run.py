@@ -1,0 +1,141 @@
+"""One architecture of `keras.applications` to both targets: `python -m tests.suites.applications_run NAME` prints JSON."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import re
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+TARGETS = ("torch", "onnx")
+SIZES = (32, 71, 75, 96, 128, 224)
+"""Heights and widths to try, smallest first."""
+
+
+@dataclass
+class Outcome:
+    """What came of one architecture and target. `lines` are those of the emitted code, `inside` the transposes between
+    operations."""
+
+    name: str
+    to: str
+    verdict: str
+    detail: str = ""
+    size: int = 0
+    parameters: int = 0
+    lines: int = 0
+    inside: int = 0
+    seconds: float = 0.0
+
+
+def architectures() -> list[str]:
+    """Names of all, in order."""
+    import keras
+
+    return sorted(n for n, f in vars(keras.applications).items() if inspect.isfunction(f))
+
+
+def build(name: str) -> tuple[Any, int]:
+    """A model with random weights on the smallest images it takes, ten classes."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    for size in SIZES:
+        try:
+            net = getattr(keras.applications, name)(weights=None, input_shape=(size, size, 3), classes=10)
+        except ValueError:
+            continue
+        if all(0 not in t.shape[1:] for op in net.operations for t in _tensors(op)):
+            return net, size
+    raise ValueError(f"{name} takes none of the sizes {SIZES}")
+
+
+def _tensors(operation: Any) -> list[Any]:
+    outputs = operation.output
+    return list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
+
+
+def run(name: str) -> list[Outcome]:
+    """Convert to each target, verify, count."""
+    net, size = build(name)
+    return [_convert(name, net, size, to) for to in TARGETS]
+
+
+def _convert(name: str, net: Any, size: int, to: str) -> Outcome:
+    import converter
+    from converter.errors import ConversionError, VerificationError
+
+    started = time.monotonic()
+    outcome = Outcome(name, to, "passed", size=size)
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / ("model.onnx" if to == "onnx" else "package")
+        try:
+            done = converter.convert(net, to=to, output=target)
+        except VerificationError as error:
+            outcome.verdict, outcome.detail = "wrong", str(error)
+        except ConversionError as error:
+            outcome.verdict, outcome.detail = "refused", str(error)
+        else:
+            _judge(outcome, net, done, target)
+    outcome.seconds = round(time.monotonic() - started, 1)
+    return outcome
+
+
+def _judge(outcome: Outcome, net: Any, done: Any, target: Path) -> None:
+    report = done.report.verification
+    outcome.parameters = _count(done.model)
+    wanted = sum(_size(v.shape) for v in net.trainable_variables)
+    outcome.detail = report.summary()
+    outcome.lines, outcome.inside = _torch(target) if outcome.to == "torch" else _onnx(target)
+    if report.verdict != "equal":
+        outcome.verdict = report.verdict
+    elif outcome.parameters != wanted:
+        outcome.verdict, outcome.detail = "wrong", f"{outcome.parameters} parameters instead of {wanted}"
+    elif outcome.inside:
+        outcome.verdict, outcome.detail = "transposed", f"{outcome.inside} transposes between operations"
+
+
+def _size(shape: Any) -> int:
+    total = 1
+    for n in shape:
+        total *= int(n)
+    return total
+
+
+def _count(model: Any) -> int:
+    return sum(_size(w.type.shape) for w in model.parameters() if w.trainable)
+
+
+def _torch(folder: Path) -> tuple[int, int]:
+    """Lines of model.py; transposes other than of the root's inputs."""
+    text = (folder / "model.py").read_text("utf-8")
+    return len(text.splitlines()), len(re.findall(r"\.(permute|movedim|transpose|mT)\b", text)) - len(
+        re.findall(r"inputs\.permute\(", text)
+    ) - text.count("found.permute(")
+
+
+def _onnx(file: Path) -> tuple[int, int]:
+    """Nodes; Transpose nodes that neither read an input nor give an output."""
+    import onnx
+
+    graph = onnx.load(file, load_external_data=False).graph
+    ends = {v.name for v in (*graph.input, *graph.output)}
+    inside = [n for n in graph.node if n.op_type == "Transpose" and not ends & {*n.input, *n.output}]
+    return len(graph.node), len(inside)
+
+
+def main() -> None:
+    """Print the outcomes of the architecture that the command line names."""
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    print(json.dumps([asdict(o) for o in run(sys.argv[1])]))
+
+
+if __name__ == "__main__":
+    main()
