@@ -5,12 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 from converter.importers.keras.context import KerasContext, rule
+from converter.importers.keras.spelled import spelled
 from ir.core import Value
+from ir.types import dtype
 
 
 @rule("ops.Cast")
 def cast(c: KerasContext, op: Any, x: Any) -> Value:
-    return c.value(x, op.dtype)
+    """Complex numbers keep their real parts."""
+    value = c.value(x)
+    if value.type.dtype.is_complex and not dtype(op.dtype).is_complex:
+        value = c.b.real(value)
+    return c.cast(value, op.dtype)
+
+
+@spelled("ops.SaturateCast")
+def saturate_cast(op: Any, x: Any) -> Any:
+    """What is out of range becomes the nearest that is not, by Keras' own limits."""
+    from keras.src.ops.core import _saturate_cast
+
+    return _saturate_cast(x, op.dtype)
 
 
 @rule("ops.ConvertToTensor")
@@ -18,3 +32,9 @@ def convert_to_tensor(c: KerasContext, op: Any, x: Any) -> Value:
     if op.sparse or getattr(op, "ragged", None):
         c.refuse("sparse and ragged tensors")
     return c.value(x, op.dtype) if op.dtype is not None else c.value(x)
+
+
+@rule("ops.StopGradient")
+def stop_gradient(c: KerasContext, _: Any, variable: Any) -> Value:
+    value = c.value(variable)
+    return c.b.stop_gradient(value) if value.type.dtype.is_float or value.type.dtype.is_complex else value

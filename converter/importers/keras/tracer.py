@@ -9,7 +9,8 @@ from typing import Any
 from converter.errors import Unsupported
 from converter.importers.base import Refusal, place_of
 from converter.importers.keras import rules  # noqa: F401 - registration
-from converter.importers.keras.context import Behind, KerasContext, rule, to_numpy
+from converter.importers.keras.context import Behind, KerasContext, Unruled, rule, to_numpy
+from converter.importers.keras.refused import why
 from converter.importers.keras.scopes import user_line
 from converter.importers.keras.tensors import Size, tensor_class
 from ir.core import Origin, Value
@@ -28,6 +29,7 @@ class KerasTracer:
         self._follows = follows or {}
         self._calls: dict[int, int] = {}
         self._depth = 0
+        self._held: Origin | None = None
         c.tracer = self
 
     # -- operations -------------------------------------------------------------------------------------------------
@@ -39,9 +41,8 @@ class KerasTracer:
         found = rule.get(f"ops.{cls.__name__}")
         name = f"keras.ops.{cls.__name__}"
         if found is None:
-            return self._refused(
-                name, Refusal("no rule for this operation"), lambda: op.compute_output_spec(*args, **kwargs)
-            )
+            error = Refusal(*why(cls.__name__))
+            return self._refused(name, error, lambda: op.compute_output_spec(*args, **kwargs))
         return self._run(name, found, (op, *args), kwargs, lambda: op.compute_output_spec(*args, **kwargs))
 
     def call_backend(self, part: str, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -52,12 +53,16 @@ class KerasTracer:
             return self._run(f"keras {key}", found, args, kwargs, None)
         from keras import ops, tree
 
-        function = getattr(ops, name, None)
+        function = getattr(ops.image if part == "image" else ops, name, None)
         if function is None or part == "random" or self._depth > 8:
-            return self._refused(f"keras {key}", Refusal("no rule for this function"), None)
+            return self._refused(f"keras {key}", Refusal(f"no rule for the function {name} of the backend"), None)
         self._depth += 1
         try:
             args, kwargs = tree.map_structure(self.lifted, (args, kwargs))
+            if not any(isinstance(x, tensor_class()) for x in tree.flatten((args, kwargs))):  # sizes alone: as numbers
+                args, kwargs = tree.map_structure(
+                    lambda x: self.c.tensor(self.c.value(x)) if isinstance(x, Size) else x, (args, kwargs)
+                )
             return function(*args, **kwargs)
         finally:
             self._depth -= 1
@@ -69,15 +74,16 @@ class KerasTracer:
         name = f"keras.layers.{cls.__name__}"
         own = cls.__module__.startswith("keras.src.layers.")
         bare = own and not layer.weights  # stands for a function: its operations belong to whoever calls it
-        with contextlib.nullcontext() if bare else self.c.scopes.entered(layer):
+        with self.c.scopes.entered(layer, bare):
             if getattr(layer, "quantization_mode", None) is not None:
                 advice = "convert the model before it is quantised"
                 return self._refused(name, Refusal(f"quantised to {layer.quantization_mode}", advice), None)
             found = rule.get(f"layers.{cls.__name__}") if own else None
             if found is not None:
-                return self._run(
-                    name, found, (layer, *args), kwargs, lambda: layer.compute_output_spec(*args, **kwargs)
-                )
+                with contextlib.suppress(Unruled):
+                    return self._run(
+                        name, found, (layer, *args), kwargs, lambda: layer.compute_output_spec(*args, **kwargs)
+                    )
             try:
                 return layer.call(*args, **kwargs)
             except Refusal as error:
@@ -105,7 +111,10 @@ class KerasTracer:
             raise Refusal(
                 f"the variable {variable.path} is assigned inside a loop or branch", "carry it as a loop variable"
             )
-        now = self.c.value(value, variable._dtype)
+        try:
+            now = self.c.value(value, variable._dtype)
+        except Behind:
+            return value
         self.c.weights.assign(variable, now)
         return self.c.tensor(now)
 
@@ -125,7 +134,18 @@ class KerasTracer:
         return self.read(item) if is_variable(item) else self.lift(item)
 
     # -- running rules ----------------------------------------------------------------------------------------------
+    @contextlib.contextmanager
+    def spelling(self) -> Iterator[None]:
+        """What the block calls belongs to the operation under way: its origin stays, and a refusal is its own."""
+        saved, self._held = self._held, self.c.b.origin
+        try:
+            yield
+        finally:
+            self._held = saved
+
     def _run(self, name: str, found: Any, args: Any, kwargs: Any, spec: Any) -> Any:
+        if self._held is not None:
+            return self._results(found.fn(self.c, *args, **kwargs))
         origin = self._origin(name, found.name)
         try:
             with self.c.b.at(origin):
@@ -144,6 +164,8 @@ class KerasTracer:
 
     def _refused(self, name: str, error: Refusal, spec: Any, file: str = "") -> Any:
         """Report a refusal, and go on behind it with tensors that have no value, where their shapes are known."""
+        if self._held is not None:
+            raise error
         self._report(name, error, file or "converter/importers/keras/rules_<family>.py")
         return self._unknown(spec)
 
@@ -155,7 +177,7 @@ class KerasTracer:
         with self._quiet():
             try:
                 found = spec()
-            except Exception as error:  # noqa: BLE001 - whatever Keras makes of an unknown shape
+            except Exception as error:
                 raise Stopped from error
         return tree.map_structure(
             lambda t: (

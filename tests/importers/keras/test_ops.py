@@ -1,0 +1,21 @@
+"""Every operation of keras.ops, over its attributes and dtypes, against Keras itself."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("keras")
+from tests.importers.keras import cases_elementwise, cases_reduction
+from tests.importers.keras.op_cases import failures
+
+TABLES = {
+    "unary": cases_elementwise.unary, "settings": cases_elementwise.settings, "binary": cases_elementwise.binary,
+    "more": cases_elementwise.more, "reductions": cases_reduction.reductions,
+    "reduction_settings": cases_reduction.settings, "orders": cases_reduction.orders,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_operations(table: str) -> None:
+    bad = failures(list(TABLES[table]()))
+    assert not bad, f"{len(bad)} cases:\n" + "\n".join(bad)
