@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -117,7 +118,9 @@ def filled(path: Path, model: Any, load: Callable[[], object]) -> Any:
         raise UsageError(
             f"{path}: the model was saved before it knew the shape of its input: call it once and save it again"
         )
-    _one_line(path, load)
+    with warnings.catch_warnings():  # Keras would go on with weights that were never set
+        warnings.filterwarnings("error", message="Skipping nested container")
+        _one_line(path, load)
     return model
 
 
