@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import ir.ops
-from ir.core import Model, Value, copy_model
+from ir.core import Builder, Graph, Model, Value, copy_model
 from ir.eval import Evaluator
 from ir.ops.axes import Layout
 from ir.ops.define import OpDef
@@ -329,3 +329,96 @@ def test_the_log_tells_the_choice_of_each_region() -> None:
     assert "2,048 bytes of a value (outputs keep the source's order)" in told[1].reason
     quiet, log = turned(NETS["resnet"]("channels_first"), "channels_first")
     assert not log.rewrites and not log.misses and transposes(quiet) == 0
+
+
+# -- bodies -------------------------------------------------------------------------------------------------------------
+Body = Callable[[Net, Builder, Value, Value], Value]  # of two maps
+
+
+def branching(have: Layout, first: Body, second: Body, cond: bool = False) -> Model:
+    """A convolution, a node whose branches get its map and the input, and another convolution."""
+    net = Net(have)
+    y = net.conv(net.x, 4)
+    bodies = []
+    for name, make in (("first", first), ("second", second)):
+        graph = Graph(name)
+        values = [graph.add_input(v.type, n) for v, n in ((y, "y"), (net.x, "x"))]
+        b = Builder(graph)
+        graph.set_outputs([make(net, b, *values)])
+        bodies.append(graph)
+    if cond:
+        wanted = net.b.greater(net.b.reduce_sum(net.x, axes=None), 0.0)
+        (z,) = net.b.cond(wanted, (y, net.x), then=bodies[0], else_=bodies[1])
+    else:
+        (z,) = net.b.by_mode((y, net.x), train=bodies[0], infer=bodies[1])
+    return net.close(net.mean(net.conv(net.b.relu(z), 2)))
+
+
+def scaled(net: Net, b: Builder, y: Value, x: Value) -> Value:
+    """Drop-path: a number for each image."""
+    keep = b.reduce_max(y, axes=(1, 2, 3), keepdims=True)
+    return b.add(b.mul(y, keep), x)
+
+
+def channels(net: Net, b: Builder, y: Value, x: Value) -> Value:
+    """A number for each channel, and its reverse."""
+    return b.flip(
+        b.mul(y, b.constant(np.arange(4, dtype=np.float32).reshape((4, 1, 1) if net.first else (4,)))), axes=(net.axis,)
+    )
+
+
+def convolved(net: Net, b: Builder, y: Value, x: Value) -> Value:
+    weight = net.weight(4, 4, 1, 1)
+    return b.conv(x, weight, strides=(1, 1), dilations=(1, 1), layout=net.layout)
+
+
+def untouched(net: Net, b: Builder, y: Value, x: Value) -> Value:
+    return y
+
+
+def lower(net: Net, b: Builder, y: Value, x: Value) -> Value:
+    """What depends on the order of the axes."""
+    return b.tril(y)
+
+
+@pytest.mark.parametrize("cond", [False, True])
+@pytest.mark.parametrize("have, target", TURNS)
+def test_branches_follow_where_nothing_moves_in_them(have: Layout, target: Layout, cond: bool) -> None:
+    for first, second in ((scaled, untouched), (channels, scaled), (convolved, channels), (untouched, convolved)):
+        model = branching(have, first, second, cond)
+        check(model)
+        result, _ = turned(model, target)
+        assert transposes(result) == 1, (first, second)
+        assert {n.attrs["layout"] for n in result.nodes() if "layout" in n.attrs} == {target}
+        for training in (False, True):
+            close(run(model, training=training), run(result, training=training))
+        assert not Relayout(target).run(result)
+
+
+@pytest.mark.parametrize("have, target", TURNS)
+def test_branches_keep_their_order_where_one_depends_on_it(have: Layout, target: Layout) -> None:
+    model = branching(have, lower, convolved)
+    result, log = turned(model, target)
+    for training in (False, True):
+        close(run(model, training=training), run(result, training=training))
+    assert {n.attrs["layout"] for n in result.nodes() if "layout" in n.attrs} == {target}
+    assert transposes(result) == 3 + 2  # round the node, and round the convolution in it
+    assert any("by_mode keeps the source's order" in r.reason for r in log.rewrites)
+
+
+def test_a_loop_keeps_its_order_and_its_body_is_laid_anew() -> None:
+    for have, target in TURNS:
+        net = Net(have)
+        body = Graph("body")
+        b = Builder(body)
+        y = body.add_input(net.x.type, "y")
+        body.set_outputs([b.relu(b.conv(y, net.weight(4, 4, 1, 1), strides=(1, 1), dilations=(1, 1), layout=have))])
+        always = Graph("cond")
+        always.add_input(net.x.type, "y")
+        always.set_outputs([Builder(always).constant(np.array(True))])
+        (z,) = net.b.while_((net.conv(net.x, 4),), (), trips=3, cond=always, body=body)
+        model = net.close(net.mean(z))
+        check(model)
+        result, _ = turned(model, target)
+        close(run(model), run(result))
+        assert {n.attrs["layout"] for n in result.nodes() if "layout" in n.attrs} == {target}

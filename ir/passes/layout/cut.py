@@ -18,6 +18,7 @@ class Cut:
         self.edges: list[list[int]] = [[], []]  # of each choice: the numbers of its penalties, and of their reverses
         self.ends: list[int] = []
         self.room: list[int] = []
+        self.paid = 0  # once solved: the penalties of the answer
 
     def choice(self) -> int:
         """A new choice."""
@@ -59,6 +60,7 @@ class Cut:
         while True:
             if at == SINK:
                 least = min(self.room[e] for e in path)
+                self.paid += least
                 for e in path:
                     self.room[e] -= least
                     self.room[e ^ 1] += least

@@ -38,14 +38,15 @@ class Absorbed:
 class Fit:
     """What follows the layout at a node: operands and outputs by role, and the attributes that say where an axis lies.
 
-    `ins`: the operands that follow it; those of lower rank are aligned at the right where `aligned`. `outs`: the role of
+    `ins`: the operands that follow it (a role for each value of a variadic one, where they differ); those of lower rank are
+    aligned at the right where `aligned`. `outs`: the role of
     each output, None where it is the same in both layouts. `attrs(layout)` are the attributes that change. `only`: the
     one layout in which the node can run. `surcharge`: bytes that it costs more in a layout. `make` builds what is no
     longer one node of the same op; `rewritten` is the layout in which it is another op. `absorbed`: weights that take the
-    order of the axes in their place.
+    order of the axes in their place. `branches`: its bodies are laid anew, too.
     """
 
-    ins: Mapping[str, Role]
+    ins: Mapping[str, Role | tuple[Role | None, ...]]
     outs: tuple[Role | None, ...]
     attrs: Callable[[Layout], dict[str, Any]] = _no_attrs
     aligned: bool = False
@@ -54,12 +55,26 @@ class Fit:
     make: Make | None = None
     rewritten: Layout | None = None
     absorbed: Absorbed | None = None
+    branches: bool = False
 
-    def operands(self, node: Node) -> Iterator[tuple[str, Value, Role]]:
+    @property
+    def roles(self) -> list[Role]:
+        """Every role at the node."""
+        ins = [r for role in self.ins.values() for r in (role if isinstance(role, tuple) else (role,))]
+        return [r for r in (*ins, *self.outs) if r is not None]
+
+    def role_at(self, name: str, index: int | None) -> Role | None:
+        """The role of an operand, of the value at `index` of a variadic one; None where it does not follow."""
+        role = self.ins.get(name)
+        return role[index or 0] if isinstance(role, tuple) else role
+
+    def operands(self, node: Node) -> Iterator[tuple[Value, Role]]:
         """The operands that follow the layout."""
-        for name, role in self.ins.items():
-            for value in listed(node.operands[name]):
-                yield name, value, role
+        for name in self.ins:
+            for i, value in enumerate(listed(node.operands[name])):
+                role = self.role_at(name, i)
+                if role is not None:
+                    yield value, role
 
 
 def listed(operand: Any) -> tuple[Value, ...]:

@@ -32,17 +32,32 @@ def bytes_of(t: TensorType) -> int:
     return (count * t.dtype.bits + 7) // 8
 
 
+@dataclass(frozen=True)
+class Border:
+    """How a body's inputs and outputs lie: those that have a role, in this layout."""
+
+    layout: Layout
+    ins: tuple[Role | None, ...]
+    outs: tuple[Role | None, ...]
+
+
 @dataclass
 class Plan:
-    """What is known of a graph, and what is chosen. `kept` says of a node that roles reached why it keeps its order."""
+    """What is known of a graph, and what is chosen. `kept` says of a node that roles reached why it keeps its order;
+    `moved` tells that the cheapest choice moves bytes.
+
+    `border` is of a body that is laid anew with its node; inputs and outputs keep the source's order without.
+    """
 
     graph: Graph
     target: Layout
     storable: Storable = field(default=lambda weight: False)
+    border: Border | None = None
     roles: dict[Value, Role] = field(default_factory=dict)
     fits: dict[Node, Fit] = field(default_factory=dict)
     kept: dict[Node, str] = field(default_factory=dict)
     chosen: dict[Node, Layout] = field(default_factory=dict)
+    moved: bool = False
 
     def follows(self, value: Value, role: Role | None) -> bool:
         """Whether a value has this role: it is then stored by layout."""
@@ -51,11 +66,8 @@ class Plan:
     def order_is_kept(self, node: Node) -> bool:
         """Whether a node stays as it is in the layout chosen for it."""
         fit = self.fits[node]
-        roles = [*fit.ins.values(), *(r for r in fit.outs if r is not None)]
-        return all(r.layout == self.chosen[node] for r in roles) and node.attrs.get("layout") in (
-            None,
-            self.chosen[node],
-        )
+        chosen = self.chosen[node]
+        return all(r.layout == chosen for r in fit.roles) and node.attrs.get("layout", chosen) == chosen
 
 
 def needed(graph: Graph, target: Layout) -> bool:
@@ -72,9 +84,9 @@ def _lies_otherwise(node: Node, target: Layout) -> bool:
     return False
 
 
-def make_plan(graph: Graph, target: Layout, storable: Storable) -> Plan:
+def make_plan(graph: Graph, target: Layout, storable: Storable, border: Border | None = None) -> Plan:
     """Roles, fits and the cheapest choice of layouts; `storable` tells of a weight whether it may be stored otherwise."""
-    plan = Plan(graph, target, storable)
+    plan = Plan(graph, target, storable, border)
     _Spread(plan).run()
     _Choice(plan).run()
     return plan
@@ -95,6 +107,12 @@ class _Spread:
         self.queue: deque[Value] = deque()
 
     def run(self) -> None:
+        border = self.plan.border
+        if border is not None:
+            graph = self.plan.graph
+            for value, role in (*zip(graph.inputs, border.ins), *zip(graph.outputs, border.outs)):
+                if role is not None and not is_free(value):
+                    self.give(value, role)
         for node in self.plan.graph:
             fit = forced(node, self.plan.target)
             if fit is not None:
@@ -113,18 +131,21 @@ class _Spread:
     def visit(self, value: Value) -> None:
         role = self.plan.roles[value]
         made = value.producer
-        if made is not None and (value.index == 0 or _several(made)):
-            self.reach(made, role, True)
+        if made is not None and (value.index == 0 or made.op.outputs[0].endswith("*")):
+            self.reach(made, role, value.index)
         for use in value.uses:
             if isinstance(use.user, Node):
-                self.reach(use.user, role, False, use)
+                self.reach(use.user, role, use)
 
-    def reach(self, node: Node, role: Role, out: bool, use: Use | None = None) -> None:
-        """Fit a node that a role came to."""
+    def reach(self, node: Node, role: Role, at: Use | int) -> None:
+        """Fit a node that a role came to, at a use or at one of its outputs."""
         if node in self.plan.fits:
             return
-        fit = find(node, role, "out" if out else "in", self.plan.target, self.plan.storable)
-        if fit is not None and use is not None and use.key not in fit.ins:
+        if node.bodies:
+            fit = _branches(self.plan, node, role, at)
+        else:
+            fit = find(node, role, "in" if isinstance(at, Use) else "out", self.plan.target, self.plan.storable)
+        if fit is not None and isinstance(at, Use) and fit.role_at(at.key, at.index) is None:
             fit = None  # it reads the value elsewhere than where the layout matters
         if fit is None:
             self.plan.kept[node] = "it depends on the order of the axes"
@@ -137,7 +158,7 @@ class _Spread:
 
     def followers(self, node: Node, fit: Fit) -> list[tuple[Value, Role]]:
         """The values at a node that get a role from it."""
-        ins = [(v, r) for _, v, r in fit.operands(node) if v.type.rank == r.rank and not is_free(v) and _spans(v)]
+        ins = [(v, r) for v, r in fit.operands(node) if v.type.rank == r.rank and not is_free(v) and _spans(v)]
         return [*ins, *((v, r) for v, r in zip(node.outputs, fit.outs, strict=True) if r is not None)]
 
     def take(self, node: Node, fit: Fit) -> None:
@@ -157,10 +178,6 @@ def other(layout: Layout) -> Layout:
     return LAST if layout == FIRST else FIRST
 
 
-def _several(node: Node) -> bool:
-    return node.op.outputs[0].endswith("*") and not node.bodies
-
-
 def _spans(value: Value) -> bool:
     """Whether a value has more than one element, perhaps."""
     return any(d != 1 for d in value.type.shape)
@@ -168,14 +185,13 @@ def _spans(value: Value) -> bool:
 
 def _applies(node: Node, fit: Fit) -> bool:
     """Whether the op certainly takes its operands in the other layout, and gives its results in that."""
-    if fit.make is not None or fit.only is not None:
+    if fit.make is not None or fit.only is not None or fit.branches:
         return True
-    role = next(r for r in (*fit.ins.values(), *fit.outs) if r is not None)
-    layout = other(role.layout)
+    layout = other(fit.roles[0].layout)
     given = {}
     for name, operand in node.operands.items():
-        role_here = fit.ins.get(name)
-        types = tuple(_read_type(v.type, role_here, layout, fit.aligned) for v in listed(operand))
+        values = enumerate(listed(operand))
+        types = tuple(_read_type(v.type, fit.role_at(name, i), layout, fit.aligned) for i, v in values)
         if operand is not None:
             given[name] = types if isinstance(operand, tuple) else types[0]
     try:
@@ -216,6 +232,7 @@ class _Choice:
         for value, role in self.plan.roles.items():
             self.moves(value, role)
         first = self.cut.solve()
+        self.plan.moved = self.cut.paid >= self.scale
         for node, side in self.side.items():
             self.plan.chosen[node] = FIRST if side in first else LAST
 
@@ -227,7 +244,7 @@ class _Choice:
         self.unary(side, other(self.plan.target), 1)
         if fit.rewritten is not None:
             self.unary(side, fit.rewritten, _REWRITTEN)
-        for _, value, role in fit.operands(node):
+        for value, role in fit.operands(node):
             if not self.plan.follows(value, role) and not is_free(value):
                 away = other(role.layout)
                 if not keeps_order(value.type.shape, role.order(away)):
@@ -240,10 +257,13 @@ class _Choice:
     def moves(self, value: Value, role: Role) -> None:
         """What it costs to have a value in both layouts."""
         natural = _fixed(role.layout)
+        border = natural if self.plan.border is None else _fixed(self.plan.border.layout)
         made = value.producer
         fit = self.plan.fits.get(made) if made is not None else None
         source = self.side[made] if fit and made and fit.outs[value.index] == role else natural
-        readers = {self.reader(use, value, role, natural) for use in value.uses}
+        if value.kind == "input":
+            source = border
+        readers = {self.reader(use, role, natural, border) for use in value.uses}
         moved = not keeps_elements(value.type.shape, role.order(other(role.layout)))
         cost = (bytes_of(value.type) + 1) * self.scale if moved else _SHAPED
         forever = 1 << 200
@@ -254,11 +274,51 @@ class _Choice:
         self.cut.penalty(first, source, cost)
         self.cut.penalty(source, last, cost)
 
-    def reader(self, use: Use, value: Value, role: Role, natural: int) -> int:
+    def reader(self, use: Use, role: Role, natural: int, border: int) -> int:
         node = use.user
-        fit = self.plan.fits.get(node) if isinstance(node, Node) else None
-        return self.side[node] if fit is not None and fit.ins.get(use.key) == role else natural
+        if not isinstance(node, Node):
+            return border if isinstance(node, Graph) else natural
+        fit = self.plan.fits.get(node)
+        return self.side[node] if fit is not None and fit.role_at(use.key, use.index) == role else natural
 
 
 def _fixed(layout: Layout) -> int:
     return SOURCE if layout == FIRST else SINK
+
+
+# -- branches -------------------------------------------------------------------------------------------------------
+def _branches(plan: Plan, node: Node, role: Role, at: Use | int) -> Fit | None:
+    """The fit of a node whose bodies are its two branches, where what the layout asks for is free inside of them."""
+    if node.op.name not in ("by_mode", "cond") or node.attrs["symbols"]:
+        return None
+    if isinstance(at, Use) and at.key != "captures":
+        return None
+    ins: dict[int, Role] = {at.index or 0: role} if isinstance(at, Use) else {}
+    outs: dict[int, Role] = {} if isinstance(at, Use) else {at: role}
+    for _ in range(len(node.bodies) + 1):  # a role that one body tells may reach further in the other
+        for body in node.bodies.values():
+            if not _gather(plan, body, ins, outs):
+                return None
+    counts = len(node.operands["captures"]), len(node.outputs)
+    took, gave = (tuple(d.get(i) for i in range(n)) for d, n in zip((ins, outs), counts, strict=True))
+    for body in node.bodies.values():
+        if make_plan(body, plan.target, plan.storable, Border(other(role.layout), took, gave)).moved:
+            return None
+    return Fit({"captures": took}, gave, branches=True)
+
+
+def _gather(plan: Plan, body: Graph, ins: dict[int, Role], outs: dict[int, Role]) -> bool:
+    """Add the roles that a body's inputs and outputs get from those known; whether they agree."""
+    known = Border(
+        plan.target,
+        tuple(ins.get(i) for i in range(len(body.inputs))),
+        tuple(outs.get(i) for i in range(len(body.outputs))),
+    )
+    inner = Plan(body, plan.target, plan.storable, known)
+    _Spread(inner).run()
+    for values, roles in ((body.inputs, ins), (body.outputs, outs)):
+        for i, value in enumerate(values):
+            found = inner.roles.get(value)
+            if found is not None and roles.setdefault(i, found) != found:
+                return False
+    return len({r.layout for r in (*ins.values(), *outs.values())}) == 1

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ir.core.graph import Value
+from ir.core.graph import Graph, Value
 from ir.core.model import Model
-from ir.core.walk import graphs
 from ir.ops.axes import Layout
 from ir.passes.base import Pass, Rewriter
 from ir.passes.layout.plan import make_plan, needed
@@ -30,11 +29,17 @@ class Relayout(Pass):
 
     def run(self, model: Model) -> bool:
         rewriter = Rewriter(model, self.name)
-        for graph in list(graphs(model.graph)):
-            if needed(graph, self.target):
-                plan = make_plan(graph, self.target, lambda value: self._storable(model, value))
-                Rewrite(plan, model, rewriter).run(self.keep_weights)
+        self._run(model.graph, model, rewriter)
         return rewriter.changed
+
+    def _run(self, graph: Graph, model: Model, rewriter: Rewriter) -> None:
+        """Lay a graph anew where it needs to be, then the bodies of its nodes."""
+        if needed(graph, self.target):
+            plan = make_plan(graph, self.target, lambda value: self._storable(model, value))
+            Rewrite(plan, model, rewriter, self.keep_weights).run()
+        for node in graph:
+            for body in node.bodies.values():
+                self._run(body, model, rewriter)
 
     def _storable(self, model: Model, value: Value) -> bool:
         """Whether the elements of a weight may lie in another order than the source's."""

@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 
 from ir.core.builder import Builder
-from ir.core.graph import Node, Use, Value
+from ir.core.graph import Graph, Node, Use, Value
 from ir.core.model import Model
 from ir.core.origin import Origin, common_path
+from ir.core.walk import copy_graph
 from ir.ops.axes import Layout
 from ir.passes.base import Rewriter
 from ir.passes.constants import constant_of
 from ir.passes.layout.fit import Absorbed, Fit, aligned_shape, is_free, keeps_order, listed, permuted
-from ir.passes.layout.plan import Plan, bytes_of
+from ir.passes.layout.plan import Border, Plan, bytes_of, make_plan
 from ir.passes.layout.report import Moved, regions, report
 from ir.passes.layout.roles import Perm, Role, identity, inverse, keeps_elements
 from ir.types import Shape
@@ -24,16 +25,18 @@ from ir.verify import types_agree
 class Rewrite:
     """One graph. `stored`: where a value lies now that is no longer stored as the source orders it, and in which order."""
 
-    def __init__(self, plan: Plan, model: Model, rewriter: Rewriter) -> None:
-        self.plan, self.model, self.rewriter = plan, model, rewriter
+    def __init__(self, plan: Plan, model: Model, rewriter: Rewriter, keep_weights: bool = False) -> None:
+        self.plan, self.model, self.rewriter, self.keep_weights = plan, model, rewriter, keep_weights
         self.stored: dict[Value, tuple[Value, Perm]] = {}
         self.moved: dict[tuple[Value, Perm], Value] = {}
         self.transposes: list[Moved] = []
 
-    def run(self, keep_weights: bool = False) -> None:
+    def run(self) -> None:
+        """Edit the graph."""
+        self.open()
         changed = [n for n in self.plan.graph if n in self.plan.fits and not self.plan.order_is_kept(n)]
         homes = regions(self.plan)
-        if not keep_weights:
+        if not self.keep_weights:
             self.store_weights(changed)
         old = set(changed)
         for node in self.plan.graph:
@@ -99,7 +102,7 @@ class Rewrite:
         wanted: dict[Value, set[Perm]] = {}
         for node in changed:
             fit = self.plan.fits[node]
-            for _, value, role in fit.operands(node):
+            for value, role in fit.operands(node):
                 if value.is_weight:
                     wanted.setdefault(value, set()).add(_own(role.order(self.plan.chosen[node]), value.type.rank))
         here = set(changed)
@@ -118,7 +121,8 @@ class Rewrite:
     def follows(self, use: Use, changed: set[Node]) -> bool:
         """Whether a use reads a weight in the order of its node's layout."""
         fit = self.plan.fits.get(use.user) if isinstance(use.user, Node) else None
-        return fit is not None and use.key in fit.ins and use.user in changed
+        follows = fit is not None and not fit.branches and fit.role_at(use.key, use.index) is not None
+        return follows and use.user in changed
 
     # -- nodes --------------------------------------------------------------------------------------------------------
     def renew(self, node: Node) -> None:
@@ -129,15 +133,17 @@ class Rewrite:
         for name, operand in node.operands.items():
             if operand is None:
                 continue
-            role = fit.ins.get(name)
-            found = tuple(self.operand(b, node, v, role, fit, layout) for v in listed(operand))
+            values = enumerate(listed(operand))
+            found = tuple(self.operand(b, node, v, fit.role_at(name, i), fit, layout) for i, v in values)
             operands[name] = found if isinstance(operand, tuple) else found[0]
-        if fit.make is not None:
+        if fit.branches:
+            made = self.branches(b, node, operands, fit, layout)
+        elif fit.make is not None:
             made = fit.make(b, node, operands, layout)
         else:
             made = b.node(node.op, **operands, **{**node.attrs, **fit.attrs(layout)}).outputs
         if fit.absorbed is not None:
-            self.absorb(fit.absorbed, fit.ins["x"].order(layout))
+            self.absorb(fit.absorbed, fit.roles[0].order(layout))
         for old, new, role in zip(node.outputs, made, fit.outs, strict=True):
             order = identity(old.type.rank) if role is None else role.order(layout)
             if not types_agree(permuted(old.type, order), new.type):
@@ -146,6 +152,19 @@ class Rewrite:
             self.stored[old] = (new, order)
         why = f"it runs {layout}" if fit.only is None else f"the target runs it {layout}"
         self.rewriter.log(node, layout, why)
+
+    def branches(self, b: Builder, node: Node, operands: dict[str, Any], fit: Fit, layout: Layout) -> tuple[Value, ...]:
+        """The node with its bodies laid anew."""
+        took = fit.ins["captures"]
+        assert isinstance(took, tuple)
+        bodies: dict[str, Any] = {}
+        for name, body in node.bodies.items():
+            twin = Graph(body.name)
+            copy_graph(body, twin, {v: twin.add_input(v.type, v.name) for v in body.inputs})
+            plan = make_plan(twin, self.plan.target, self.plan.storable, Border(layout, took, fit.outs))
+            Rewrite(plan, self.model, self.rewriter, self.keep_weights).run()
+            bodies[f"{name}_"] = twin
+        return b.node(node.op, **operands, **node.attrs, **bodies).outputs
 
     def absorb(self, absorbed: Absorbed, order: Perm) -> None:
         """Store the weights that read a map in a row by the order in which the map lies now."""
@@ -181,9 +200,23 @@ class Rewrite:
     def as_before(self, value: Value, node: Node | None, why: str) -> Value:
         return self.read(value, identity(value.type.rank), node, why)
 
+    def open(self) -> None:
+        """Let a body's inputs lie as its border says."""
+        border = self.plan.border
+        for value, role in zip(self.plan.graph.inputs, border.ins if border is not None else ()):
+            if border is not None and role is not None:
+                order = role.order(border.layout)
+                value.type = permuted(value.type, order)
+                self.stored[value] = (value, order)
+
     def close(self) -> None:
-        """Give the graph's outputs and the next states as they were."""
-        outputs = [self.as_before(v, None, "outputs keep the source's order") for v in self.plan.graph.outputs]
+        """Give the graph's outputs as its border says, the next states as they were."""
+        border = self.plan.border
+        orders = [identity(v.type.rank) for v in self.plan.graph.outputs]
+        if border is not None:
+            orders = [o if r is None else r.order(border.layout) for o, r in zip(orders, border.outs, strict=True)]
+        why = "outputs keep the source's order" if border is None else "the other branch gives it so"
+        outputs = [self.read(v, o, None, why) for v, o in zip(self.plan.graph.outputs, orders, strict=True)]
         if tuple(outputs) != self.plan.graph.outputs:
             self.plan.graph.set_outputs(outputs)
         if self.plan.graph is self.model.graph:

@@ -43,8 +43,6 @@ def forced(node: Node, target: Layout) -> Fit | None:
 
 def find(node: Node, role: Role, side: Side, target: Layout, storable: Storable) -> Fit | None:
     """How the node runs in either layout, given the role of one of its values."""
-    if node.bodies:
-        return None
     if node.op.name in ("reshape", "flatten"):
         return _reshape(node, role, side) or (flattened(node, role, storable) if side == "in" else None)
     if node.op.name in TARGETED:
