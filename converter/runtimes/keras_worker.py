@@ -29,6 +29,14 @@ def read(path: str) -> dict:
     return {name: ops.convert_to_tensor(a) for name, a in arrays.items()}
 
 
+def to_numpy(tensor: Any) -> Any:
+    """The tensor as an array (by way of an axis: TensorFlow gives a bfloat16 without axes as a scalar)."""
+    import numpy as np
+    from keras import ops
+
+    return np.asarray(ops.convert_to_numpy(ops.reshape(tensor, (-1,)))).reshape(tuple(ops.shape(tensor)))
+
+
 def write(path: str, tensors: dict) -> None:
     """Tensors to `.npz`, dtypes NumPy lacks as integers."""
     import numpy as np
@@ -44,14 +52,13 @@ def write(path: str, tensors: dict) -> None:
 
 def start(folder: Path) -> Any:
     """Load the package; calls leave the model's state as it was."""
-    import numpy as np
     from keras import ops
 
     model = worker.load_package(folder)
     first = [(variable, ops.convert_to_numpy(variable)) for variable in model.non_trainable_variables]
 
     def call(args: list, kwargs: dict, flat: Any) -> dict:
-        found = {name: np.asarray(ops.convert_to_numpy(value)) for name, value in flat(model(*args, **kwargs)).items()}
+        found = {name: to_numpy(value) for name, value in flat(model(*args, **kwargs)).items()}
         for variable, value in first:  # a call may change the model's state: each begins at the start
             variable.assign(value)
         return found

@@ -73,7 +73,8 @@ def compare(model):
             found = backend.standardize_dtype(actual.dtype)
             assert found == kind, f"{name} is {found}, expected {kind}"
             assert tuple(actual.shape) == expected.shape, f"{name} is {actual.shape}, expected {expected.shape}"
-            a, b = (np.asarray(x).astype(np.float64) for x in (ops.convert_to_numpy(actual), expected))
+            flat = np.asarray(ops.convert_to_numpy(ops.reshape(actual, (-1,))))
+            a, b = flat.astype(np.float64), expected.reshape(-1).astype(np.float64)
             same = (a == b) | (np.isnan(a) & np.isnan(b))
             with np.errstate(invalid="ignore"):
                 error = float(np.where(same, 0.0, abs(a - b)).max(initial=0.0))

@@ -1,10 +1,161 @@
 """Source of the helpers that emitted files may carry. Never imported by us: `helpers.py` reads it as text."""
 
 # Names of math, np, keras, layers and ops come from the head of the emitted file.
-# ruff: noqa: ANN001, ANN201
+# ruff: noqa: ANN001, ANN201, F821
 # mypy: ignore-errors
 
 
+def larger(x, y):
+    """The larger of two integers; on PyTorch, ops.maximum has 32 bits."""
+    return ops.where(x > y, x, y)
+
+
+def smaller(x, y):
+    """The smaller of two integers; on PyTorch, ops.minimum has 32 bits."""
+    return ops.where(x < y, x, y)
+
+
+def trunc_div(x, y):
+    """The quotient of integers, rounded towards zero."""
+    quotient = x // y
+    inexact = quotient * y != x
+    return ops.where(ops.logical_and(inexact, (x < 0) != (y < 0)), quotient + 1, quotient)
+
+
 def integer_power(x, y):
-    """x to the power y for integers, by repeated squaring."""
-    raise NotImplementedError
+    """x to the power y for integers, by squaring; y is not negative."""
+    result = ops.ones_like(x * y)
+    one = ops.ones_like(y)
+    for _ in range(8 * np.dtype(keras.backend.standardize_dtype(y.dtype)).itemsize - 1):
+        result = ops.where(y % 2 == one, result * x, result)
+        x, y = x * x, y // 2
+    return result
+
+
+def shift_any(x, y, bits, shift, signed):
+    """Bits shifted by any amount: outside of [0, bits) all are shifted out."""
+    inside = ops.logical_and(y >= 0, y < bits)
+    moved = shift(x, ops.where(inside, y, ops.full_like(y, bits - 1)))
+    return moved if signed else ops.where(inside, moved, ops.zeros_like(moved))
+
+
+def integer_matmul(x, y):
+    """The product of matrices of integers, which wraps."""
+    products = ops.expand_dims(x, -1) * ops.expand_dims(y, -3)
+    return ops.cast(ops.sum(products, axis=-2), x.dtype)
+
+
+def same_widths(x, window, strides, dilations, lower=False):
+    """Padding of the spatial axes that makes a sliding window give ceil(size / stride) results."""
+    widths = []
+    for size, w, s, d in zip(ops.shape(x)[1:-1], window, strides, dilations):
+        total = ops.maximum((-(-size // s) - 1) * s + (w - 1) * d + 1 - size, 0)
+        half = total // 2
+        widths.append((total - half, half) if lower else (half, total - half))
+    return widths
+
+
+def pad_any(x, widths, value=0.0):
+    """Pad the spatial axes by widths that may be tensors."""
+    for axis, (before, after) in enumerate(widths, 1):
+        shape = list(ops.shape(x))
+        parts = []
+        for width in (before, after):
+            shape[axis] = int(width) if keras.backend.backend() != "tensorflow" else width
+            parts.append(ops.full(shape, value, dtype=x.dtype))
+        x = ops.concatenate([parts[0], x, parts[1]], axis=axis)
+    return x
+
+
+def pad_same(x, window, strides, dilations, lower=False, value=0.0):
+    """Pad the spatial axes so that a sliding window gives ceil(size / stride) results."""
+    return pad_any(x, same_widths(x, window, strides, dilations, lower), value)
+
+
+def window_counts(x, window, strides, dilations, widths, ceil_mode):
+    """How many windows fit along each spatial axis; a partial last one must not start in the padding behind."""
+    counts = []
+    for size, w, s, d, (before, after) in zip(ops.shape(x)[1:-1], window, strides, dilations, widths):
+        room = size + before + after - (w - 1) * d - 1
+        count = -(-room // s) + 1 if ceil_mode else room // s + 1
+        counts.append(ops.minimum(count, -(-(size + before) // s)) if ceil_mode else count)
+    return counts
+
+
+def windows(x, window, strides, dilations, widths, ceil_mode, value):
+    """One strided view of the padded `x` for every element of the window, side by side on a new first axis."""
+    counts = window_counts(x, window, strides, dilations, widths, ceil_mode)
+    sizes = ops.shape(x)[1:-1]
+    reach = [(n - 1) * s + (w - 1) * d + 1 for n, s, w, d in zip(counts, strides, window, dilations)]
+    behind = [ops.maximum(r - n - before, 0) for r, n, (before, _) in zip(reach, sizes, widths)]
+    x = pad_any(x, [(before, after) for (before, _), after in zip(widths, behind)], value)
+    views = [x]
+    for axis, (w, s, d, n) in enumerate(zip(window, strides, dilations, counts), 1):
+        views = [
+            v[(slice(None),) * axis + (slice(k * d, k * d + (n - 1) * s + 1, s),)] for v in views for k in range(w)
+        ]
+    return ops.stack(views)
+
+
+def max_pool(x, window, strides, dilations, widths, ceil_mode):
+    """Largest element of each window, for any padding and element type."""
+    kind = keras.backend.standardize_dtype(x.dtype)
+    lowest = float("-inf") if "float" in kind else int(np.iinfo(kind).min)
+    return ops.max(windows(x, window, strides, dilations, widths, ceil_mode, lowest), axis=0)
+
+
+def avg_pool(x, window, strides, dilations, widths, ceil_mode, include_pad=True, divisor=None):
+    """Mean of each window, for any padding and dilation."""
+    total = ops.sum(windows(x, window, strides, dilations, widths, ceil_mode, 0.0), axis=0)
+    if divisor is not None:
+        return total / divisor
+    ones = ops.ones_like(x[:1, ..., :1])
+    if include_pad:
+        inside = pad_any(ones, widths, 1.0)
+        counts = windows(inside, window, strides, dilations, [(0, 0)] * len(window), ceil_mode, 0.0)
+    else:
+        counts = windows(ones, window, strides, dilations, widths, ceil_mode, 0.0)
+    return total / ops.sum(counts, axis=0)
+
+
+def conv_transpose(x, weight, strides, dilations, groups, crop):
+    """The gradient of a convolution with respect to its input; `weight` is (in, out of a group, *window)."""
+    inner, outer, *window = weight.shape
+    for axis, s in enumerate(strides, 1):
+        if s > 1:  # zeros between the elements
+            shape = list(ops.shape(x))
+            spread = ops.stack([x, *[ops.zeros_like(x)] * (s - 1)], axis=axis + 1)
+            shape[axis] = shape[axis] * s
+            x = ops.reshape(spread, shape)[(slice(None),) * axis + (slice(None, 1 - s),)]
+    extents = [(w - 1) * d for w, d in zip(window, dilations)]
+    widths = [(max(e - before, 0), max(e - after, 0)) for e, (before, after) in zip(extents, crop)]
+    x = ops.pad(x, [(0, 0), *widths, (0, 0)])
+    kernel = ops.flip(weight, axis=tuple(range(2, len(window) + 2)))
+    kernel = ops.reshape(kernel, (groups, inner // groups, outer, *window))
+    order = (*range(3, len(window) + 3), 1, 0, 2)
+    kernel = ops.reshape(ops.transpose(kernel, order), (*window, inner // groups, groups * outer))
+    y = ops.conv(x, kernel, strides=1, padding="valid", dilation_rate=dilations)
+    for axis, (e, (before, after)) in enumerate(zip(extents, crop), 1):
+        start, stop = max(before - e, 0), max(after - e, 0)
+        if start or stop:
+            y = y[(slice(None),) * axis + (slice(start, -stop or None),)]
+    return y
+
+
+def batch_norm(x, mean, var, axis, training, momentum, epsilon, unbiased, gamma=None, beta=None):
+    """(normalised x, next running mean, next running variance), over all axes but `axis`."""
+    shape = [-1 if i == axis else 1 for i in range(len(x.shape))]
+    others = [i for i in range(len(x.shape)) if i != axis]
+    center, spread = mean, var
+    if training:
+        center = ops.mean(x, axis=others)
+        spread = ops.mean(ops.square(x - ops.reshape(center, shape)), axis=others)
+        count = 1
+        for i in others:
+            count = count * ops.shape(x)[i]
+        kept = spread * (count / max(count - 1, 1)) if unbiased else spread
+        mean = (1 - momentum) * mean + momentum * ops.stop_gradient(center)
+        var = (1 - momentum) * var + momentum * ops.stop_gradient(kept)
+    y = (x - ops.reshape(center, shape)) * ops.rsqrt(ops.reshape(spread, shape) + epsilon)
+    y = y if gamma is None else y * ops.reshape(gamma, shape)
+    return (y if beta is None else y + ops.reshape(beta, shape)), mean, var

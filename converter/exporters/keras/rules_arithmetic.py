@@ -9,7 +9,7 @@ from converter.exporters.outline.operands import numbers
 from ir.core import Node
 
 _OPERATORS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
-_FUNCTIONS = {"maximum": "maximum", "minimum": "minimum", "atan2": "arctan2"}
+_FUNCTIONS = {"maximum": "maximum", "minimum": "minimum", "fmax": "fmax", "fmin": "fmin", "atan2": "arctan2"}
 
 
 @rule(*_OPERATORS)
@@ -20,27 +20,61 @@ def operator(c: Context, node: Node) -> Expr:
 
 @rule(*_FUNCTIONS)
 def function(c: Context, node: Node) -> Expr:
+    """Integers by a choice: on PyTorch, Keras' own functions cut them to 32 bits."""
+    if node.output.type.dtype.is_integer:
+        x, y = (c.name_once(c.x(v)) for v in node.inputs)
+        return OPS.where(x > y if node.op.name.endswith("max") or node.op.name == "maximum" else x < y, x, y)
     return getattr(OPS, _FUNCTIONS[node.op.name])(*(c.x(v) for v in node.inputs))
 
 
-def _floats(node: Node) -> str | None:
-    integer = node.output.type.dtype.is_integer
-    return "Keras' backends differ in powers of integers" if integer else None
-
-
-@rule("pow", accepts=_floats)
+@rule("pow")
 def power(c: Context, node: Node) -> Expr:
-    return OPS.power(*(c.x(v) for v in node.inputs))
+    x, y = (c.x(v) for v in node.inputs)
+    return c.helper("integer_power")(x, y) if node.output.type.dtype.is_integer else OPS.power(x, y)
 
 
-@rule("floor_div")
+def _integers(node: Node) -> str | None:
+    return None if node.output.type.dtype.is_integer else "Keras' backends round quotients of floats before the floor"
+
+
+@rule("floor_div", accepts=_integers)
 def floor_division(c: Context, node: Node) -> Expr:
-    return OPS.floor_divide(*(c.x(v) for v in node.inputs))
+    return Binary("//", *(c.x(v) for v in node.inputs))
+
+
+@rule("trunc_div", accepts=_integers)
+def truncated_division(c: Context, node: Node) -> Expr:
+    return c.helper("trunc_div")(*(c.x(v) for v in node.inputs))
 
 
 @rule("mod")
 def remainder(c: Context, node: Node) -> Expr:
     return OPS.mod(*(c.x(v) for v in node.inputs))
+
+
+@rule("fmod")
+def fmod(c: Context, node: Node) -> Expr:
+    x, y = (c.x(v) for v in node.inputs)
+    if not node.output.type.dtype.is_integer:
+        return OPS.fmod(x, y)
+    x, y = c.name_once(x), c.name_once(y)
+    return x - c.helper("trunc_div")(x, y) * y
+
+
+@rule("clip")
+def clip(c: Context, node: Node) -> Expr:
+    """`max` wins where the bounds cross, as minimum behind maximum has it."""
+    low, high = node.operands["min"], node.operands["max"]
+    x = c.x(node.operand("x"))
+    if node.output.type.dtype.is_integer:
+        x = x if low is None else c.helper("larger")(x, c.x(low))
+        return x if high is None else c.helper("smaller")(x, c.x(high))
+    numbers_ = [None if v is None else c.literal(v) for v in (low, high)]
+    if low is not None and high is not None and all(n is not None for n in numbers_):
+        if numbers_[0].value.value <= numbers_[1].value.value:  # type: ignore[union-attr]
+            return OPS.clip(x, *numbers_)
+    x = x if low is None else OPS.maximum(x, c.number_or_x(low))
+    return x if high is None else OPS.minimum(x, c.number_or_x(high))
 
 
 @rule("where")

@@ -37,9 +37,40 @@ def linear(c: Context, node: Node) -> Expr:
 
 @rule("matmul")
 def matmul(c: Context, node: Node) -> Expr:
+    """Products of integers element by element: backends make floats or 32 bits of them."""
+    if not node.output.type.dtype.is_float:
+        ranks = [v.type.rank for v in node.inputs]
+        return c.helper("integer_matmul")(*(c.x(v) for v in node.inputs)) if min(ranks) > 1 else _vectors(c, node)
     return OPS.matmul(c.x(node.operand("x")), c.x(node.operand("y")))
 
 
-@rule("einsum")
+def _vectors(c: Context, node: Node) -> Expr:
+    """A product of integers with a vector in it."""
+    x, y = (c.x(v) for v in node.inputs)
+    first, second = (v.type.rank == 1 for v in node.inputs)
+    x = OPS.expand_dims(x, axis=0) if first else x
+    y = OPS.expand_dims(y, axis=-1) if second else y
+    product = c.helper("integer_matmul")(x, y)
+    gone = tuple(a for a, vector in ((-2, first), (-1, second)) if vector)
+    return OPS.squeeze(product, axis=lift(gone if len(gone) > 1 else gone[0]))
+
+
+def _plain_equation(node: Node) -> str | None:
+    """TensorFlow's einsum neither broadcasts an axis nor sums over an ellipsis."""
+    if not node.output.type.dtype.is_float:
+        return "Keras' einsum makes floats of integers"
+    left, _, right = node.attrs["equation"].replace(" ", "").partition("->")
+    if "..." in left and (not right or "..." not in right):
+        return "Keras' backends differ in sums over an ellipsis"
+    if "..." in left and any(v.type.rank != node.operands["xs"][0].type.rank for v in node.operands["xs"]):
+        return "Keras' backends differ in ellipses of different lengths"
+    sizes: dict[str, set] = {}
+    for term, v in zip(left.split(","), node.operands["xs"], strict=True):
+        for letter, size in zip(term.replace("...", "."), v.type.shape) if "..." not in term else ():
+            sizes.setdefault(letter, set()).add(size)
+    return "Keras' backends differ in axes that broadcast" if any(len(s) > 1 for s in sizes.values()) else None
+
+
+@rule("einsum", accepts=_plain_equation)
 def einsum(c: Context, node: Node) -> Expr:
     return OPS.einsum(lift(node.attrs["equation"]), *(c.x(v) for v in node.operands["xs"]))

@@ -64,7 +64,7 @@ def expand(c: Context, node: Node) -> Expr:
 
 @rule("concat")
 def concat(c: Context, node: Node) -> Expr:
-    return OPS.concatenate([c.x(v) for v in node.operands["xs"]], axis=hole(node.attrs["axis"], "axis", -1))
+    return OPS.concatenate([c.x(v) for v in node.operands["xs"]], axis=hole(node.attrs["axis"], "axis", 0))
 
 
 @rule("stack")

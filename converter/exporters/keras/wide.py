@@ -11,7 +11,10 @@ from ir.core.walk import walk
 
 _GROWING = {"pow", "shift_left", "reduce_prod", "cumprod", "bitcast"}
 """Ops that leave 32 bits quickly."""
-NOTE = "on Keras' JAX backend integers have 32 bits unless JAX_ENABLE_X64=1 is set: those of 64 bits are cut"
+NOTE = (
+    "on Keras' JAX backend integers have 32 bits unless JAX_ENABLE_X64=1 is set, on its PyTorch backend products along "
+    "an axis and running totals do: int64 is cut there"
+)
 
 
 def has_wide(model: Model) -> bool:

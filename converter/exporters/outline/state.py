@@ -74,3 +74,13 @@ def _read(node: Node) -> Iterable[Value]:
     inner = [v for body in node.bodies.values() for n in body for v in _read(n) if v.is_weight]
     outs = [v for body in node.bodies.values() for v in body.outputs if v.is_weight]
     return [*node.inputs, *inner, *outs]
+
+
+def updates_own_state(node: Node) -> bool:
+    """Whether the next statistics of a batch norm go nowhere but into the running ones, which nothing else reads."""
+    running = [node.operand(k) for k in ("mean", "var")]
+    for value, kept in zip(node.outputs[1:], running):
+        for use in value.uses:
+            if not isinstance(use.user, Model) or use.key != kept.name:
+                return False
+    return all(use.user is node for value in running for use in value.uses)

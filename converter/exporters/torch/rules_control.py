@@ -6,29 +6,12 @@ from collections.abc import Sequence
 
 from converter.exporters.code import stmt as s
 from converter.exporters.code.expr import Expr, IfElse, Lit, Lst, Name, Tup, Unary, Var, lift
+from converter.exporters.outline.bodies import assign_all, run_body
 from converter.exporters.torch.context import TORCH, Context
 from converter.exporters.torch.table import rule
 from ir.core import Graph, Node, Value
 from ir.ops.bodies import is_always
 from ir.types import symbols
-
-
-def run_body(c: Context, body: Graph, arguments: Sequence[Expr]) -> list[Expr]:
-    """Write a body's nodes into the current block; returns its outputs."""
-    for value, argument in zip(body.inputs, arguments, strict=True):
-        c.know(value, argument if isinstance(argument, Var) else c.assign(argument))
-    for node in body:
-        c.write(node)
-    return [c.x(v) for v in body.outputs]
-
-
-def assign_all(c: Context, targets: Sequence[Var], values: Sequence[Expr]) -> None:
-    """`a, b = x, y`: all at once, since the values may read the targets."""
-    pairs = [(t, v) for t, v in zip(targets, values) if t is not v]
-    if len(pairs) == 1:
-        c.body.append(s.Assign(*pairs[0]))
-    elif pairs:
-        c.body.append(s.Assign(Tup(tuple(t for t, _ in pairs)), Tup(tuple(v for _, v in pairs))))
 
 
 def _finish(c: Context, node: Node, results: Sequence[Expr]) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from converter.exporters.code import stmt as s
 from converter.exporters.code.expr import Expr, Var
+from converter.exporters.outline.bodies import assign_all, run_body
 from converter.exporters.torch.context import SELF, Context
-from converter.exporters.torch.rules_control import assign_all, run_body
 from converter.exporters.torch.table import rule
 from ir.core import Node
 

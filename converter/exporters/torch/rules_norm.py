@@ -9,10 +9,11 @@ import numpy as np
 
 from converter.exporters.code.expr import Expr, Name, hole, lift
 from converter.exporters.outline.instances import Form
+from converter.exporters.outline.state import updates_own_state
 from converter.exporters.torch.context import SELF, TORCH, Context, F
 from converter.exporters.torch.spatial import back, first
 from converter.exporters.torch.table import form, rule
-from ir.core import Model, Node, Value
+from ir.core import Node, Value
 from ir.types import normalize_axes
 
 
@@ -32,22 +33,13 @@ def _batch_norm_weights(node: Node) -> dict[str, Value] | None:
     return weights if all(v.is_weight for v in weights.values()) else None
 
 
-def _updates_own_state(node: Node, weights: dict[str, Value]) -> bool:
-    """Whether the next statistics go nowhere but into the running ones, which nothing else reads."""
-    for value, attr in zip(node.outputs[1:], ("running_mean", "running_var")):
-        for use in value.uses:
-            if not isinstance(use.user, Model) or use.key != weights[attr].name:
-                return False
-    return all(use.user is node for attr in ("running_mean", "running_var") for use in weights[attr].uses)
-
-
 @form("batch_norm")
 def batch_norm_module(node: Node) -> Form | None:
     """`nn.BatchNorm2d`; torch's modules want the channels on axis 1 and a batch axis. Ours keep a running variance that is
     not corrected."""
     weights = _batch_norm_weights(node)
     a, x = node.attrs, node.operand("x")
-    if weights is None or not 2 <= x.type.rank <= 5 or not _updates_own_state(node, weights):
+    if weights is None or not 2 <= x.type.rank <= 5 or not updates_own_state(node):
         return None
     dims = {2: 1, 3: 1, 4: 2, 5: 3}[x.type.rank]
     own = "Frozen" if a["frozen"] else "" if a["unbiased"] else "Biased"

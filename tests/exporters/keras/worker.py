@@ -42,9 +42,6 @@ def main(path: str) -> None:
 
 def run(own: Any, request: dict) -> None:
     """One package, one call."""
-    import numpy as np
-    from keras import ops
-
     folder = Path(request["folder"])
     signature = json.loads((folder / "metadata.json").read_text())["signature"]
     model = own.worker.load_package(folder)
@@ -53,11 +50,11 @@ def run(own: Any, request: dict) -> None:
     extra = {"training": True} if request["training"] else {}
     found: dict = {}
     own.worker.flatten(model(*args, **extra), signature["result"], found)
-    arrays = {name: np.asarray(ops.convert_to_numpy(value)) for name, value in found.items()}
+    arrays = {name: own.to_numpy(value) for name, value in found.items()}
     if request["training"]:
         find = sys.modules["model"].find  # type: ignore[attr-defined]
         names = json.loads((folder / "metadata.json").read_text())["weights"]
-        arrays |= {f"variable:{name}": np.asarray(ops.convert_to_numpy(find(model, name))) for name in names}
+        arrays |= {f"variable:{name}": own.to_numpy(find(model, name).value) for name in names}
     own.write(request["outputs"], arrays)
 
 
