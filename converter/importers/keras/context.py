@@ -48,6 +48,7 @@ class KerasContext(Context):
         self.weights = weights
         self.sizes = sizes
         self.training = training
+        self.paired = False  # in a layer whose halves run forwards and backwards
         self.bodies = 0  # how many bodies deep the builder is
         self._data_sizes = 0
 

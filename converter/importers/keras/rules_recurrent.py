@@ -5,11 +5,14 @@ Keras' own layers prepare states, dropout masks and results; what they hand to t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from converter.importers.keras.bodies import close, trace
-from converter.importers.keras.context import KerasContext, is_variable, rule
+from converter.importers.keras.context import KerasContext, Unruled, is_variable, rule
 from ir.core import Value
 from ir.types import TensorType
 
@@ -189,7 +192,7 @@ def lstm(
     x = _plain_input(c, inputs, mask, (activation, "tanh"), (recurrent_activation, "sigmoid"))
     weights = _weights(c, kernel, recurrent_kernel, bias, LSTM_GATES)
     size = weights[1].type.shape[1]
-    h, cell = (c.b.unsqueeze(c.value(s, x.type.dtype), axes=(0,)) for s in (initial_state_h, initial_state_c))
+    h, cell = (_start(c, x, s) for s in (initial_state_h, initial_state_c))
     out, *states = c.b.lstm(
         x, h, cell, None, weights, hidden_size=size, bias=bias is not None, batch_first=True,
         direction="reverse" if go_backwards else "forward",
@@ -206,7 +209,7 @@ def gru(
     """As `lstm`. `reset_after` has a bias of its own for each product, which the IR always has."""
     x = _plain_input(c, inputs, mask, (activation, "tanh"), (recurrent_activation, "sigmoid"))
     weights = _weights(c, kernel, recurrent_kernel, bias, GRU_GATES)
-    h = c.b.unsqueeze(c.value(initial_state, x.type.dtype), axes=(0,))
+    h = _start(c, x, initial_state)
     out, *states = c.b.gru(
         x, h, None, weights, hidden_size=weights[1].type.shape[1], bias=bias is not None, batch_first=True,
         direction="reverse" if go_backwards else "forward", linear_before_reset=bool(reset_after),
@@ -218,6 +221,23 @@ def _plain_input(c: KerasContext, inputs: Any, mask: Any, *activations: tuple[An
     if mask is not None or any(getattr(f, "__name__", "") != name for f, name in activations):
         raise NotImplementedError
     return c.value(inputs)
+
+
+def _start(c: KerasContext, x: Value, *states: Any) -> Value | None:
+    """The states of each direction before the first step; None where all are zero."""
+    values = [c.value(s, x.type.dtype) for s in states]
+    return None if all(_is_zero(v) for v in values) else c.b.stack(values, axis=0)
+
+
+def _is_zero(value: Value) -> bool:
+    node = value.producer
+    while node is not None and node.op.name in ("expand", "cast"):
+        value, node = node.operand("x"), node.operand("x").producer
+    if node is None:
+        return False
+    if node.op.name == "constant":
+        return not np.any(node.attrs["value"].value)
+    return node.op.name == "full" and not node.attrs["value"]
 
 
 def _weights(c: KerasContext, kernel: Any, recurrent: Any, bias: Any, gates: tuple[int, ...]) -> list[Value]:
@@ -239,3 +259,105 @@ def _results(c: KerasContext, out: Value, states: Sequence[Value], backwards: bo
     else:
         shown = c.b.unsqueeze(finals[0], axes=(1,))
     return finals[0], shown, finals
+
+
+# -- both directions ----------------------------------------------------------------------------------------------------
+@rule("layers.Bidirectional")
+def bidirectional(
+    c: KerasContext, layer: Any, sequences: Any, initial_state: Any = None, mask: Any = None, training: Any = None
+) -> Any:
+    """One op for both directions where Keras itself would hand both to the backend; else the two layers."""
+    if layer.forward_layer.go_backwards or not layer.backward_layer.go_backwards:
+        raise Unruled
+    for kind in ("lstm", "gru"):
+        if getattr(layer, f"_can_attempt_fused_{kind}")(mask, initial_state):
+            c.paired = True
+            try:
+                return getattr(layer, f"_call_fused_{kind}")(sequences, initial_state)
+            except NotImplementedError:
+                break
+            finally:
+                c.paired = False
+    raise Unruled
+
+
+@rule("backend.bidirectional_lstm", "backend.bidirectional_gru")
+def both_directions(
+    c: KerasContext, inputs: Any, *states: Any, mask: Any, fwd_kernel: Any, fwd_recurrent_kernel: Any, fwd_bias: Any,
+    bwd_kernel: Any, bwd_recurrent_kernel: Any, bwd_bias: Any, activation: Any, recurrent_activation: Any,
+    return_sequences: bool, reset_after: bool | None = None, unroll: bool = False,
+) -> Any:  # fmt: skip
+    """Last outputs, outputs and states of either direction, the reversed one in the order of the input."""
+    if not c.paired or reset_after is False:
+        raise NotImplementedError
+    x = _plain_input(c, inputs, mask, (activation, "tanh"), (recurrent_activation, "sigmoid"))
+    gates = LSTM_GATES if reset_after is None else GRU_GATES
+    weights = [
+        *_weights(c, fwd_kernel, fwd_recurrent_kernel, fwd_bias, gates),
+        *_weights(c, bwd_kernel, bwd_recurrent_kernel, bwd_bias, gates),
+    ]
+    size = weights[1].type.shape[1]
+    half = len(states) // 2
+    given = [_start(c, x, states[i], states[half + i]) for i in range(half)]
+    op = c.b.lstm if reset_after is None else c.b.gru
+    out, *finals = op(
+        x, *given, None, weights, hidden_size=size, bias=True, batch_first=True, direction="bidirectional"
+    )
+    sequences = c.b.split(out, sizes=(size, size), axis=2) if return_sequences else (None, None)
+    results = []
+    for i in range(2):
+        ends = [c.tensor(c.b.select(s, axis=0, index=i)) for s in finals]
+        results.append((ends[0], sequences[i] and c.tensor(sequences[i]), ends))
+    return tuple(results)
+
+
+# -- the same layer at each step -----------------------------------------------------------------------------------------
+_ALONE = re.compile(
+    r"Dense|Embedding|Identity|InputLayer|Activation|\w*ReLU|ELU|Flatten|Reshape|Permute|RepeatVector|Rescaling"
+    r"|(Depthwise|Separable)?Conv[123]D(Transpose)?|(Zero)?(Up)?(Padding|Cropping|Sampling)[123]D|(\w+)Pooling[123]D"
+    r"|(Spatial|Gaussian|Alpha)?Dropout([123]D)?|GaussianNoise|(Layer|RMS|Unit|Group)Normalization|Softmax"
+    r"|LSTM|GRU|SimpleRNN|LSTMCell|GRUCell|SimpleRNNCell|Add|Subtract|Multiply|Average|Maximum|Minimum|Concatenate"
+    r"|Functional|Sequential"
+)
+"""Layers that compute each sample from that sample alone, in both modes, unless they are told otherwise."""
+
+
+@rule("layers.TimeDistributed")
+def time_distributed(c: KerasContext, layer: Any, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+    """Steps as so many samples, where the layer inside treats each on its own; else Keras' loop over known steps."""
+    from keras import tree
+
+    x = c.value(inputs)
+    steps = x.type.shape[1]
+    if mask is not None or not all(_alone(one) for one in (layer.layer, *layer.layer._flatten_layers(False))):
+        if not isinstance(steps, int):
+            c.refuse("steps of unknown number whose results may depend on each other", "give the number of steps")
+        raise Unruled
+    flat = c.b.reshape(x, shape=(x.type.shape[0] * steps, *x.type.shape[2:]))
+    inner = layer.layer
+    result = inner.call(c.tensor(flat), **({"training": training} if inner._call_has_training_arg else {}))
+
+    def back(item: Any) -> Any:
+        value = c.value(item)
+        return c.tensor(c.b.reshape(value, shape=(x.type.shape[0], steps, *value.type.shape[1:])))
+
+    return tree.map_structure(back, result)
+
+
+def _alone(layer: Any) -> bool:
+    """Whether a layer of Keras is sure to compute each sample from that sample alone."""
+    from keras.src.layers import Layer
+
+    cls = type(layer)
+    if not cls.__module__.startswith(("keras.src.layers.", "keras.src.models.")) or not _ALONE.fullmatch(cls.__name__):
+        return False
+    axis = getattr(layer, "axis", -1)
+    axes = axis if isinstance(axis, (list, tuple)) else (axis,)
+    functions = [getattr(layer, name, None) for name in ("activation", "recurrent_activation")]
+    return (
+        0 not in axes
+        and not getattr(layer, "stateful", False)
+        and getattr(layer, "noise_shape", None) is None
+        and all(f is None or getattr(f, "__module__", "").startswith("keras.src.activations") for f in functions)
+        and all(isinstance(o, Layer) for o in getattr(layer, "_operations", ()))
+    )
