@@ -16,12 +16,12 @@ def load_model(weights: str | Path | None = None) -> {root}:
     return model.eval()
 
 
-def load_source_weights(model: {root}, path: str | Path) -> None:
-    """Copy a checkpoint of the source model (.safetensors, or a state dict saved by torch) into `model`."""
+{reader}def load_source_weights(model: {root}, path: str | Path) -> None:
+    """Copy a checkpoint of the source model ({files}) into `model`."""
     if str(path).endswith(".safetensors"):
         saved = load_file(path)
     else:
-        saved = torch.load(path, map_location="cpu", weights_only=True)
+        saved = {read}
     own = {{**dict(model.named_buffers()), **model.state_dict()}}
     for name, record in json.loads((HERE / "metadata.json").read_text())["weights"].items():
         found = next((saved[n] for n in (record["source"], *record["aliases"]) if n in saved), None)
@@ -40,6 +40,28 @@ if __name__ == "__main__":
     print(f"{{type(net).__name__}}: {{sum(p.numel() for p in net.parameters()):,}} parameters")
     print("\\n".join(compare(net)))'''
 
+_READ_TORCH = 'torch.load(path, map_location="cpu", weights_only=True)'
+_KERAS_FILES = '''def read_weights(path: str | Path) -> dict[str, Tensor]:
+    """The tensors of a Keras file, .weights.h5 or .keras, by their places in it. Needs h5py."""
+    import io
+    import zipfile
+
+    import h5py
+
+    packed = zipfile.is_zipfile(path)
+    file = io.BytesIO(zipfile.ZipFile(path).read("model.weights.h5")) if packed else path
+    saved: dict[str, Tensor] = {}
+
+    def keep(name, item):
+        if isinstance(item, h5py.Dataset):
+            saved[name] = torch.as_tensor(item[()])
+
+    with h5py.File(file) as weights:
+        weights.visititems(keep)
+    return saved
+
+
+'''
 _BLOCKS = """        if found is not None and "blocks" in record:
             sizes, order = record["blocks"]["sizes"], record["blocks"]["order"]
             positions = torch.arange(math.prod(sizes)).reshape(sizes).permute(order).flatten()
@@ -63,5 +85,12 @@ def loader_source(model: Model, root: str, hidden: bool) -> str:
     table = "\n".join(["TIED = {", *lines, "}", ""]) if tied else ""
     axes = _AXES if any(w.source_axes is not None for w in model.weights.values()) else ""
     blocks = _BLOCKS if any(w.source_blocks is not None for w in model.weights.values()) else ""
-    more = {"hidden": _HIDDEN if hidden else "", "axes": axes, "blocks": blocks}
+    keras = model.metadata.get("framework") == "keras"
+    files = ".weights.h5, .keras or .safetensors" if keras else ".safetensors, or a state dict saved by torch"
+    more = {
+        "files": files,
+        "read": "read_weights(path)" if keras else _READ_TORCH,
+        "reader": _KERAS_FILES if keras else "",
+    }
+    more |= {"hidden": _HIDDEN if hidden else "", "axes": axes, "blocks": blocks}
     return _LOAD.format(root=root, tied=table, ties=_TIES if tied else "", **more)

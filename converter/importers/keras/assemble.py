@@ -12,6 +12,7 @@ import numpy as np
 from converter.errors import ConversionError, UsageError
 from converter.importers.base import ImportOptions, Planner, Refusal, apply_trainable
 from converter.importers.keras import inputs as given_inputs
+from converter.importers.keras.checkpoint import checkpoint_names
 from converter.importers.keras.context import KerasContext
 from converter.importers.keras.inputs import Inputs
 from converter.importers.keras.patching import diverted
@@ -124,6 +125,7 @@ class _Reading:
                 merge_modes(inference.model, training.model)
             except Unmergeable as error:
                 _note(inference.model, f"the model as it is in training is not carried over: {error}")
+        inference.tracer.c.weights.tell_source(checkpoint_names(self.model))
         return inference.model
 
     def _trace(self, training: bool, numbers: tuple[int, ...], follows: KerasTracer | None) -> _Trace:

@@ -163,6 +163,12 @@ class Weights:
         for key, value in self.state.items():
             self.model.set_state(self._known[key], value)
 
+    def tell_source(self, names: dict[int, str]) -> None:
+        """Record under which name Keras' own files keep each variable, by identity."""
+        for key, name in self._known.items():
+            if key in names:
+                self.model.update_weight(name, source_name=names[key])
+
     def _add(self, variable: Any) -> None:
         name, kind = self.given.get(id(variable), (variable.path.replace("/", "."), "buffer"))
         trainable = bool(variable.trainable) if kind == "parameter" else None
