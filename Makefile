@@ -10,12 +10,13 @@ SUITE_ARGS ?=
 GRAPHS_STATE ?= build/random_graphs.jsonl
 MINILM := fixtures/real/minilm
 SILERO := fixtures/real/silero
+FER := fixtures/real/fer
 
 # Two pytest workers share the cores; each keeps to one thread.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-models check bench fixtures minilm silero mutants suite-onnx suite-op-db suite-indexing suite-transformers suite-applications random-graphs clean
+.PHONY: help install demo test test-models check bench fixtures minilm silero fer mutants suite-onnx suite-op-db suite-indexing suite-transformers suite-applications random-graphs clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,7 +36,7 @@ demo: $(STAMP)  ## digits classifiers: Keras -> PyTorch and an epoch of training
 test: $(STAMP)  ## the test suite (small models)
 	$(ONE_THREAD) $(PY) -m pytest -n $(WORKERS) --dist loadfile -q -m "not models" $(PYTEST_ARGS)
 
-test-models: $(STAMP) minilm silero  ## real-sized models, minutes long
+test-models: $(STAMP) minilm silero fer  ## real-sized models, minutes long
 	$(PY) -m pytest -q -m models $(PYTEST_ARGS)
 
 check: $(STAMP)  ## linter, types, house rules
@@ -60,6 +61,11 @@ silero: $(SILERO)/.complete  ## fetch Silero's voice detector (skipped with a me
 
 $(SILERO)/.complete: | $(STAMP)
 	$(PY) -m fixtures.zoo.silero --download $(SILERO) || echo "Silero could not be fetched: its tests will be skipped"
+
+fer: $(FER)/.complete  ## fetch the emotion classifier of a Keras 2 package (skipped with a message when unreachable)
+
+$(FER)/.complete: | $(STAMP)
+	$(PY) -m fixtures.zoo.fer --download $(FER) || echo "The emotion classifier could not be fetched: its tests will be skipped"
 
 mutants: $(STAMP)  ## plant faults in the rules and list those the generated tests miss
 	$(ONE_THREAD) $(PY) -m tests.mutants
