@@ -134,6 +134,17 @@ def test_there_and_back_again() -> None:
     assert [n.op.name for n in back.graph] == [n.op.name for n in model.graph]
 
 
+def test_dense_layers_over_the_channels_come_back() -> None:
+    """A dense layer is a convolution where the channels stand first, and a dense layer again where they stand last."""
+    model = NETS["convnext"]("channels_last")
+    there, _ = turned(model, "channels_first")
+    back, _ = turned(there, "channels_last")
+    standard().run(back)
+    kinds = [[n.op.name for n in m.graph if n.op.name != "transpose"] for m in (model, there, back)]
+    assert kinds[0] == kinds[2] and "linear" in kinds[0] and "linear" not in kinds[1]
+    close(run(model), run(back))
+
+
 def test_parameters_keep_their_names_and_what_they_are_for() -> None:
     for name, net in NETS.items():
         for have, target in TURNS:

@@ -38,7 +38,29 @@ def forced(node: Node, target: Layout) -> Fit | None:
     role = role_of(lead, lead if first else rank - 1, rank)
     if role is None:
         return None
-    return Fit({"x": role}, (role,), lambda layout: {"layout": layout}, only=target)
+    dense = _dense_weight(node) if first and target == "channels_last" else None
+    if dense is None:
+        return Fit({"x": role}, (role,), lambda layout: {"layout": layout}, only=target)
+
+    def make(b: Builder, node: Node, operands: Operands, layout: Layout) -> tuple[Value, ...]:
+        return (b.linear(operands["x"], dense, operands.get("bias")),)
+
+    return Fit({"x": role}, (role,), make=make, only=target)
+
+
+def _dense_weight(node: Node) -> Value | None:
+    """The matrix of a convolution that is a dense layer over the channels, as `_linear` writes it; None for another."""
+    a, rank = node.attrs, node.output.type.rank
+    made = node.operand("weight").producer if node.op.name == "conv" else None
+    if made is None or made.op.name != "unsqueeze" or made.operand("x").type.rank != 2:
+        return None
+    plain = (
+        a["groups"] == 1
+        and {*a["strides"], *a["dilations"]} == {1}
+        and a["padding"] in ("valid", ((0, 0),) * (rank - 2))
+    )
+    trailing = normalize_axes(made.attrs["axes"], rank) == tuple(range(2, rank))
+    return made.operand("x") if plain and trailing else None
 
 
 def find(node: Node, role: Role, side: Side, target: Layout, storable: Storable) -> Fit | None:
