@@ -173,8 +173,14 @@ def geomspace(op: Any, start: Any, stop: Any) -> Any:
 # -- matrices -----------------------------------------------------------------------------------------------------------
 @rule("backend.numpy.eye")
 def eye(c: KerasContext, N: Any, M: Any = None, k: Any = 0, dtype: Any = None) -> Value:
-    rows = c.dim(N)
-    return c.b.eye(rows=rows, cols=rows if M is None else c.dim(M), k=int(k), dtype=_kind(dtype))
+    """On TensorFlow, Keras makes a matrix of another size where the diagonal is not cut off by the far side."""
+    rows, k = c.dim(N), int(k)
+    cols = rows if M is None else c.dim(M)
+    if k and on_tensorflow():
+        known = isinstance(rows, int) and isinstance(cols, int)
+        if not known or (cols - k > rows if k > 0 else rows + k > cols):
+            c.refuse(f"the {k}-th diagonal of {rows} x {cols}, which Keras makes of another size on TensorFlow", "use ops.tri")
+    return c.b.eye(rows=rows, cols=cols, k=k, dtype=_kind(dtype))
 
 
 @rule("backend.numpy.identity")

@@ -136,7 +136,7 @@ def einsum(c: KerasContext, op: Any, *operands: Any, **kwargs: Any) -> Value:
 def cross(c: KerasContext, op: Any, x1: Any, x2: Any) -> Value:
     """Vectors of two elements count as three with a last 0; of two such only the third element is left."""
     x, y = both(c, x1, x2)
-    axes = (op.axisa, op.axisb, op.axisc) if op.axis is None else (op.axis,) * 3
+    axes = op.axisa, op.axisb, op.axisc
     x, y = (turned(c, v, moved(v.type.rank, a, -1)) for v, a in zip((x, y), axes))
     sizes = [v.type.shape[-1] for v in (x, y)]
     if any(n not in (2, 3) for n in sizes):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from converter.importers.keras.context import KerasContext, rule
-from converter.importers.keras.operands import axes_of, axis_of, count, flat
+from converter.importers.keras.operands import axes_of, axis_of, count, flat, on_tensorflow
 from ir.core import Value
 from ir.types import Dim, dtypes
 from ir.types.dim import floordiv
@@ -249,6 +249,8 @@ def rot90(c: KerasContext, op: Any, array: Any) -> Value:
     rank = value.type.rank
     a, b = (axis_of(i, rank) for i in op.axes)
     turns = op.k % 4
+    if turns == 2 and on_tensorflow() and not (isinstance(value.type.shape[a], int) and value.type.shape[a] == value.type.shape[b]):
+        c.refuse("half a turn of a plane that is not square, which Keras scrambles on TensorFlow", "use ops.flip over both axes")
     if turns in (1, 3):
         value = c.b.flip(value, axes=(b if turns == 1 else a,))
         perm = list(range(rank))
