@@ -9,7 +9,11 @@ from typing import Any
 
 from ir.ops import all_ops
 
-WRITERS = {"torch": "converter.exporters.torch.table:TABLE", "onnx": "converter.exporters.onnx.table:RULES"}
+WRITERS = {
+    "torch": "converter.exporters.torch.table:TABLE",
+    "onnx": "converter.exporters.onnx.table:RULES",
+    "keras": "converter.exporters.keras.table:TABLE",
+}
 EXPANSIONS = {"onnx": ("converter.exporters.onnx.table:EXPANSIONS", "ir.passes.real_pairs_rules:RULES")}
 """Ops that an exporter itself writes as smaller ones."""
 READERS = {"torch": "converter.importers.torch.context:rule", "onnx": "converter.importers.onnx.table:RULES"}

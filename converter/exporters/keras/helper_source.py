@@ -159,3 +159,48 @@ def batch_norm(x, mean, var, axis, training, momentum, epsilon, unbiased, gamma=
     y = (x - ops.reshape(center, shape)) * ops.rsqrt(ops.reshape(spread, shape) + epsilon)
     y = y if gamma is None else y * ops.reshape(gamma, shape)
     return (y if beta is None else y + ops.reshape(beta, shape)), mean, var
+
+
+def layer_norm(x, axes, epsilon, gamma=None, beta=None):
+    """x standardised over its last axes, scaled and shifted."""
+    centred = x - ops.mean(x, axis=axes, keepdims=True)
+    y = centred * ops.rsqrt(ops.mean(ops.square(centred), axis=axes, keepdims=True) + epsilon)
+    y = y if gamma is None else y * gamma
+    return y if beta is None else y + beta
+
+
+def rms_norm(x, axes, epsilon, gamma):
+    """x divided by its root mean square over the last axes, and scaled."""
+    return x * ops.rsqrt(ops.mean(ops.square(x), axis=axes, keepdims=True) + epsilon) * gamma
+
+
+def group_norm(x, groups, epsilon, gamma=None, beta=None):
+    """x standardised over each group of channels (the last axis) and all positions, scaled and shifted."""
+    shape = ops.shape(x)
+    y = ops.reshape(x, (shape[0], -1, groups, shape[-1] // groups))
+    y = y - ops.mean(y, axis=(1, 3), keepdims=True)
+    y = y * ops.rsqrt(ops.mean(ops.square(y), axis=(1, 3), keepdims=True) + epsilon)
+    y = ops.reshape(y, shape)
+    y = y if gamma is None else y * gamma
+    return y if beta is None else y + beta
+
+
+def adaptive_pool(x, sizes, reduce):
+    """`reduce` over each of `sizes` parts of every spatial axis."""
+    for axis, out in enumerate(sizes, 1):
+        n = x.shape[axis]
+        if out is not None:
+            bounds = [(i * n // out, -(-(i + 1) * n // out)) for i in range(out)]
+            parts = [x[(slice(None),) * axis + (slice(a, b),)] for a, b in bounds]
+            x = ops.concatenate([reduce(p, axis=axis, keepdims=True) for p in parts], axis=axis)
+    return x
+
+
+def local_response(x, size, before, alpha, beta, k):
+    """x divided by a power of the squares of the channels around (the last axis), `before` of them before each."""
+    rank = len(x.shape)
+    squares = ops.pad(ops.square(x), [(0, 0)] * (rank - 1) + [(before, size - 1 - before)])
+    total = squares[..., : x.shape[-1]]
+    for i in range(1, size):
+        total = total + squares[..., i : i + x.shape[-1]]
+    return x / ops.power(k + alpha / size * total, beta)

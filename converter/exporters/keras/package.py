@@ -47,6 +47,7 @@ def write_source(model: Model, options: ExportOptions) -> Source:
     """The module's source, and the model as it is stored."""
     _check(model)
     lowered = lower(model, TABLE)
+    _drop_unread(lowered)
     names = normalise(lowered, OWNED)
     aliases = {name: w.aliases for name, w in lowered.weights.items() if w.aliases}
     for name in aliases:  # one variable, whatever else the source calls it
@@ -75,6 +76,13 @@ def _check(model: Model) -> None:
         raise ConversionError(f"Keras has no {', '.join(lacking)} on every backend", refused)
     if not model.graph.inputs:
         raise ConversionError("a Keras model has at least one input", (Unsupported("model", "it has no input"),))
+
+
+def _drop_unread(model: Model) -> None:
+    """Buffers that nothing reads, such as PyTorch's count of batches, have no place in a layer of Keras."""
+    for name, weight in list(model.weights.items()):
+        if weight.kind != "parameter" and not model.weight_value(name).uses and name not in model.state:
+            model.remove_weight(name)
 
 
 def _store(model: Model, adoption: Adoption) -> None:

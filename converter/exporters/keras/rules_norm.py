@@ -6,11 +6,11 @@ from converter.exporters.code.expr import Expr, Name, hole, lift
 from converter.exporters.keras.context import Context
 from converter.exporters.keras.settings import layer_dtype, static_shape
 from converter.exporters.keras.spatial import back, last, last_shape
-from converter.exporters.keras.table import form, rule
+from converter.exporters.keras.table import form, form_of, rule
 from converter.exporters.outline.instances import Form
 from converter.exporters.outline.state import updates_own_state
 from ir.core import Node, Value
-from ir.types import normalize_axes
+from ir.types import dtypes, normalize_axes
 
 UNBIASED = "the running variance that Keras keeps in training is that of the batch, n values; PyTorch's is n / (n - 1) times it"
 
@@ -83,6 +83,34 @@ def batch_norm(c: Context, node: Node) -> tuple[Expr | None, ...]:
 
 
 # -- layer norm and kin -----------------------------------------------------------------------------------------------
+def _only_layer(node: Node) -> str | None:
+    """A norm that is no layer is made of smaller operations."""
+    return None if form_of(node) is not None else "it is no layer of Keras: its scale or shift is no weight"
+
+
+@rule("layer_norm", "rms_norm", accepts=_only_layer)
+def trailing_norm(c: Context, node: Node) -> Expr:
+    """A layer's norm whose weights are also something else's."""
+    settings = {
+        k: c.operand(node, o) for k, o in (("gamma", "scale"), ("beta", "bias")) if node.operands.get(o) is not None
+    }
+    axes = tuple(normalize_axes(node.attrs["axes"], node.operand("x").type.rank))
+    call = c.helper("layer_norm" if node.op.name == "layer_norm" else "rms_norm")
+    return call(c.x(node.operand("x")), lift(axes), hole(node.attrs["eps"], "epsilon"), **settings)
+
+
+@rule("group_norm", "instance_norm", accepts=_only_layer)
+def grouped_norm(c: Context, node: Node) -> Expr:
+    """The same for groups of channels."""
+    settings = {
+        k: c.operand(node, o) for k, o in (("gamma", "scale"), ("beta", "bias")) if node.operands[o] is not None
+    }
+    shape = last_shape(node)
+    groups = node.attrs["groups"] if node.op.name == "group_norm" else shape[-1]
+    x = last(node, c.x(node.operand("x")))
+    return back(node, c.helper("group_norm")(x, lift(groups), hole(node.attrs["eps"], "epsilon"), **settings))
+
+
 @form("layer_norm")
 def layer_norm_layer(node: Node) -> Form | None:
     """`layers.LayerNormalization`."""
@@ -136,3 +164,14 @@ def group_norm_layer(node: Node) -> Form | None:
         return back(node, layer(last(node, c.x(node.operand("x")))))
 
     return Form(ctor, weights, call=call, shape=shape)
+
+
+@rule("lrn")
+def lrn(c: Context, node: Node) -> Expr:
+    """A window over the channels, added up by hand."""
+    a, kind = node.attrs, node.output.type.dtype
+    before = (a["size"] - 1) // 2 if a["wider"] == "after" else a["size"] // 2
+    x = last(node, c.x(node.operand("x")))
+    x = c.cast(x, dtypes.float32) if kind.is_half else x  # one rounding at the end
+    y = c.helper("local_response")(x, lift(a["size"]), lift(before), lift(a["alpha"]), lift(a["beta"]), lift(a["k"]))
+    return back(node, c.cast(y, kind) if kind.is_half else y)

@@ -119,3 +119,22 @@ def avg_pool(c: Context, node: Node) -> Expr:
         return back(node, OPS.average_pool(x, hole(squash(window), "pool_size"), **_settings(node, own)))
     extra = {"include_pad": hole(a["include_pad"], "include_pad", True), "divisor": hole(a["divisor"], "divisor", None)}
     return back(node, c.helper("avg_pool")(x, *_sliding(c, node, x), **extra))
+
+
+def _sizes_known(node: Node) -> str | None:
+    x, a = node.operand("x"), node.attrs
+    axes = range(2, x.type.rank) if a["layout"] == "channels_first" else range(1, x.type.rank - 1)
+    known = all(isinstance(x.type.shape[i], int) for i, out in zip(axes, a["output_size"]) if out is not None)
+    return None if known else "Keras pools to a fixed size where the sizes of the input are known"
+
+
+@rule("adaptive_avg_pool", "adaptive_max_pool", accepts=_sizes_known)
+def adaptive(c: Context, node: Node) -> Expr:
+    """One part after the other; the mean of each part is the mean over one axis after the other."""
+    average = node.op.name == "adaptive_avg_pool"
+    x = last(node, c.x(node.operand("x")))
+    sizes, rank = node.attrs["output_size"], node.operand("x").type.rank
+    if all(out == 1 for out in sizes):
+        axes = tuple(range(1, rank - 1))
+        return back(node, (OPS.mean if average else OPS.max)(x, axis=lift(axes), keepdims=lift(True)))
+    return back(node, c.helper("adaptive_pool")(x, lift(tuple(sizes)), OPS.mean if average else OPS.max))

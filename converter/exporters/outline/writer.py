@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from converter.exporters.code import stmt as s
@@ -45,13 +46,19 @@ class ClassWriter:
     def __post_init__(self) -> None:
         self.names = Namespace(self.reserved)
         self._by_key: dict[str, list[Instance]] = {}
+        self._by_height = False  # whether a class of the source holds others that hold it, at another place
 
     def run(self) -> None:
         """Write every class below the root, inner ones first."""
         self._write_methods()
-        for instance in self.tree.walk():
-            if instance is not self.tree and self._is_class(instance):
-                self._by_key.setdefault(self._key(instance), []).append(instance)
+        classes = [i for i in self.tree.walk() if i is not self.tree and self._is_class(i)]
+        inner: dict[str, set[str]] = {}
+        for instance in classes:
+            below = {self._key(c) for c in instance.walk() if c is not instance and self._is_class(c)}
+            inner.setdefault(self._key(instance), set()).update(below)
+        self._by_height = _has_cycle(inner)
+        for instance in classes:
+            self._by_key.setdefault(self._key(instance), []).append(instance)
         for key in self._by_key:
             self._ensure(key, ())
 
@@ -62,12 +69,19 @@ class ClassWriter:
     def _key(self, instance: Instance) -> str:
         """Instances of one key are candidates for one class: the source's class, and how deep it nests in itself."""
         wish = self._wish(instance)
+        if self._by_height:
+            return f"{wish}#{self._height(instance)}"
         inner = [self._nesting(c, wish) for c in instance.children.values()]
         return f"{wish}#{max(inner, default=0)}"
 
     def _nesting(self, instance: Instance, wish: str) -> int:
         below = max((self._nesting(c, wish) for c in instance.children.values()), default=0)
         return below + (self._is_class(instance) and self._wish(instance) == wish)
+
+    def _height(self, instance: Instance) -> int:
+        """How many classes deep an instance is."""
+        below = max((self._height(c) for c in instance.children.values()), default=0)
+        return below + self._is_class(instance)
 
     def _wish(self, instance: Instance) -> str:
         if instance.cls:
@@ -209,6 +223,15 @@ class ClassWriter:
     def compress(self, expr: Expr) -> Expr:
         """The expression with runs of equal constructors as loops."""
         raise NotImplementedError
+
+
+def _has_cycle(inner: Mapping[str, set[str]]) -> bool:
+    """Whether any name leads back to itself."""
+    left = {name: set(below) for name, below in inner.items()}
+    while ready := [name for name, below in left.items() if not below & left.keys()]:
+        for name in ready:
+            del left[name]
+    return bool(left)
 
 
 def container(instance: Instance) -> str | None:

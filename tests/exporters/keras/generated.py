@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import ml_dtypes
 import numpy as np
 
 import ir.ops
@@ -22,7 +24,7 @@ from ir.core import Model
 from ir.eval import Evaluator
 from ir.ops.define import OpDef
 from ir.ops.sampler import Sample
-from ir.types import dtypes
+from ir.types import DType, dtypes
 from tests.exporters.keras.backends import BACKENDS, PackageFailed, backend
 from tests.ops.harness import assert_close, cases_of, model_of
 
@@ -65,10 +67,43 @@ def difference(case: Case, folder: Path, on: str) -> str | None:
             return f"{key} is {have.dtype}{list(have.shape)}, expected {want.dtype}{list(want.shape)}"
         if case.op.name in DRAWN or (case.sample.attrs.get("always") and case.sample.attrs["p"] < 1):
             continue
-        try:
-            assert_close(*_compared(case, have, want), value.type.dtype, case.sample.rtol)
-        except AssertionError as error:
-            return f"{key}: {' '.join(str(error).split())[:300]}"
+        wanted = [want, *_flushed(case, on, key)]
+        found_wrong = [_unlike(case, have, w, value.type.dtype, on) for w in wanted]
+        if all(found_wrong):
+            return f"{key}: {found_wrong[0]}"
+    return None
+
+
+def _flushed(case: Case, on: str, key: str) -> list[np.ndarray]:
+    """What JAX computes on a CPU, where numbers below the smallest normal one are zero."""
+    arrays = {k: _normal(a) for k, a in case.arrays.items()}
+    changed = any(not np.array_equal(a, case.arrays[k], equal_nan=a.dtype.kind == "f") for k, a in arrays.items())
+    if on != "jax" or not changed:
+        return []
+    try:
+        return [Evaluator("exact").run(case.model, arrays)[key]]
+    except ValueError:
+        return []
+
+
+def _normal(array: np.ndarray) -> np.ndarray:
+    kind = array.dtype
+    if kind.kind not in "fV" and kind.name != "bfloat16":
+        return array
+    tiny = float(ml_dtypes.finfo(kind).smallest_normal)
+    with np.errstate(invalid="ignore"):
+        return np.where(np.abs(array.astype(np.float64)) < tiny, np.zeros((), kind), array).astype(kind)
+
+
+def _unlike(case: Case, have: np.ndarray, want: np.ndarray, kind: DType, on: str) -> str | None:
+    have, want = _compared(case, have, want)
+    if case.op.name == "gelu" and on == "torch":  # its kernel loses the tail
+        keep = case.arrays["x"].astype(np.float64) > -2
+        have, want = have[keep], want[keep]
+    try:
+        assert_close(have, want, kind, case.sample.rtol)
+    except AssertionError as error:
+        return " ".join(str(error).split())[:300]
     return None
 
 
@@ -91,8 +126,8 @@ def write(case: Case, folder: Path) -> str | None:
     return None
 
 
-def main() -> None:
-    """Parse the command line and print."""
+def main() -> int:
+    """Parse the command line and print; 1 where anything is wrong."""
     parser = argparse.ArgumentParser(prog="python -m tests.exporters.keras.generated")
     parser.add_argument("ops", nargs="*")
     parser.add_argument("--backend", action="append", choices=BACKENDS)
@@ -101,6 +136,7 @@ def main() -> None:
     parser.add_argument("--dynamic", action="store_true")
     parser.add_argument("--show", action="store_true", help="print each refusal")
     options = parser.parse_args()
+    total = {"right": 0, "wrong": 0, "refused": 0}
     top = Path(tempfile.mkdtemp(prefix="keras-generated-"))
     ops = [o for o in ir.ops.all_ops() if o.name in options.ops or o.family in (options.family or ())]
     for op in ops or ir.ops.all_ops():
@@ -120,7 +156,14 @@ def main() -> None:
         print(f"{op.name}: {right} right, {len(wrong)} wrong, {len(refused)} refused", flush=True)
         for line in [*wrong, *(refused if options.show else refused[:1])]:
             print("   ", line, flush=True)
+        total = {
+            "right": total["right"] + right,
+            "wrong": total["wrong"] + len(wrong),
+            "refused": total["refused"] + len(refused),
+        }
+    print(f"in all: {total['right']} right, {total['wrong']} wrong, {total['refused']} refused")
+    return 1 if total["wrong"] else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
