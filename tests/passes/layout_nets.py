@@ -12,16 +12,20 @@ from ir.ops.axes import Layout, channel_axis
 from ir.types import symbol, tensor_type
 
 
+DYNAMIC = False  # whether the networks made take images of any size
+
+
 class Net:
     """A network, layer by layer; the channels lie as `layout` says."""
 
-    def __init__(self, layout: Layout, channels: int = 4, size: int = 8) -> None:
+    def __init__(self, layout: Layout) -> None:
         self.layout: Layout = layout
         self.first = layout == "channels_first"
         self.rng = np.random.default_rng(0)
         self.model = Model("net", Signature((Parameter("x", Leaf("x")),), Leaf("output")))
         self.b = Builder(self.model.graph)
-        shape = (channels, size, size) if self.first else (size, size, channels)
+        rows, columns = (symbol("h"), symbol("w")) if DYNAMIC else (8, 8)
+        shape = (4, rows, columns) if self.first else (rows, columns, 4)
         self.x = self.model.graph.add_input(tensor_type("float32", symbol("n"), *shape), "x")
         self.layers = 0
 

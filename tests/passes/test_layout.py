@@ -21,6 +21,7 @@ from ir.passes.layout.roles import Role, inverse, role_of, with_axes, without
 from ir.text import format_model, parse
 from ir.verify import check
 from tests.ir.random_graphs import random_case, sample_case, samples
+from tests.passes import layout_nets
 from tests.passes.layout_nets import NETS, Net, resnet
 
 LAYOUTS: tuple[Layout, Layout] = ("channels_first", "channels_last")
@@ -97,6 +98,24 @@ def test_a_network_has_one_transpose_at_its_border(
         close(run(model, mode), run(result, mode), rtol)
     if net is not resnet:  # that draws
         close(run(model, training=True), run(result, training=True))
+
+
+@pytest.mark.parametrize("have, target", TURNS)
+@pytest.mark.parametrize("net", [f for n, f in NETS.items() if n not in ("unet", "pointwise", "vgg")])
+def test_sizes_may_be_dynamic_and_batches_empty(
+    net: Callable[[Layout], Model], have: Layout, target: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layout_nets, "DYNAMIC", True)
+    model = net(have)
+    check(model)
+    result, _ = turned(model, target)
+    assert transposes(result) == 1
+    standard().run(result)
+    check(result)
+    for shape in ((2, 6, 10, 4), (0, 8, 8, 4)):
+        x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+        x = x.transpose(0, 3, 1, 2) if have == "channels_first" else x
+        close(*(Evaluator("reference").run(m, {"x": x}) for m in (model, result)), rtol=1e-6)
 
 
 @pytest.mark.parametrize("have, target", TURNS)
