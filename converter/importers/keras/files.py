@@ -40,7 +40,7 @@ def _hdf5(path: Path, options: ImportOptions) -> Any:
 
 
 def _archive(path: Path, options: ImportOptions) -> Any:
-    from converter.importers.keras.archive import open_archive
+    from converter.importers.keras.stored.archive import open_archive
 
     if not zipfile.is_zipfile(path):
         raise UsageError(f"{path}: a damaged archive, or one cut short")

@@ -262,7 +262,9 @@ def test_members_that_lie(saved: dict[str, Path], tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", [".keras", ".h5"])
-def test_a_model_larger_than_its_weights_is_never_allocated(ending: str, saved: dict[str, Path], tmp_path: Path) -> None:
+def test_a_model_larger_than_its_weights_is_never_allocated(
+    ending: str, saved: dict[str, Path], tmp_path: Path
+) -> None:
     edit = replaced("Dense", options={"units": 3 * 10**10})
     if ending == ".keras":
         path = rewritten(saved, tmp_path, edit)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
 from converter.errors import UsageError
 from converter.importers.base import ImportOptions, Planner
-from converter.importers.keras.legacy import build, era, hdf5, modern, weights
+from converter.importers.keras.legacy import build, era, modern, weights
+from converter.importers.keras.stored import bounded, hdf5
+from converter.importers.keras.stored.versions import version_of
 
 _WEIGHTS_ONLY = (
     "{}: holds weights alone, not a model (no model_config): build the model in code, call its load_weights() and pass the "
@@ -48,7 +51,7 @@ def _model(path: Path, file: Any, config: Any, options: ImportOptions) -> Any:
     version = hdf5.attribute(file, "keras_version") or (
         hdf5.attribute(group, "keras_version") if group is not None else None
     )
-    number = era.version_of(version) or (1, 0)
+    number = version_of(version) or (1, 0)
     if number[0] >= 3:
         return modern.open_model(path, file, config, options)
     backend = hdf5.attribute(file, "backend") or (hdf5.attribute(group, "backend") if group is not None else None)
@@ -61,7 +64,9 @@ def _model(path: Path, file: Any, config: Any, options: ImportOptions) -> Any:
         )
     unit = build.Translator(found, plan, path).model(config["class_name"], config.get("config"))
     plan.check()
-    model = unit.call()
+    stored = sum(math.prod(file[n].shape) for n in hdf5.check_tree(path, group)) if group is not None else 0
+    with bounded.variables(path, stored):
+        model = unit.call()
     weights.fill(path, file, unit)
     weights.freeze(unit)
     return model

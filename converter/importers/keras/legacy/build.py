@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
-from converter.errors import UsageError
+from converter.errors import ConversionError, Unsupported, UsageError
 from converter.importers.base import Planner, Refusal
 from converter.importers.keras.legacy import (
     functions,
@@ -58,11 +60,29 @@ class Translator:
             return self.model(kind, config, where)
         if not isinstance(config, dict):
             raise UsageError(f"{self.path}: the layer {where} has no configuration")
-        with self.plan.collecting(f"{kind} of {self.era}", where, f"{FOLDER}/layers_<family>.py"):
+        with self.guarded(f"{kind} of {self.era}", where):
             made = self._translated(kind, config, where)
             made.name = name
             return made
         return None
+
+    @contextlib.contextmanager
+    def guarded(self, op: str, place: str) -> Iterator[None]:
+        """Record what is refused inside the block. What Keras itself raises there comes from values that no Keras writes:
+        a UsageError, in one line."""
+        try:
+            yield
+        except Refusal as error:
+            self.plan.add(
+                Unsupported(op, error.reason, place, advice=error.advice, file=f"{FOLDER}/layers_<family>.py")
+            )
+        except ConversionError:
+            raise
+        except Exception as error:
+            lines = [line for line in str(error).splitlines() if line.strip()] or [""]
+            raise UsageError(
+                f"{self.path}: the layer {place} cannot be made: {type(error).__name__}: {lines[0]}"
+            ) from error
 
     def _translated(self, kind: str, config: dict[str, Any], place: str) -> Unit:
         if kind in ("TimeDistributed", "Bidirectional"):
@@ -90,7 +110,7 @@ class Translator:
         import keras
 
         made = Unit("InputLayer", name, lambda x: x)
-        with self.plan.collecting("InputLayer", name):
+        with self.guarded("InputLayer", name):
             if config.get("sparse") or config.get("ragged"):
                 raise Refusal("a sparse or ragged input")
             shape = config.get("batch_input_shape", config.get("batch_shape"))
@@ -105,7 +125,7 @@ class Graph:
     """One model's layers and calls, connected when it is asked for."""
 
     def __init__(self, translator: Translator, config: dict[str, Any], units: dict[str, Unit], place: str) -> None:
-        self.plan, self.path, self.place = translator.plan, translator.path, place
+        self.guarded, self.plan, self.path, self.place = translator.guarded, translator.plan, translator.path, place
         self.config, self.units = config, units
         known = {e["name"] for e in config["layers"]}
         self.calls = {e["name"]: [nodes.parsed(n, known) for n in e.get("inbound_nodes", [])] for e in config["layers"]}
@@ -193,7 +213,7 @@ class Graph:
         unit = self.units[name]
         where = f"{self.place}/{name}" if self.place else name
         before = len(self.plan.items)
-        with self.plan.collecting(unit.kind, where):
+        with self.guarded(unit.kind, where):
             inputs, options = (self._filled(part, first) for part in (call.inputs, call.options))
             kept = {k: v for k, v in options.items() if v is not None and (k != "training" or v is not True)}
             self.results.setdefault(name, []).append(unit.call(inputs, **kept))

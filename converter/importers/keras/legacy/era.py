@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from converter.importers.keras.stored.versions import version_of
+
 
 @dataclass(frozen=True)
 class Era:
@@ -32,15 +34,6 @@ class Era:
     def __str__(self) -> str:
         name = "tf.keras" if self.modern else "Keras"
         return f"{name} {self.version[0]}.{self.version[1]}"
-
-
-def version_of(text: Any) -> tuple[int, int] | None:
-    """(major, minor) from `2.3.1`, `2.4.0` or `2.2.4-tf`; None where there is no such thing."""
-    parts = str(text or "").split(".")
-    if len(parts) < 2 or not parts[0].isdigit():
-        return None
-    minor = "".join(c for c in parts[1] if c.isdigit())
-    return int(parts[0]), int(minor or 0)
 
 
 def era_of(version: Any, backend: str | None, weight_names: list[str], config: Any, floatx: str) -> Era:

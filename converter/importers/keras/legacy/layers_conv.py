@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from converter.importers.base import Refusal
-from converter.importers.keras.legacy.hdf5 import Stored
 from converter.importers.keras.legacy.units import Arguments, Unit, Weights, rules, today, unit
+from converter.importers.keras.stored.hdf5 import Stored
 
 Array = np.ndarray
 

@@ -8,8 +8,7 @@ from typing import Any
 
 from converter.errors import UsageError
 from converter.importers.base import ImportOptions
-from converter.importers.keras import allowed, archive, bounded
-from converter.importers.keras.legacy import hdf5
+from converter.importers.keras.stored import allowed, archive, bounded, hdf5
 
 _MODELS = {"Functional": "keras.src.models.functional", "Sequential": "keras"}
 

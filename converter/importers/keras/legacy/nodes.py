@@ -93,8 +93,11 @@ def references(item: Any) -> Iterator[Reference]:
 def functional(kind: str, config: Any, name: str, where: str) -> dict[str, Any]:
     """A model's configuration in the form of a functional one: `name`, `layers`, `input_layers`, `output_layers`."""
     entries = config if isinstance(config, list) else config.get("layers") if isinstance(config, dict) else None
-    sound = isinstance(entries, list) and entries and all(isinstance(e, dict) and "class_name" in e for e in entries)
-    if not sound:
+    if (
+        not isinstance(entries, list)
+        or not entries
+        or not all(isinstance(e, dict) and "class_name" in e for e in entries)
+    ):
         raise UsageError(f"{where}: the configuration of the model {name or kind} lists no layers")
     if kind != "Sequential":
         if not all(k in config for k in ("input_layers", "output_layers")):
@@ -154,7 +157,8 @@ def _input_of(entry: dict[str, Any], built: Any) -> dict[str, Any]:
         if here["class_name"] in ("TimeDistributed", "Bidirectional") or not inner:
             break
         here = inner[0]
-    config = here.get("config") if isinstance(here.get("config"), dict) else {}
+    last = here.get("config")
+    config = last if isinstance(last, dict) else {}
     shape = config.get("batch_input_shape", config.get("batch_shape")) or built
     given = config.get("input_dtype") or config.get("dtype")
     return {

@@ -12,7 +12,7 @@ import numpy as np
 from converter.importers.base import Refusal, RuleTable
 from converter.importers.keras.legacy import values
 from converter.importers.keras.legacy.era import Era
-from converter.importers.keras.legacy.hdf5 import Stored
+from converter.importers.keras.stored.hdf5 import Stored
 
 Convert = Callable[[list[Stored]], list[np.ndarray]]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from converter.errors import UsageError
-from converter.importers.keras.legacy import hdf5
-from converter.importers.keras.legacy.hdf5 import Stored
 from converter.importers.keras.legacy.units import Unit
+from converter.importers.keras.stored import hdf5
+from converter.importers.keras.stored.hdf5 import Stored
 
 Slots = list[tuple[Unit, bool]]
 """One entry for each array: whose it is, and whether it is among the unit's trainable ones."""

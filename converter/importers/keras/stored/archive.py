@@ -12,8 +12,8 @@ from typing import Any
 
 from converter.errors import ConversionError, UsageError
 from converter.importers.base import ImportOptions
-from converter.importers.keras import allowed, bounded
-from converter.importers.keras.legacy import era, hdf5
+from converter.importers.keras.stored import allowed, bounded, hdf5
+from converter.importers.keras.stored.versions import version_of
 
 _LARGEST_JSON = 1 << 28
 _EXPANSION = 1100
@@ -69,7 +69,7 @@ def check_members(path: Path, zipped: zipfile.ZipFile) -> None:
 def check_version(path: Path, metadata: Any) -> None:
     """Archives of tf.keras 2 have the ending of Keras 3's and other contents."""
     version = metadata.get("keras_version") if isinstance(metadata, dict) else None
-    number = era.version_of(version)
+    number = version_of(version)
     if number is not None and number[0] < 3:
         raise ConversionError(
             f"{path}: an archive of tf.keras {version}: save the model as .h5 there (model.save('model.h5')), which is read"

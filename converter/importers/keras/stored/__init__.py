@@ -1,0 +1,1 @@
+"""Files as data: archives, HDF5 and configurations are looked through before Keras sees them."""
