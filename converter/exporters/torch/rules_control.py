@@ -1,131 +1,50 @@
-"""Control flow, as Python's own: `if`, `for` and `while` over tensors, bodies in place."""
+"""Control flow, as Python's own."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from converter.exporters.code import stmt as s
-from converter.exporters.code.expr import Expr, IfElse, Lit, Lst, Name, Tup, Unary, Var, lift
-from converter.exporters.outline.bodies import assign_all, run_body
+from converter.exporters.code.expr import Expr, lift
+from converter.exporters.outline import context
+from converter.exporters.outline.control import Words, write_cond, write_scan, write_while
 from converter.exporters.torch.context import TORCH, Context
 from converter.exporters.torch.table import rule
-from ir.core import Graph, Node, Value
-from ir.ops.bodies import is_always
-from ir.types import symbols
+from ir.core import Node
+from ir.types import TensorType
 
 
-def _finish(c: Context, node: Node, results: Sequence[Expr]) -> None:
-    for value, result in zip(node.outputs, results, strict=True):
-        c.know(value, result)
+class TorchWords(Words):
+    """`torch.stack(rows)`, `x.unbind()`, `x.flip(0)`."""
+
+    def stack(self, rows: Expr, axis: int) -> Expr:
+        """`torch.stack(rows, dim=axis)`."""
+        return TORCH.stack(rows, **({} if axis == 0 else {"dim": lift(axis)}))
+
+    def unstack(self, x: Expr, axis: int) -> Expr:
+        """`x.unbind(axis)`."""
+        return x.unbind(*([] if axis == 0 else [lift(axis)]))
+
+    def flip(self, x: Expr, axis: int) -> Expr:
+        """`x.flip(axis)`."""
+        return x.flip(lift(axis))
+
+    def empty(self, c: context.Context, shape: list[Expr], type_: TensorType) -> Expr:
+        """`torch.empty(...)`."""
+        assert isinstance(c, Context)
+        return TORCH.empty(*shape, dtype=c.dtype(type_.dtype), **c.device())
+
+
+_WORDS = TorchWords()
 
 
 @rule("cond")
 def cond(c: Context, node: Node) -> None:
-    results = [Var(mutable=True) for _ in node.outputs]
-    captures = [c.name_once(c.x(v)) for v in node.operands["captures"]]
-    branches = []
-    for name in ("then", "else"):
-        with c.block() as block:
-            assign_all(c, results, run_body(c, node.bodies[name], captures))
-        branches.append(block)
-    c.body.append(s.If(c.x(node.operand("predicate")), *branches))
-    _finish(c, node, results)
-
-
-def _carried(c: Context, values: Sequence[Value]) -> list[Var]:
-    """Variables that the loop assigns, set to where it starts."""
-    made = []
-    for value in values:
-        var = Var(mutable=True)
-        c.body.append(s.Assign(var, c.x(value)))
-        made.append(var)
-    return made
-
-
-def _rows(c: Context, count: int) -> list[Var]:
-    made = [Var("rows") for _ in range(count)]
-    for var in made:
-        c.body.append(s.Assign(var, Lst(()), pure=False))  # what a loop reads is computed before its rows
-    return made
+    write_cond(c, node)
 
 
 @rule("while")
 def while_(c: Context, node: Node) -> None:
-    first = node.operands["carried"]
-    carried = _carried(c, first)
-    invariant = [c.name_once(c.x(v)) for v in node.operands["invariant"]]
-    rows = _rows(c, len(node.outputs) - len(carried))
-    limits = [] if node.attrs["trips"] is None else [c.dim(node.attrs["trips"])]
-    if node.operands["trip_count"] is not None:
-        limits.append(Name("int")(c.x(node.operands["trip_count"])))
-    with c.block() as block:
-        if not is_always(node.bodies["cond"]):
-            (going,) = run_body(c, node.bodies["cond"], [*carried, *invariant])
-            c.body.append(s.If(Unary("not", going), [s.Break()]))
-        outs = run_body(c, node.bodies["body"], [*carried, *invariant])
-        for row, out in zip(rows, outs[len(carried) :]):
-            c.body.append(s.Do(row.append(out)))
-        assign_all(c, carried, outs[: len(carried)])
-    if limits:
-        count = limits[0] if len(limits) == 1 else Name("min")(*limits)
-        c.body.append(s.For(Name("_"), Name("range")(count), block))
-    else:
-        c.body.append(s.While(Lit(True), block))
-    stacked = [_stacked(c, node.bodies["body"], k, carried, row, 0) for k, row in enumerate(rows, len(carried))]
-    _finish(c, node, [*carried, *stacked])
-
-
-def _stacked(c: Context, body: Graph, index: int, carried: Sequence[Var], rows: Var, axis: int) -> Expr:
-    """Scan outputs side by side. None at all still has its shape, where the body's types tell it."""
-    type_ = body.outputs[index].type
-    place = {} if axis == 0 else {"dim": lift(axis)}
-    bound_inside = {
-        name for node in body for name in (node.attrs.get("symbol"), *node.attrs.get("symbols", ())) if name
-    }
-    if any(x.name in bound_inside for d in type_.shape for x in symbols(d)):
-        return c.assign(TORCH.stack(rows, **place), fold=False)
-    with c.block() as block:  # no trip has run: the carried variables are still what they were
-        for value, var in zip(body.inputs, carried):
-            c.know(value, var)
-        shape = c.shape(type_.shape)
-    c.body += block
-    shape.insert(axis, Lit(0))
-    none = TORCH.empty(*shape, dtype=c.dtype(type_.dtype), **c.device())
-    return c.assign(IfElse(rows, TORCH.stack(rows, **place), none), fold=False)
+    write_while(c, node, _WORDS)
 
 
 @rule("scan")
 def scan(c: Context, node: Node) -> None:
-    a = node.attrs
-    scanned = node.operands["scanned"]
-    carried = _carried(c, node.operands["carried"])
-    invariant = [c.name_once(c.x(v)) for v in node.operands["invariant"]]
-    count = len(node.outputs) - len(carried)
-    rows = _rows(c, count)
-    parts = [
-        _parts(c, v, axis, back)
-        for v, axis, back in zip(scanned, a["axes"] or (0,) * len(scanned), a["reverse"] or (False,) * len(scanned))
-    ]
-    slices = [Var(fold=False) for _ in scanned]
-    with c.block() as block:
-        outs = run_body(c, node.bodies["body"], [*carried, *slices, *invariant])
-        for row, out in zip(rows, outs[len(carried) :]):
-            c.body.append(s.Do(row.append(out)))
-        assign_all(c, carried, outs[: len(carried)])
-    if len(parts) == 1:
-        c.body.append(s.For(slices[0], parts[0], block))
-    elif parts:
-        c.body.append(s.For(Tup(tuple(slices)), Name("zip")(*parts), block))
-    else:
-        c.body.append(s.For(Name("_"), Name("range")(c.dim(a["length"])), block))
-    stacked = []
-    for k, (value, row) in enumerate(zip(node.outputs[len(carried) :], rows)):
-        axis = (a["output_axes"][k] if a["output_axes"] else 0) % value.type.rank
-        out = _stacked(c, node.bodies["body"], len(carried) + k, carried, row, axis)
-        stacked.append(out.flip(lift(axis)) if a["output_reverse"] and a["output_reverse"][k] else out)
-    _finish(c, node, [*carried, *stacked])
-
-
-def _parts(c: Context, value: Value, axis: int, back: bool) -> Expr:
-    parts = c.x(value).unbind(*([] if axis == 0 else [lift(axis)]))
-    return Name("reversed")(parts) if back else parts
+    write_scan(c, node, _WORDS)
