@@ -11,7 +11,6 @@ from ir.data import Array, Weight
 from ir.ops.axes import Layout, channel_axis
 from ir.types import symbol, tensor_type
 
-
 DYNAMIC = False  # whether the networks made take images of any size
 
 
@@ -160,6 +159,20 @@ def vgg(layout: Layout) -> Model:
     y = b.relu(net.conv(net.pooled(b.relu(net.conv(net.x, 5))), 3))
     flat = b.mul(b.flatten(b.sigmoid(y), start=1), b.constant(np.float32(0.5)))
     return net.close(b.add(net.dense(b.relu(flat), 6), net.dense(b.tanh(flat), 6)))
+
+
+def patches(layout: Layout) -> Model:
+    """Patches of an image as tokens with positions, through a norm and dense layers: a transformer's ends."""
+    net = Net(layout)
+    b = net.b
+    y = net.conv(net.x, 6, 2, stride=2)
+    n = y.type.shape[0]
+    y = b.transpose(b.reshape(y, shape=(n, 6, 16)), perm=(0, 2, 1)) if net.first else b.reshape(y, shape=(n, 16, 6))
+    y = b.add(y, net.weight(1, 16, 6))
+    net.scope()
+    z = b.layer_norm(y, scale=net.weight(6), bias=net.weight(6), axes=(-1,))
+    y = b.add(net.dense(b.gelu(net.dense(z, 12)), 6), y)
+    return net.close(b.reduce_mean(y, axes=(1,)))
 
 
 NETS = {f.__name__: f for f in (resnet, inverted, densenet, unet, convnext, pointwise, vgg)}

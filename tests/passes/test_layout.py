@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
@@ -234,6 +235,20 @@ def test_a_flattened_map_that_others_read_is_transposed() -> None:
     kept = head(net := Net("channels_last"), net.b.flatten)
     Relayout("channels_first", keep_weights=True).run(kept)
     assert transposes(kept) == 2
+
+
+def test_tokens_keep_their_channels_last() -> None:
+    """Of what stands between a map and its tokens nothing is left, or the one transpose that PyTorch has there, too."""
+    for have, target in TURNS:
+        model = layout_nets.patches(have)
+        check(model)
+        result, _ = turned(model, target)
+        close(run(model), run(result))
+        perms = [n.attrs["perm"] for n in result.nodes() if n.op.name == "transpose"]
+        assert perms == ([(0, 2, 3, 1)] if have == "channels_first" else [(0, 3, 1, 2), (0, 2, 1)])
+        kinds = Counter(n.op.name for n in result.nodes())
+        assert kinds["linear"] == 2 and kinds["layer_norm"] == 1 and kinds["conv"] == 1
+        assert [n.attrs["axes"] for n in result.nodes() if n.op.name == "layer_norm"] in ([(-1,)], [(2,)])
 
 
 # -- where a transpose stays ------------------------------------------------------------------------------------------

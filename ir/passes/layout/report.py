@@ -35,7 +35,9 @@ class Region:
         chosen = Counter(plan.chosen[n] for n in self.nodes)
         forced = Counter(n.op.name for n in self.nodes if plan.fits[n].only is not None)
         layouts = " and ".join(f"{layout} for {count} of them" for layout, count in chosen.most_common())
-        by = ", ".join(f"{count} {name}" for name, count in forced.most_common()) or "its norms"
+        by = ", ".join(f"{count} {name}" for name, count in forced.most_common()) or (
+            "the node around it" if plan.border else "its norms"
+        )
         cost = (
             f"{len(self.moved)} transposes stay: " + "; ".join(map(str, self.moved))
             if self.moved

@@ -18,11 +18,15 @@ Perm = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """The channels of a value of this rank lie on `channel`: axis `lead` (channels first) or the last (channels last)."""
+    """The channels of a value of this rank lie on `channel`: axis `lead` (channels first) or the last (channels last).
+
+    `tokens`: the positions of a map in a row. What runs along them is a transformer's, whose ops read the channels last.
+    """
 
     lead: int
     channel: int
     rank: int
+    tokens: bool = False
 
     @property
     def layout(self) -> Layout:
@@ -45,11 +49,11 @@ def _order(lead: int, channel: int, rank: int, layout: Layout) -> Perm:
     return tuple(rest)
 
 
-def role_of(lead: int, channel: int, rank: int) -> Role | None:
+def role_of(lead: int, channel: int, rank: int, tokens: bool = False) -> Role | None:
     """The role; None where both layouts are the same order, or the source's order is neither."""
     if channel not in (lead, rank - 1) or not 0 <= lead < rank - 1:
         return None
-    return Role(lead, channel, rank)
+    return Role(lead, channel, rank, tokens)
 
 
 def without(role: Role, axes: set[int]) -> Role | None:
@@ -57,7 +61,7 @@ def without(role: Role, axes: set[int]) -> Role | None:
     if role.channel in axes:
         return None
     lead, channel = (place - sum(a < place for a in axes) for place in (role.lead, role.channel))
-    return role_of(lead, channel, role.rank - len(axes))
+    return role_of(lead, channel, role.rank - len(axes), role.tokens)
 
 
 def with_axes(role: Role, axes: set[int]) -> Role | None:
@@ -66,8 +70,8 @@ def with_axes(role: Role, axes: set[int]) -> Role | None:
     places = [a for a in range(rank) if a not in axes]
     channel = places[role.channel]
     if role.layout == "channels_first":
-        return role_of(channel, channel, rank)
-    return role_of(places[role.lead - 1] + 1 if role.lead else 0, channel, rank)
+        return role_of(channel, channel, rank, role.tokens)
+    return role_of(places[role.lead - 1] + 1 if role.lead else 0, channel, rank, role.tokens)
 
 
 def identity(rank: int) -> Perm:

@@ -15,7 +15,7 @@ from ir.ops.axes import Layout
 from ir.passes.layout.fit import Fit, Operands, is_elementwise, listed
 from ir.passes.layout.flat import Storable, flattened
 from ir.passes.layout.roles import Perm, Role, identity, role_of, with_axes, without
-from ir.types import normalize_axes, normalize_axis
+from ir.types import Shape, normalize_axes, normalize_axis, same
 
 Side = Literal["in", "out"]
 Rule = Callable[[Node, Role, Side], "Fit | None"]
@@ -66,7 +66,8 @@ def _dense_weight(node: Node) -> Value | None:
 def find(node: Node, role: Role, side: Side, target: Layout, storable: Storable) -> Fit | None:
     """How the node runs in either layout, given the role of one of its values."""
     if node.op.name in ("reshape", "flatten"):
-        return _reshape(node, role, side) or (flattened(node, role, storable) if side == "in" else None)
+        views = _reshape(node, role, side) or _among_positions(node, role, side)
+        return views or (flattened(node, role, storable) if side == "in" else None)
     if node.op.name in TARGETED:
         return TARGETED[node.op.name](node, role, side, target)
     rule = RULES.get(node.op.name)
@@ -153,6 +154,8 @@ def _block_norm(node: Node, role: Role, side: Side, target: Layout) -> Fit | Non
 
     trailing = [layout for layout in _BOTH if max(attrs(layout)["axes"]) == role.rank - 1]
     apart: Layout | None = next((layout for layout in _BOTH if trailing and layout not in trailing), None)
+    if role.tokens and apart is not None and target == "channels_first":
+        return Fit({"x": role}, (role,), attrs, only=trailing[0])
     # No target has the op over an axis in the middle: it is written out, which reads its operand once more.
     return Fit({"x": role}, (role,), attrs, surcharge=None if apart is None else (apart, 0.5))
 
@@ -285,7 +288,7 @@ def _transpose(node: Node, role: Role, side: Side) -> Fit | None:
     """A transpose from one layout to the other is none at all where both sides are stored alike."""
     perm = normalize_axes(node.attrs["perm"], role.rank)
     channel = perm.index(role.channel) if side == "in" else perm[role.channel]
-    other = role_of(role.lead, channel, role.rank)
+    other = role_of(role.lead, channel, role.rank, role.tokens)
     batches = set(range(role.lead))
     if other is None or {perm[a] for a in batches} != batches:
         return None
@@ -316,11 +319,32 @@ def _reshape(node: Node, role: Role, side: Side) -> Fit | None:
         after = y.order(layout) if y is not None else identity(len(new))
         if [wide.index(a) for a in before if a in wide] != [made.index(a) for a in after if a in made]:
             return None
+    return _viewed(x, y, new)
+
+
+def _viewed(x: Role | None, y: Role | None, shape: Shape) -> Fit:
+    """The fit of a reshape between values of these roles, to this shape in the order of the source."""
 
     def make(b: Builder, node: Node, operands: Operands, layout: Layout) -> tuple[Value, ...]:
-        return (b.reshape(operands["x"], shape=new if y is None else y.stored(new, layout)),)
+        return (b.reshape(operands["x"], shape=shape if y is None else y.stored(shape, layout)),)
 
     return Fit({} if x is None else {"x": x}, (y,), make=make)
+
+
+def _among_positions(node: Node, role: Role, side: Side) -> Fit | None:
+    """A reshape of the positions alone: batch and channels stay, a map becomes a row of tokens or a row a map."""
+    known, shape = node.operand("x").type.shape, node.output.type.shape
+    if side == "out":
+        known, shape = shape, known
+    rank, first = len(shape), role.layout == "channels_first"
+    if role.lead != 1 or role.rank != len(known) or rank < 3:
+        return None
+    channel = 1 if first else rank - 1
+    if not (same(known[0], shape[0]) is True and same(known[role.channel], shape[channel]) is True):
+        return None
+    other = role_of(1, channel, rank, tokens=rank == 3 < role.rank)
+    x, y = (role, other) if side == "in" else (other, role)
+    return _viewed(x, y, node.output.type.shape)
 
 
 def _carried(role: Role, given: list[int], other: list[int], known: Sequence[Any], shape: Sequence[Any]) -> Role | None:
@@ -328,7 +352,7 @@ def _carried(role: Role, given: list[int], other: list[int], known: Sequence[Any
     if role.rank != len(known) or role.lead != 1 or role.channel not in given or known[0] != shape[0]:
         return None
     channel = other[given.index(role.channel)]
-    return role_of(channel if role.layout == "channels_first" else 1, channel, len(shape))
+    return role_of(channel if role.layout == "channels_first" else 1, channel, len(shape), role.tokens)
 
 
 def _linear(node: Node, role: Role, side: Side, target: Layout) -> Fit | None:
@@ -337,7 +361,7 @@ def _linear(node: Node, role: Role, side: Side, target: Layout) -> Fit | None:
     if role.layout != "channels_last" or node.operand("x").type.rank != role.rank:
         return None
     spatial = len(shape) - 2
-    dense = role.lead == 1 and 1 <= spatial <= 3 and 0 not in shape and target == "channels_first"
+    dense = not role.tokens and role.lead == 1 and 1 <= spatial <= 3 and 0 not in shape and target == "channels_first"
     if not dense or node.operand("weight").type.rank != 2:
         return Fit({"x": role}, (role,), only="channels_last")
 
