@@ -135,6 +135,15 @@ def concat(node: Node, b: Builder) -> Outcome:
     return hit(b.concat(kept, axis=axis), "empty operands add nothing")
 
 
+@rule("concat")
+def concat_of_split(node: Node, b: Builder) -> Outcome:
+    xs = node.operands["xs"]
+    inner = made_by(xs[0], "split") if len(xs) > 1 else None
+    if inner is None or tuple(xs) != tuple(inner.outputs) or not same_type(inner.operand("x"), node):
+        return None  # along another axis the type would be another
+    return hit(inner.operand("x"), "concat undoes split") if together(node, inner) else fail(APART)
+
+
 @rule("split")
 def split_into_one(node: Node, b: Builder) -> Outcome:
     x = node.operand("x")
@@ -207,5 +216,3 @@ def view_of_view(node: Node, b: Builder) -> Outcome:
         axes = (*second, *(rest[a] for a in normalize_axes(inner.attrs["axes"], len(rest))))
     made = b.op(node.op, inner.operand("x"), axes=tuple(sorted(axes)))
     return hit(made, f"two of {node.op.name} are one")
-
-

@@ -133,6 +133,12 @@ HITS: list[tuple[str, str, str, str]] = [
     ("moves_nothing", "r: float32[2, 3] = roll(x; shifts=(0,), axes=(1,))", "", "x"),
     ("flip_of_flip", "a: float32[2, 3] = flip(x; axes=(0, 1))\nr: float32[2, 3] = flip(a; axes=(-1, 0))", "", "x"),
     ("concat", "r: float32[2, 3] = concat([x]; axis=0)", "", "x"),
+    (
+        "concat_of_split",
+        "(a: float32[2, 1], b: float32[2, 2]) = split(x; sizes=(1, 2), axis=1)\nr: float32[2, 3] = concat([a, b]; axis=-1)",
+        "",
+        "x",
+    ),
     ("concat", EMPTY + "r: float32[2, 3] = concat([x, e]; axis=0)", "", "x"),
     (
         "concat",

@@ -11,11 +11,14 @@ from ir.core import Model, Node
 def name_leaves(model: Model, form_of: Callable[[Node], Form | None], names: dict[str, str]) -> None:
     """Rename, in place, the weights of every node that is a whole module at its own place but for their names.
 
-    `names` (target name -> source name) follows. A place whose weights are not exactly the module's stays as it is.
+    `names` (target name -> source name) follows. A place whose weights, all below it included, are not exactly the
+    module's stays as it is.
     """
     places: dict[Path, set[str]] = {}
     for name in model.weights:
-        places.setdefault(tuple(name.split(".")[:-1]), set()).add(name)
+        parts = tuple(name.split("."))
+        for n in range(1, len(parts)):
+            places.setdefault(parts[:n], set()).add(name)
     for node in model.graph:
         form = form_of(node)
         if form is None or not form.weights:
@@ -30,7 +33,10 @@ def name_leaves(model: Model, form_of: Callable[[Node], Form | None], names: dic
         for old, new in changed.items():
             model.rename_weight(old, new)
             names[new] = names.pop(old)
-        places[path] = set(wanted.values())
+            for place in places.values():
+                if old in place:
+                    place.remove(old)
+                    place.add(new)
 
 
 __all__ = ["name_leaves"]

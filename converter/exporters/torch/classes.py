@@ -73,8 +73,20 @@ class TorchClasses(ClassWriter):
         return [s.Assign(self._at(alias), self._at(w.name)) for w in weights for alias in w.aliases]
 
     def frozen(self) -> list[s.Stmt]:
-        """`requires_grad_(False)` for frozen parameters, on whole modules where everything below is frozen."""
-        return [s.Do(self._at(n).requires_grad_(False)) for n in frozen_names(self.shared.model)]
+        """`requires_grad_(False)` for frozen parameters, on whole modules where everything below is frozen; and for what is
+        constant and a parameter of a module all the same."""
+        names = [*frozen_names(self.shared.model), *self._constant_parameters()]
+        return [s.Do(self._at(n).requires_grad_(False)) for n in names]
+
+    def _constant_parameters(self) -> list[str]:
+        found: dict[str, None] = {}
+        for instance in self.shared.leaves.values():
+            for attr, value in (instance.form.weights if instance.form else {}).items():
+                weight = self.shared.model.weight_of(value)
+                constant = weight is not None and weight.kind == "constant" and weight.type.dtype.is_float
+                if constant and not attr.startswith("running_"):
+                    found[".".join((*instance.path, attr))] = None
+        return list(found)
 
     def _at(self, name: str) -> Expr:
         return self.shared.attribute(name.split("."))

@@ -60,7 +60,9 @@ def _module_text(parts: Parts) -> str:
 
 def _has_hidden(parts: Parts) -> bool:
     """Whether the weights file holds buffers that are no part of the state dict."""
-    weights = parts.model.weights.values()
+    forms = [i.form for i in parts.shared.leaves.values() if i.form is not None]
+    held = {value.name for form in forms for value in form.weights.values()}
+    weights = [w for w in parts.model.weights.values() if w.name not in held]
     return bool(parts.writer.large) or any(w.kind == "constant" or not w.persistent for w in weights)
 
 

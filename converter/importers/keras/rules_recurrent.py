@@ -224,9 +224,10 @@ def _plain_input(c: KerasContext, inputs: Any, mask: Any, *activations: tuple[An
 
 
 def _start(c: KerasContext, x: Value, *states: Any) -> Value | None:
-    """The states of each direction before the first step; None where all are zero."""
-    values = [c.value(s, x.type.dtype) for s in states]
-    return None if all(_is_zero(v) for v in values) else c.b.stack(values, axis=0)
+    """The states of each direction before the first step; None where all are zero. They belong to who calls the layer."""
+    with c.outside():
+        values = [c.value(s, x.type.dtype) for s in states]
+        return None if all(_is_zero(v) for v in values) else c.b.stack(values, axis=0)
 
 
 def _is_zero(value: Value) -> bool:
@@ -252,13 +253,14 @@ def _weights(c: KerasContext, kernel: Any, recurrent: Any, bias: Any, gates: tup
 
 
 def _results(c: KerasContext, out: Value, states: Sequence[Value], backwards: bool, every: bool) -> Any:
-    """As `rnn`: outputs of a reversed loop come in the order in which it made them."""
-    finals = [c.b.squeeze(s, axes=(0,)) for s in states]
-    if every:
-        shown = c.b.flip(out, axes=(1,)) if backwards else out
-    else:
-        shown = c.b.unsqueeze(finals[0], axes=(1,))
-    return finals[0], shown, finals
+    """As `rnn`: outputs of a reversed loop come in the order in which it made them. All that stands beside the layer."""
+    with c.outside():
+        finals = [c.b.squeeze(s, axes=(0,)) for s in states]
+        if every:
+            shown = c.b.flip(out, axes=(1,)) if backwards else out
+        else:
+            shown = c.b.unsqueeze(finals[0], axes=(1,))
+        return finals[0], shown, finals
 
 
 # -- both directions ----------------------------------------------------------------------------------------------------
@@ -303,11 +305,12 @@ def both_directions(
     out, *finals = op(
         x, *given, None, weights, hidden_size=size, bias=True, batch_first=True, direction="bidirectional"
     )
-    sequences = c.b.split(out, sizes=(size, size), axis=2) if return_sequences else (None, None)
     results = []
-    for i in range(2):
-        ends = [c.tensor(c.b.select(s, axis=0, index=i)) for s in finals]
-        results.append((ends[0], sequences[i] and c.tensor(sequences[i]), ends))
+    with c.outside():
+        sequences = c.b.split(out, sizes=(size, size), axis=2) if return_sequences else (None, None)
+        for i in range(2):
+            ends = [c.tensor(c.b.select(s, axis=0, index=i)) for s in finals]
+            results.append((ends[0], sequences[i] and c.tensor(sequences[i]), ends))
     return tuple(results)
 
 

@@ -47,6 +47,10 @@ class Scopes:
         for name, child in children:
             if id(child) in self.paths:
                 continue
+            if _is_own_cell(layer, child):
+                self.paths[id(child)] = path
+                self._name_variables(child, path)
+                continue
             if "_".join(name) in blocks:
                 block, cls, within = blocks["_".join(name)]
                 name = (block, within)
@@ -92,7 +96,8 @@ class Scopes:
         """A call of a layer is under way. A layer that the model does not own belongs to its caller, and so does one that
         is `bare`: what it does stands where it is called."""
         path = self.paths.get(id(layer))
-        if path is None or layer is self.root or (bare and path[:-1] not in self.blocks):
+        entered = self._stack and self._stack[-1][0] == path  # the cell of a recurrent layer
+        if path is None or layer is self.root or entered or (bare and path[:-1] not in self.blocks):
             yield
             return
         place = path[:-1] if bare else path
@@ -158,6 +163,13 @@ def class_name(layer: Any) -> str:
         return name
     words = re.split(r"[^0-9a-zA-Z]+", _COUNTED.sub("", layer.name))
     return "".join(w[:1].upper() + w[1:] for w in words) or name
+
+
+def _is_own_cell(layer: Any, child: Any) -> bool:
+    """Whether a layer is the cell that a recurrent layer of Keras has made for itself: its weights are the layer's."""
+    kinds = f"{type(layer).__name__}Cell", type(child).__name__
+    own = all(type(x).__module__.startswith("keras.src.layers.rnn.") for x in (layer, child))
+    return own and kinds[0] == kinds[1]
 
 
 def is_functional(layer: Any) -> bool:

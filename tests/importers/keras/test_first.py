@@ -15,12 +15,12 @@ RNG = np.random.default_rng(0)
 def test_sequential() -> None:
     net = keras.Sequential([
         keras.Input((8, 8, 3)), layers.Conv2D(4, 3, strides=2, padding="same", activation="relu"),
-        layers.BatchNormalization(), layers.Dropout(0.5), layers.MaxPooling2D(), layers.GlobalAveragePooling2D(),
+        layers.BatchNormalization(name="norm"), layers.Dropout(0.5), layers.MaxPooling2D(), layers.GlobalAveragePooling2D(),
         layers.Dense(3, activation="softmax"),
     ])  # fmt: skip
     x = [RNG.standard_normal((2, 8, 8, 3)).astype("float32")]
     read = agree(net, x, resized(x, 0, 1), resized(x, 0, 5))
-    assert sorted(read.state) == ["batch_normalization.moving_mean", "batch_normalization.moving_variance"]
+    assert sorted(read.state) == ["norm.moving_mean", "norm.moving_variance"]
     assert sum(w.data.numpy().size for w in read.parameters()) == sum(
         int(np.prod(v.shape)) for v in net.trainable_variables
     )
