@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 _STEPS = ("a search over the steps of a sequence, whose result has a length of its own", "decode outside the model")
-
+_MOVED = (
+    "pixels between pixels and beyond the edge are read in the way of one library's routine",
+    "transform images outside the model",
+)
 REASONS: dict[str, tuple[str, str]] = {
     "CTCLoss": ("the steps of this loss follow lengths that the data gives", "compute the loss outside the model"),
     "CTCDecode": _STEPS,
@@ -24,6 +27,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "ISTFT": (
         "at the edges the backends weigh the windows differently", "compute the inverse outside the model",
     ),
+    **dict.fromkeys(("AffineTransform", "PerspectiveTransform"), _MOVED),
     "SegmentReduction": ("the base of the four segment operations, which computes nothing", "use ops.segment_sum"),
 }  # fmt: skip
 """By class name: the reason, and advice."""

@@ -199,23 +199,57 @@ def _listed(axis: Any, rank: int) -> list[int]:
     return [int(a) for a in axis] if isinstance(axis, (tuple, list)) else [int(axis)]
 
 
-def _at(ordered: Any, q: Any, method: str) -> Any:
+def _at(ordered: Any, q: Any, method: str, last: Any = None) -> Any:
+    """The elements at parts `q` of the way along the last axis; `last` is where it ends, for each row its own if a tensor."""
     from keras import ops
 
-    last = ordered.shape[-1] - 1
+    own = last is not None
+    last = ordered.shape[-1] - 1 if last is None else last
     exact = ops.multiply(ops.cast(last, "float64"), q)
 
     def place(rounded: Any) -> Any:
-        return ops.clip(ops.cast(rounded, "int32"), 0, last)
+        return ops.minimum(ops.maximum(ops.cast(rounded, "int32"), 0), last)
+
+    def pick(at: Any) -> Any:
+        if not own:
+            return ops.take(ordered, at, axis=-1)
+        at = ops.maximum(at, 0)
+        return ops.squeeze(ops.take_along_axis(ordered, ops.expand_dims(at, -1), axis=-1), -1)
 
     if method in ("lower", "higher", "nearest"):
         rounding = {"lower": ops.floor, "higher": ops.ceil, "nearest": ops.round}[method]
-        return ops.take(ordered, place(rounding(exact)), axis=-1)
+        return pick(place(rounding(exact)))
     low, high = place(ops.floor(exact)), place(ops.ceil(exact))
     if method == "midpoint":
-        return ops.multiply(0.5, ops.add(ops.take(ordered, low, axis=-1), ops.take(ordered, high, axis=-1)))
+        return ops.multiply(0.5, ops.add(pick(low), pick(high)))
     below = ops.maximum(ops.subtract(high, 1), 0)
     above = ops.minimum(ops.add(below, 1), last)
     part = ops.cast(ops.subtract(ops.cast(above, "float64"), exact), ordered.dtype)
-    upper, lower = ops.take(ordered, above, axis=-1), ops.take(ordered, below, axis=-1)
-    return ops.add(ops.multiply(upper, ops.subtract(1.0, part)), ops.multiply(lower, part))
+    return ops.add(ops.multiply(pick(above), ops.subtract(1.0, part)), ops.multiply(pick(below), part))
+
+
+@spelled("ops.Nanquantile", "ops.Nanpercentile", "ops.Nanmedian")
+def nan_quantile(op: Any, x: Any, q: Any = 0.5) -> Any:
+    """Of the numbers of each row; NaN where there is none."""
+    from keras import ops
+
+    from converter.importers.keras.rules_creation import raise_refusal
+
+    if "float" not in x.dtype or (hasattr(q, "shape") and len(q.shape)):
+        raise_refusal("quantiles of integers, or several at once, beside NaN", "cast to floats, and take one at a time")
+    q = ops.cast(q, "float32")
+    q = ops.cast(ops.divide(q, 100.0) if type(op).__name__ == "Nanpercentile" else q, "float64")
+    rank = len(x.shape)
+    axes = sorted(a % rank for a in _listed(op.axis, rank))
+    if not axes:
+        return x
+    kept = [i for i in range(rank) if i not in axes]
+    rows = ops.reshape(
+        ops.transpose(x, kept + axes), [x.shape[i] for i in kept] + [count(tuple(x.shape[i] for i in axes))]
+    )
+    nan = ops.isnan(rows)
+    ordered = ops.sort(ops.where(nan, math.inf, rows), axis=-1)
+    numbers = ops.sum(ops.cast(ops.logical_not(nan), "int32"), axis=-1)
+    found = _at(ordered, q, getattr(op, "method", "linear"), ops.subtract(numbers, 1))
+    found = ops.where(ops.equal(numbers, 0), math.nan, found)
+    return ops.reshape(found, [1 if i in axes else x.shape[i] for i in range(rank)]) if op.keepdims else found

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
+
 import pytest
 
 pytest.importorskip("keras")
-from tests.importers.keras import (  # noqa: E402
+from keras.src.ops.operation import Operation
+
+from converter.importers.keras.context import rule
+from converter.importers.keras.refused import REASONS, why
+from converter.importers.keras.tracer import KerasTracer  # noqa: F401 - registers every rule
+from tests.importers.keras import (
     cases_control,
     cases_elementwise,
+    cases_image,
     cases_indexing,
     cases_linalg,
     cases_reduction,
@@ -22,7 +30,8 @@ TABLES = {
     "movement": cases_shape.movement, "several": cases_shape.several, "made": cases_shape.made,
     "subscripts": cases_indexing.subscripts, "reads": cases_indexing.reads, "writes": cases_indexing.writes,
     "products": cases_linalg.products, "factors": cases_linalg.factors, "fourier": cases_linalg.fourier,
-    "control": cases_control.control,
+    "control": cases_control.control, "windows": cases_image.windows, "norms": cases_image.norms,
+    "losses": cases_image.losses, "images": cases_image.images,
 }  # fmt: skip
 
 
@@ -30,3 +39,34 @@ TABLES = {
 def test_operations(table: str) -> None:
     bad = failures(list(TABLES[table]()))
     assert not bad, f"{len(bad)} cases:\n" + "\n".join(bad)
+
+
+def _classes() -> set[str]:
+    """Every operation that the installed Keras defines."""
+    found = set()
+    for part in ("core", "einops", "image", "linalg", "math", "nn", "numpy"):
+        module = importlib.import_module(f"keras.src.ops.{part}")
+        found |= {
+            n for n, c in vars(module).items()
+            if isinstance(c, type) and issubclass(c, Operation) and c.__module__ == module.__name__
+        }  # fmt: skip
+    return found
+
+
+def test_no_operation_is_forgotten() -> None:
+    """Each has a rule and a case, or a reason why not."""
+    tried = {case.op for table in TABLES.values() for case in table()}
+    ruled = {str(r.key).removeprefix("ops.") for r in rule if str(r.key).startswith("ops.")}
+    assert ruled & set(REASONS) == set()
+    assert sorted(_classes() - ruled - set(REASONS)) == []
+    assert sorted(_classes() - set(REASONS) - tried - UNTRIED) == []
+
+
+UNTRIED = {"Ndim"}
+"""`ops.ndim` is a number before any rule sees it."""
+
+
+@pytest.mark.parametrize("op", sorted(REASONS))
+def test_refusals_give_a_reason(op: str) -> None:
+    reason, advice = why(op)
+    assert reason and advice and reason != why("no such operation")[0]
