@@ -125,6 +125,8 @@ class _Reading:
                 merge_modes(inference.model, training.model)
             except Unmergeable as error:
                 _note(inference.model, f"the model as it is in training is not carried over: {error}")
+        for note in training.model.notes:
+            _note(inference.model, note)
         inference.tracer.c.weights.tell_source(checkpoint_names(self.model))
         return inference.model
 

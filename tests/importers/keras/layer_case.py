@@ -28,7 +28,7 @@ BATCHES = (3, 1, 4)
 class Case:
     """One row. `ints` makes inputs integers below it; `call` says how the layer is called on its inputs (None: on the
     only one, or the list of all). `random` marks layers whose training mode draws. A size None in a shape is open, and
-    `open` what it is in the samples."""
+    `open` what it is in the samples. `backend` is the only one that runs the row."""
 
     layer: str
     shapes: tuple[Shape, ...]
@@ -42,6 +42,7 @@ class Case:
     rtol: float | None = None
     prepare: Callable[[Any], Any] | None = None
     refused: str = ""
+    backend: str = ""
     extra: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -120,10 +121,10 @@ def read(case: Case, model: Any) -> Model:
     return found
 
 
-def compare(case: Case, model: Any, found: Model, training: bool = False) -> None:
+def compare(case: Case, model: Any, found: Model, training: bool = False, batches: Sequence[int] = BATCHES) -> None:
     """Exact evaluation equals Keras' answer at every batch size, in value, dtype and shape; in training the variables
     that Keras changes as well. Whatever Keras changes is put back."""
-    for batch in BATCHES:
+    for batch in batches:
         arrays = sample(case, batch)
         given = dict(zip(found.input_types, arrays, strict=True))
         want, moved = keras_answer(model, found, arrays, training)

@@ -8,6 +8,8 @@ from tests.importers.keras.layer_case import Case, made, row
 
 IMAGE, FIRST = (7, 8, 4), (4, 7, 8)
 FIRST_ARGS = {"data_format": "channels_first"}
+JAX = {"backend_": "jax"}
+"""What TensorFlow has no kernel for on a CPU."""
 
 
 def rows() -> Iterator[Case]:
@@ -77,7 +79,7 @@ def convolutions() -> Iterator[Case]:
         yield row("Conv2D", IMAGE, filters=6, kernel_size=3, padding=padding, groups=2)
         yield row("Conv2D", (None, None, 4), filters=6, kernel_size=(3, 2), strides=(2, 3), padding=padding)
         yield row("Conv2D", IMAGE, filters=6, kernel_size=(2, 3), dilation_rate=2, padding=padding, activation="selu")
-        yield row("Conv2D", FIRST, filters=6, kernel_size=3, strides=2, padding=padding, **FIRST_ARGS)
+        yield row("Conv2D", FIRST, filters=6, kernel_size=3, strides=2, padding=padding, **FIRST_ARGS, **JAX)
         yield row("Conv3D", (5, 6, 4, 2), filters=4, kernel_size=2, padding=padding, groups=2)
         yield row("Conv3D", (5, 6, 4, 2), filters=4, kernel_size=(3, 2, 2), strides=2, padding=padding, use_bias=False)
         yield row("DepthwiseConv1D", (9, 4), kernel_size=3, padding=padding, depth_multiplier=2)
@@ -103,13 +105,14 @@ def transposed() -> Iterator[Case]:
         for kernel, strides in ((3, 1), (3, 2), (2, 2), (4, 2), (2, 3)):
             yield row("Conv1DTranspose", (5, 3), filters=4, kernel_size=kernel, strides=strides, padding=padding)
         yield row("Conv1DTranspose", (None, 3), filters=4, kernel_size=3, strides=2, padding=padding)
-        yield row("Conv1DTranspose", (5, 3), filters=4, kernel_size=3, padding=padding, dilation_rate=2)
+        yield row("Conv1DTranspose", (5, 3), filters=4, kernel_size=3, padding=padding, dilation_rate=2, **JAX)
         yield row("Conv1DTranspose", (5, 3), filters=4, kernel_size=3, strides=2, output_padding=1, padding=padding)
         yield row("Conv2DTranspose", IMAGE, filters=3, kernel_size=(3, 2), strides=(2, 1), padding=padding)
         yield row("Conv2DTranspose", IMAGE, filters=3, kernel_size=3, strides=2, padding=padding, output_padding=(1, 0))
-        yield row("Conv2DTranspose", IMAGE, filters=3, kernel_size=2, dilation_rate=2, padding=padding, use_bias=False)
+        yield row("Conv2DTranspose", IMAGE, filters=3, kernel_size=2, dilation_rate=2, padding=padding, use_bias=False,
+                  **JAX)  # fmt: skip
         yield row("Conv2DTranspose", (None, None, 4), filters=3, kernel_size=3, strides=2, padding=padding)
-        yield row("Conv2DTranspose", FIRST, filters=3, kernel_size=3, strides=2, padding=padding, **FIRST_ARGS)
+        yield row("Conv2DTranspose", FIRST, filters=3, kernel_size=3, strides=2, padding=padding, **FIRST_ARGS, **JAX)
         yield row("Conv3DTranspose", (3, 4, 2, 3), filters=4, kernel_size=3, strides=2, padding=padding)
     yield row("Conv3DTranspose", (3, 4, 2, 3), filters=4, kernel_size=2, activation="relu", use_bias=False)
 

@@ -135,7 +135,8 @@ def convolutional() -> Iterator[Case]:
         yield row(name, shape, filters=2, kernel_size=2)
         yield row(name, shape, filters=2, kernel_size=3, padding="same", return_sequences=True)
         first = (shape[0], shape[-1], *shape[1:-1])
-        yield row(name, first, filters=2, kernel_size=2, data_format="channels_first", use_bias=False)
+        yield row(name, first, filters=2, kernel_size=2, data_format="channels_first", use_bias=False,
+                  backend_="jax" if rank < 3 else "")  # fmt: skip
     yield row("ConvLSTM2D", (3, 6, 7, 2), filters=2, kernel_size=2, strides=2, return_state=True, go_backwards=True)
     yield row("ConvLSTM2D", (3, 6, 7, 2), filters=2, kernel_size=2, dropout=0.3, recurrent_dropout=0.2, random_=True)
 
