@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ir.core import Builder, Leaf, Model, Node, Origin, Parameter, Signature, copy_model
 from ir.core.binding import binders
 from ir.core.equal import attr_key, block_key, fingerprint, model_key, models_equal
-from ir.data import Array, Weight
+from ir.data import Array, Blocks, Weight
 from ir.text import parse
 from ir.types import Assumption, dtype, symbol, tensor_type
 from ir.types.attrs import ArrayAttr
@@ -79,6 +79,7 @@ EDITS: dict[str, Callable[[Model], object]] = {
     "a weight's alias": lambda m: m.update_weight("w", aliases=("v",)),
     "a weight's name in the source": lambda m: m.update_weight("w", source_name="v"),
     "a weight's axes in the source": lambda m: m.update_weight("w", source_axes=(1, 0)),
+    "a weight's blocks in the source": lambda m: m.update_weight("w", source_blocks=Blocks(0, (1, 2), (1, 0))),
     "the signature": lambda m: setattr(m, "signature", replace(m.signature, result=Leaf("other"))),
     "an assumption": lambda m: m.assumptions.append(Assumption(symbol("n"), 2, "test")),
 }
