@@ -1,4 +1,4 @@
-"""Files that real Keras 1.2, 2.0, 2.3 and tf.keras 2.4 and 2.15 wrote: on today's Keras they compute what they did then."""
+"""Files that real Keras 1.2, 2.0, 2.3 and tf.keras 2.3, 2.4 and 2.15 wrote: on today's Keras they compute what they did then."""
 
 from __future__ import annotations
 
@@ -10,13 +10,17 @@ import sys
 import numpy as np
 import pytest
 
+from ir.eval import Evaluator
 from tests.importers.keras import legacy_outputs as legacy
+
+IMPORTED = ("_text", "_mlp", "_convlstm", "_states", "_cells", "_operators", "_functional", "_turned", "_cudnn")
+"""Files that are also taken all the way into the IR: one of each kind, as a model costs a second."""
 
 
 def test_every_kind_of_file_is_there() -> None:
     kinds = {name.partition("_")[0] for name in legacy.NAMES}
-    assert kinds == {"keras1", "keras1tf", "keras205", "keras2", "keras2th", "tf24", "tf2"}
-    assert len(legacy.NAMES) >= 45
+    assert kinds == {"keras1", "keras1tf", "keras205", "keras2", "keras2th", "tf23", "tf24", "tf2"}
+    assert len(legacy.NAMES) >= 65
     assert all((legacy.FOLDER / f"{n}{end}").stat().st_size <= 100_000 for n in legacy.NAMES for end in (".h5", ".npz"))
 
 
@@ -40,6 +44,20 @@ def test_channels_first_on_a_backend_that_has_them() -> None:
     errors = json.loads(done.stdout.splitlines()[-1])
     assert {n: e for n, e in errors.items() if e > legacy.BOUND} == {}
     assert set(errors) >= set(legacy.FIRST)
+
+
+@pytest.mark.parametrize("name", [n for n in legacy.NAMES if n in legacy.FIRST or n.endswith(IMPORTED)])
+def test_the_importer_reads_it_as_well(name: str) -> None:
+    from converter.importers.keras import load
+
+    model = load(legacy.opened(name))
+    inputs, wanted = legacy.recorded(name)
+    feed = {v.name: x.astype(str(v.type.dtype)) for v, x in zip(model.graph.inputs, inputs)}
+    found = list(Evaluator().run(model, feed).values())
+    assert len(found) == len(wanted)
+    for got, want in zip(found, wanted):
+        assert got.shape == want.shape
+        assert np.abs(got - want).max() <= legacy.BOUND * np.abs(want).max()
 
 
 def test_the_old_hard_sigmoid_is_another_function() -> None:

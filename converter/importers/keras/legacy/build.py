@@ -10,6 +10,7 @@ from converter.errors import ConversionError, Unsupported, UsageError
 from converter.importers.base import Planner, Refusal
 from converter.importers.keras.legacy import (
     functions,
+    graph_ops,
     keras1,
     layers_conv,
     layers_core,
@@ -22,7 +23,7 @@ from converter.importers.keras.legacy.era import Era
 from converter.importers.keras.legacy.nodes import Call, Constant, Reference
 from converter.importers.keras.legacy.units import Arguments, Unit, rules
 
-FAMILIES = (layers_core, layers_conv, layers_recurrent, layers_merge, functions)
+FAMILIES = (layers_core, layers_conv, layers_recurrent, layers_merge, functions, graph_ops)
 MODELS = ("Sequential", "Model", "Functional", "Container")
 FOLDER = "converter/importers/keras/legacy"
 _REBUILD = "rebuild this part in today's Keras and convert the live model"
