@@ -289,8 +289,10 @@ def _fixed(layout: Layout) -> int:
 # -- branches -------------------------------------------------------------------------------------------------------
 def _branches(plan: Plan, node: Node, role: Role, at: Use | int) -> Fit | None:
     """The fit of a node whose bodies are its two branches, where what the layout asks for is free inside of them."""
-    if node.op.name not in ("by_mode", "cond") or node.attrs["symbols"]:
+    if node.op.name not in ("by_mode", "cond") or node.attrs["symbols"] or node in plan.kept:
         return None
+    if any(inner.bodies for body in node.bodies.values() for inner in body):
+        return None  # each level would be planned for each choice of the one around it
     if isinstance(at, Use) and at.key != "captures":
         return None
     ins: dict[int, Role] = {at.index or 0: role} if isinstance(at, Use) else {}
