@@ -12,7 +12,7 @@ from converter.importers.base import Context, ImportOptions, Planner, Refusal, R
 from converter.importers.keras.scopes import Scopes
 from converter.importers.keras.tensors import Size, expr_of, make_size, tensor_class
 from converter.importers.keras.weights import Weights
-from ir.core import Builder, Graph, Model, Value
+from ir.core import Builder, Graph, Model, Node, Value
 from ir.types import Dim, DType, dtype, dtypes
 
 if TYPE_CHECKING:
@@ -26,6 +26,19 @@ tensors of sizes), `random.uniform`.
 A rule takes the context, the operation or layer, and the arguments of its call; it gives a value, a tensor, or a nest of
 them. Functions of the backend have no operation: they take the context and the arguments.
 """
+
+
+class SizeBuilder(Builder):
+    """Makes nodes whose attributes hold expressions where the code gives sizes that have one."""
+
+    def node(self, record: Any, *args: Any, **kwargs: Any) -> Node:
+        return super().node(record, *args, **{k: _expressed(v) for k, v in kwargs.items()})
+
+
+def _expressed(item: Any) -> Any:
+    if isinstance(item, Size):
+        return item.expr
+    return tuple(_expressed(x) for x in item) if type(item) is tuple else item
 
 
 class Behind(Exception):
@@ -44,6 +57,7 @@ class KerasContext(Context):
     def __init__(self, model: Model, plan: Planner, options: ImportOptions, scopes: Scopes, weights: Weights,
                  sizes: dict[str, int], training: bool) -> None:  # fmt: skip
         super().__init__(model, plan, options)
+        self.b = SizeBuilder(model.graph)
         self.scopes = scopes
         self.weights = weights
         self.sizes = sizes
@@ -201,7 +215,7 @@ class KerasContext(Context):
     @contextlib.contextmanager
     def within(self, graph: Graph) -> Iterator[None]:
         """Nodes made inside the block belong to a body."""
-        outer, self.b = self.b, Builder(graph, origin=self.b.origin)
+        outer, self.b = self.b, SizeBuilder(graph, origin=self.b.origin)
         self.bodies += 1
         try:
             yield

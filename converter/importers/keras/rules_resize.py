@@ -13,6 +13,7 @@ from converter.importers.keras.operands import on_tensorflow
 from converter.importers.keras.tensors import is_traced
 from ir.core import Value
 from ir.ops.axes import Layout
+from ir.types import Dim
 
 Kernel = Callable[[np.ndarray], np.ndarray]
 
@@ -77,7 +78,7 @@ def _padded(c: KerasContext, value: Value, axes: tuple[int, int], size: Any, fil
 
 
 def _resized(c: KerasContext, op: Any, value: Value, axes: tuple[int, int], layout: Layout) -> Value:
-    sizes, form = tuple(int(n) for n in op.size), op.interpolation
+    form, sizes = op.interpolation, c.dims(op.size)
     if form == "nearest":
         _same_picks(c, value, axes, sizes)
         return c.b.resize(value, sizes=sizes, mode="nearest", nearest="round_prefer_ceil", layout=layout)
@@ -86,6 +87,14 @@ def _resized(c: KerasContext, op: Any, value: Value, axes: tuple[int, int], layo
     if form == "bilinear":
         wide = {"antialias": True, "exclude_outside": True} if op.antialias else {}
         return c.b.resize(value, sizes=sizes, mode="linear", layout=layout, **wide)
+    return _filtered(c, op, value, axes, layout)
+
+
+def _filtered(c: KerasContext, op: Any, value: Value, axes: tuple[int, int], layout: Layout) -> Value:
+    """Forms whose weights are computed here, or whose sizes must be known."""
+    form, sizes = op.interpolation, tuple(n for n in c.dims(op.size) if isinstance(n, int))
+    if len(sizes) < 2:
+        c.refuse(f"interpolation of kind {form!r} to an open size", "fix the size of the images")
     if form == "bicubic" and on_tensorflow() and not op.antialias:
         for axis, have, want in zip(axes, _sizes(c, value, axes), sizes, strict=True):
             value = along(c, value, axis, _tabled(have, want))
@@ -113,11 +122,11 @@ def _resized(c: KerasContext, op: Any, value: Value, axes: tuple[int, int], layo
     c.refuse(f"interpolation of kind {form!r}")
 
 
-def _same_picks(c: KerasContext, value: Value, axes: tuple[int, int], sizes: tuple[int, ...]) -> None:
+def _same_picks(c: KerasContext, value: Value, axes: tuple[int, int], sizes: tuple[Dim, ...]) -> None:
     """Refuse sizes at which float32, in which the backends compute positions, picks another element."""
     for axis, want in zip(axes, sizes, strict=True):
         have = value.type.shape[axis]
-        if not isinstance(have, int):
+        if not isinstance(have, int) or not isinstance(want, int):
             c.note("the nearest element at sizes whose ratio float32 rounds may be the neighbour of Keras'")
             continue
         at = (2 * np.arange(want) + 1) * have // (2 * want)

@@ -65,3 +65,13 @@ def test_subclassed() -> None:
     read = agree(net, x, resized(x, 0, 1), inputs={"inputs": spec})
     assert {"blocks.0.steps.1.kernel", "blocks.1.scale", "head.bias"} <= set(read.weights)
     assert list(read.output_types) == ["logits", "features.0"]
+
+
+def test_open_sizes() -> None:
+    """Images of any size through windows, up again by bilinear interpolation, and joined with what was before."""
+    inputs = keras.Input((None, None, 2))
+    x = layers.MaxPooling2D(2)(layers.Conv2D(3, 3, padding="same", activation="relu")(inputs))
+    x = layers.UpSampling2D(interpolation="bilinear")(x)
+    net = keras.Model(inputs, layers.Concatenate()([x, inputs]))
+    read = agree(net, *([RNG.standard_normal((2, h, w, 2)).astype("float32")] for h, w in ((4, 6), (2, 2), (8, 10))))
+    assert len([a for a in read.assumptions if "2" in str(a)]) == 2, "both sizes must be even"
