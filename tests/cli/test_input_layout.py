@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from torch import nn
 
 import converter
+from converter.cli.convert import command as convert_command
 from converter.cli.trace import command
 from converter.errors import UsageError
 from converter.runtimes.arrays import load_arrays
@@ -125,8 +126,12 @@ def test_trace_tells_the_choice_of_layouts(model: Cnn, tmp_path: Path) -> None:
     path = converter.convert(model, "onnx", tmp_path / "m.onnx", INPUTS, verify=False).path
     shown = CliRunner().invoke(command, [str(path), "--to", "keras", "--pass", "layout", "--no-diff"])
     assert shown.exit_code == 0, shown.output
-    assert "channels_last for 4 of them; 1 conv ask for it; 1 transposes stay" in shown.output
+    assert "channels_last for 4 of them; it is asked for by 1 conv; 1 transpose stays" in shown.output
     assert "of image" in shown.output
+    turned = tmp_path / "turned.onnx"
+    words = [str(path), "--to", "onnx", "-o", str(turned), "--input-layout", "channels_last", "--no-verify"]
+    assert CliRunner().invoke(convert_command, words).exit_code == 0
+    assert converter.load(turned).input_types["image"].shape == (2, 8, 6, 3)
     same = CliRunner().invoke(command, [str(path), "--to", "torch", "--pass", "layout", "--no-diff"])
     assert same.exit_code == 0 and "channels" not in same.output
     assert isinstance(CliRunner().invoke(command, [str(path), "--to", "caffe"]).exception, UsageError)

@@ -366,11 +366,13 @@ def test_the_log_tells_the_choice_of_each_region() -> None:
     assert len(told) == 2 and all(r.pass_name == "layout" for r in told)
     assert told[0].node.startswith("3 ops from <Node _ = conv(x, w0, w1)> to <Node _ = max_pool(_)>")
     assert (
-        "channels_first for 3 of them; 1 conv, 1 max_pool ask for it; 2 transposes stay: 16,384 bytes of x"
+        "channels_first for 3 of them; it is asked for by 1 conv, 1 max_pool; 2 transposes stay: 16,384 bytes of x"
         in told[0].reason
     )
     assert "tril keeps the source's order: it depends on the order of the axes" in told[0].reason
-    assert told[1].reason.startswith("channels_first for 2 of them; 1 conv ask for it; 2 transposes stay: 4,096 bytes")
+    assert told[1].reason.startswith(
+        "channels_first for 2 of them; it is asked for by 1 conv; 2 transposes stay: 4,096 bytes"
+    )
     assert "2,048 bytes of a value (outputs keep the source's order)" in told[1].reason
     quiet, log = turned(NETS["resnet"]("channels_first"), "channels_first")
     assert not log.rewrites and not log.misses and transposes(quiet) == 0

@@ -38,12 +38,11 @@ class Region:
         by = ", ".join(f"{count} {name}" for name, count in forced.most_common()) or (
             "the node around it" if plan.border else "its norms"
         )
-        cost = (
-            f"{len(self.moved)} transposes stay: " + "; ".join(map(str, self.moved))
-            if self.moved
-            else "no transpose stays"
+        count = {0: "no transpose stays", 1: "1 transpose stays"}.get(
+            len(self.moved), f"{len(self.moved)} transposes stay"
         )
-        return f"{layouts}; {by} ask for it; {cost}"
+        cost = ": ".join([count, *(["; ".join(map(str, self.moved))] if self.moved else [])])
+        return f"{layouts}; it is asked for by {by}; {cost}"
 
 
 def report(plan: Plan, homes: dict[Value, Region], moved: list[Moved], name: str) -> None:
