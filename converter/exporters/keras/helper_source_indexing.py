@@ -121,7 +121,7 @@ def reduce_runs(values, ids, combine):
 
 
 def running(x, axis, combine):
-    """Running totals along an axis, also of 64-bit integers, which Keras cuts to 32 on PyTorch."""
+    """Running totals along an axis, also of 64-bit numbers, which Keras cuts to 32 on PyTorch."""
     x = ops.moveaxis(x, axis, 0)
     return ops.moveaxis(reduce_runs(x, ops.zeros(ops.shape(x)[:1], dtype="int32"), combine), 0, axis)
 
@@ -140,11 +140,9 @@ def add_rows(rows, cell, updates, include_self, mean):
     return ops.where(counts > 0, total // divisor if whole else total / divisor, rows)
 
 
-def combiner(reduction, kind):
-    """The function of two tensors that a reduction repeats."""
-    if reduction == "mul" or "float" in kind:
-        return {"max": ops.maximum, "min": ops.minimum, "mul": ops.multiply}[reduction]
-    return lambda a, b: ops.where(a > b if reduction == "max" else a < b, a, b)
+def extreme(reduction, a, b):
+    """The larger or smaller of two, NaN where either is; ops.maximum and ops.minimum cut 64 bits on PyTorch."""
+    return ops.where(ops.logical_or(a > b if reduction == "max" else a < b, a != a), a, b)
 
 
 def write_rows(rows, cell, updates, reduction=None, include_self=True, unique=False):
@@ -158,7 +156,7 @@ def write_rows(rows, cell, updates, reduction=None, include_self=True, unique=Fa
     last = ops.concatenate([cell[1:] != cell[:-1], ops.ones((1,), dtype="bool")], axis=0)
     target = ops.where(last, cell, ops.shape(rows)[0] - 1)
     if reduction is not None:
-        combine = combiner(reduction, keras.backend.standardize_dtype(rows.dtype))
+        combine = ops.multiply if reduction == "mul" else lambda a, b: extreme(reduction, a, b)
         updates = reduce_runs(updates, cell, combine)
         updates = combine(ops.take(rows, target, axis=0), updates) if include_self else updates
     return ops.scatter_update(rows, target[:, None], updates)

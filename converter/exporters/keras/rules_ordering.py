@@ -32,10 +32,10 @@ def _plain(node: Node) -> str | None:
 
 @rule("cumsum", "cumprod", accepts=_plain)
 def running(c: Context, node: Node) -> Expr:
-    """Of 64-bit integers by a helper: on PyTorch Keras' own cuts them to 32."""
+    """Of 64-bit numbers by a helper: on PyTorch Keras' own cuts them to 32."""
     x = node.operand("x")
     axis = hole(node.attrs["axis"], "axis")
-    if x.type.dtype.name == "int64":
+    if x.type.dtype.name in ("int64", "float64"):
         step = OPS.add if node.op.name == "cumsum" else OPS.multiply
         return c.x(x) if 0 in x.type.shape else c.helper("running")(c.x(x), axis, step)
     return getattr(OPS, node.op.name)(c.x(x), axis=axis)
