@@ -251,6 +251,18 @@ def test_tokens_keep_their_channels_last() -> None:
         assert [n.attrs["axes"] for n in result.nodes() if n.op.name == "layer_norm"] in ([(-1,)], [(2,)])
 
 
+def test_frames_of_a_video_are_images() -> None:
+    for have, target in TURNS:
+        net = Net(have)
+        n, *rest = net.x.type.shape
+        video = net.b.reshape(net.conv(net.x, 4), shape=(1, n, *rest))
+        model = net.close(net.mean(net.conv(net.b.reshape(net.b.relu(video), shape=(n, *rest)), 2)))
+        check(model)
+        result, _ = turned(model, target)
+        close(run(model), run(result))
+        assert transposes(result) == 1
+
+
 # -- where a transpose stays ------------------------------------------------------------------------------------------
 def test_what_depends_on_the_order_keeps_it() -> None:
     net = Net("channels_last")

@@ -141,6 +141,12 @@ MAPS: dict[str, Make] = {
     "pad": lambda b, x, f: b.pad(x, pads=((0, 0), *at(f, (1, 0), (2, 1), (0, 3)))),
     "prelu by channel": lambda b, x, f: b.prelu(x, b.constant(np.arange(3, dtype=np.float32)), axis=1 if f else -1),
     "reduce all": lambda b, x, f: b.mul(x, b.reduce_sum(x, axes=None, keepdims=True)),
+    "reshape to frames": lambda b, x, f: b.reshape(
+        b.exp(b.reshape(x, shape=(2, 1, *x.type.shape[1:]) if f else (1, 2, *x.type.shape[1:]))), shape=x.type.shape
+    ),
+    "reshape to tokens": lambda b, x, f: b.reshape(
+        b.exp(b.reshape(x, shape=(2, 3, 20) if f else (2, 20, 3))), shape=x.type.shape
+    ),
     "reshape to more axes": lambda b, x, f: b.squeeze(b.reshape(x, shape=(2, 1, *x.type.shape[1:])), axes=(1,)),
     "roll": lambda b, x, f: b.roll(x, shifts=(1, 2, -1), axes=(-1, 1, -1)),
     "select": lambda b, x, f: b.unsqueeze(b.select(x, axis=2 if f else 1, index=-1), axes=(2 if f else 1,)),

@@ -66,7 +66,7 @@ def _dense_weight(node: Node) -> Value | None:
 def find(node: Node, role: Role, side: Side, target: Layout, storable: Storable) -> Fit | None:
     """How the node runs in either layout, given the role of one of its values."""
     if node.op.name in ("reshape", "flatten"):
-        views = _reshape(node, role, side) or _among_positions(node, role, side)
+        views = _reshape(node, role, side) or _among_positions(node, role, side) or _among_batches(node, role, side)
         return views or (flattened(node, role, storable) if side == "in" else None)
     if node.op.name in TARGETED:
         return TARGETED[node.op.name](node, role, side, target)
@@ -343,6 +343,21 @@ def _among_positions(node: Node, role: Role, side: Side) -> Fit | None:
     if not (same(known[0], shape[0]) is True and same(known[role.channel], shape[channel]) is True):
         return None
     other = role_of(1, channel, rank, tokens=rank == 3 < role.rank)
+    x, y = (role, other) if side == "in" else (other, role)
+    return _viewed(x, y, node.output.type.shape)
+
+
+def _among_batches(node: Node, role: Role, side: Side) -> Fit | None:
+    """A reshape of the batches alone: frames of a video as images, or images as frames."""
+    known, shape = node.operand("x").type.shape, node.output.type.shape
+    if side == "out":
+        known, shape = shape, known
+    lead = len(shape) - (role.rank - role.lead)
+    if role.rank != len(known) or role.lead < 1 or lead < 1:
+        return None
+    if not all(same(a, b) is True for a, b in zip(known[role.lead :], shape[lead:], strict=True)):
+        return None
+    other = role_of(lead, role.channel - role.lead + lead, len(shape), role.tokens)
     x, y = (role, other) if side == "in" else (other, role)
     return _viewed(x, y, node.output.type.shape)
 
