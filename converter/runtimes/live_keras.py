@@ -14,6 +14,17 @@ from ir.core.signature import call_arguments
 from ir.types import TensorType, dtype
 
 
+def moving_variables(model: Any) -> list[Any]:
+    """What a call may change: variables that do not train, and the states of stateful layers, which Keras lists nowhere."""
+    import keras
+
+    found = list(model.non_trainable_variables)
+    for layer in model._flatten_layers():
+        states = getattr(layer, "states", None) if getattr(layer, "stateful", False) else None
+        found += [v for v in keras.tree.flatten(states) if isinstance(v, keras.Variable)]
+    return found
+
+
 class LiveKerasRunner:
     """A `keras.Model` or layer. What a call changes (stateful layers) is put back: each call begins at the start."""
 
@@ -29,7 +40,7 @@ class LiveKerasRunner:
         check_inputs(inputs, self.input_types)
         ops = self._keras.ops
         leaves = {n: ops.convert_to_tensor(a, dtype=self.input_types[n].dtype.name) for n, a in inputs.items()}
-        before = [(v, ops.copy(v.value)) for v in self._model.non_trainable_variables]
+        before = [(v, ops.copy(v.value)) for v in moving_variables(self._model)]
         try:
             result = self._call(leaves)
         except Exception as error:  # whatever a backend raises is the model's own failure

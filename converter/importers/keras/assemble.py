@@ -12,6 +12,7 @@ import numpy as np
 from converter.errors import ConversionError, UsageError
 from converter.importers.base import ImportOptions, Planner, Refusal, apply_trainable
 from converter.importers.keras import inputs as given_inputs
+from converter.importers.keras import penalties
 from converter.importers.keras.checkpoint import checkpoint_names
 from converter.importers.keras.context import KerasContext
 from converter.importers.keras.inputs import Inputs
@@ -125,7 +126,7 @@ class _Reading:
                 merge_modes(inference.model, training.model)
             except Unmergeable as error:
                 _note(inference.model, f"the model as it is in training is not carried over: {error}")
-        for note in training.model.notes:
+        for note in (*training.model.notes, *penalties.notes(self.model, self.scopes.variables)):
             _note(inference.model, note)
         inference.tracer.c.weights.tell_source(checkpoint_names(self.model))
         return inference.model

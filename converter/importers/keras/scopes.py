@@ -84,6 +84,15 @@ class Scopes:
             taken.add(name)
             kind: WeightKind = "parameter" if id(variable) in trained else "buffer"
             self.variables[id(variable)] = (".".join((*path, name.replace("/", "_").replace(".", "_"))), kind)
+        self._name_states(layer, path)
+
+    def _name_states(self, layer: Any, path: tuple[str, ...]) -> None:
+        """What a stateful recurrent layer keeps from call to call: Keras does not list it among its variables."""
+        from keras import tree
+
+        states = getattr(layer, "states", None) if getattr(layer, "stateful", False) else None
+        for i, variable in enumerate(v for v in tree.flatten(states) if is_variable(v)):
+            self.variables.setdefault(id(variable), (".".join((*path, f"state_{i + 1}")), "buffer"))
 
     # -- calls ------------------------------------------------------------------------------------------------------
     def restart(self) -> None:

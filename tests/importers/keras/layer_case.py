@@ -14,7 +14,7 @@ import numpy as np
 
 from converter.importers.base import ImportOptions
 from converter.importers.keras import load
-from converter.runtimes.live_keras import LiveKerasRunner
+from converter.runtimes.live_keras import LiveKerasRunner, moving_variables
 from ir.core import Model
 from ir.eval import Evaluator
 from ir.verify import check
@@ -28,7 +28,8 @@ BATCHES = (3, 1, 4)
 class Case:
     """One row. `ints` makes inputs integers below it; `call` says how the layer is called on its inputs (None: on the
     only one, or the list of all). `random` marks layers whose training mode draws. A size None in a shape is open, and
-    `open` what it is in the samples. `backend` is the only one that runs the row."""
+    `open` what it is in the samples. `backend` is the only one that runs the row,
+    `fixed` the only batch size."""
 
     layer: str
     shapes: tuple[Shape, ...]
@@ -43,6 +44,7 @@ class Case:
     prepare: Callable[[Any], Any] | None = None
     refused: str = ""
     backend: str = ""
+    fixed: int = 0
     extra: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -71,7 +73,8 @@ def build(case: Case) -> Any:
     if case.prepare is not None:
         case.prepare(layer)
     kind = "int32" if case.ints else case.dtype
-    inputs = [keras.Input(shape, dtype=kind, name=f"x{i}") for i, shape in enumerate(case.shapes)]
+    batch = case.fixed or None
+    inputs = [keras.Input(batch_shape=(batch, *s), dtype=kind, name=f"x{i}") for i, s in enumerate(case.shapes)]
     call = case.call or (lambda one, xs: one(xs[0] if len(xs) == 1 else xs))
     model = keras.Model(inputs, call(layer, inputs))
     randomise(model)
@@ -102,7 +105,7 @@ def randomise(model: Any) -> None:
 def sample(case: Case, batch: int, seed: int = 0) -> list[np.ndarray]:
     """Inputs of one batch size."""
     rng = np.random.default_rng(seed + batch)
-    shapes = [(batch, *(case.open if n is None else n for n in s)) for s in case.shapes]
+    shapes = [(case.fixed or batch, *(case.open if n is None else n for n in s)) for s in case.shapes]
     if case.ints:
         return [rng.integers(0, case.ints, s).astype("int32") for s in shapes]
     from ir.types import dtype
@@ -117,7 +120,7 @@ def read(case: Case, model: Any) -> Model:
     """The model in the IR, verified."""
     found = load(model, None, options=ImportOptions(trust=True))
     check(found)
-    assert case.random or not [n for n in found.notes if "in training" in n], found.notes
+    assert case.random or not [n for n in found.notes if "as it is in training" in n], found.notes
     return found
 
 
@@ -155,7 +158,7 @@ def keras_answer(
     import keras
 
     ops = keras.ops
-    before = [(v, np.array(ops.convert_to_numpy(v.value))) for v in model.variables]
+    before = [(v, np.array(ops.convert_to_numpy(v.value))) for v in changing(model)]
     try:
         if training:
             result = model([ops.convert_to_tensor(a) for a in arrays], training=True)
@@ -170,6 +173,12 @@ def keras_answer(
     return want, moved
 
 
+def changing(model: Any) -> list[Any]:
+    """The variables that a call may change, each once."""
+    found = {id(v): v for v in (*model.variables, *moving_variables(model))}
+    return list(found.values())
+
+
 def _moved(model: Any, found: Model, before: list[tuple[Any, np.ndarray]]) -> Iterator[tuple[str, np.ndarray]]:
     from converter.importers.keras.scopes import Scopes
 
@@ -180,4 +189,4 @@ def _moved(model: Any, found: Model, before: list[tuple[Any, np.ndarray]]) -> It
             yield names[id(variable)][0], now
 
 
-__all__ = ["BATCHES", "Case", "build", "compare", "keras_answer", "made", "read", "row", "sample"]
+__all__ = ["BATCHES", "Case", "build", "changing", "compare", "keras_answer", "made", "read", "row", "sample"]

@@ -13,7 +13,7 @@ from converter.importers.keras import load
 from converter.prepare import prepare
 from ir.core import Model
 from ir.types import dtype
-from tests.importers.keras.layer_case import Case, keras_answer, sample
+from tests.importers.keras.layer_case import Case, changing, keras_answer, sample
 from tests.ops.harness import assert_close
 
 TARGETS = ("torch", "onnx")
@@ -63,7 +63,7 @@ def _torch(case: Case, model: Any, found: Model, folder: Path) -> None:
 
 def _trained(case: Case, model: Any, found: Model, arrays: list[np.ndarray]) -> tuple[dict[str, np.ndarray], ...]:
     """Keras in training, and in inference afterwards; its variables are put back."""
-    before = [(v, np.array(v.value)) for v in model.variables]
+    before = [(v, np.array(v.value)) for v in changing(model)]
     try:
         names = found.signature.output_names
         results = [model([np.asarray(a) for a in arrays], training=mode) for mode in (True, False)]

@@ -43,6 +43,8 @@ def recurrent() -> Iterator[Case]:
         yield row(kind, (5, 3), units=4, dtype="float64", dtype_="float64")
         yield row(kind, (5, 3), (4,), units=4, call_=lambda one, xs: one(xs[0], initial_state=_states(one, xs[1])))
         yield row(kind, (5, 3), units=4, call_=lambda one, xs: one(xs[0]) + one(xs[0] * 2))
+        yield row(kind, (5, 3), units=4, stateful=True, fixed_=3)
+        yield row(kind, (5, 3), units=4, stateful=True, return_sequences=True, activation="relu", fixed_=3)
     for kind in ("LSTM", "GRU"):
         yield row(kind, (5, 3), units=4, recurrent_activation="hard_sigmoid")
         yield row(kind, (5, 3), units=4, recurrent_activation="relu", activation="linear")
@@ -123,6 +125,7 @@ def wrappers() -> Iterator[Case]:
         yield row("Bidirectional", (5, 3), layer=made(lambda k=kind: _layer(k, 4, return_state=True)))
     yield row("Bidirectional", (5, 3), layer=made(lambda: _layer("LSTM", 4, return_sequences=True)),
               backward_layer=made(lambda: _layer("GRU", 4, return_sequences=True, go_backwards=True)))  # fmt: skip
+    yield row("Bidirectional", (5, 3), layer=made(lambda: _layer("LSTM", 4, stateful=True)), fixed_=3)
     yield row("TimeDistributed", (5, 3), layer=made(lambda: _layer("Dense", 2, activation="relu")))
     yield row("TimeDistributed", (None, 3), layer=made(lambda: _layer("Dense", 2)))
     yield row("TimeDistributed", (2, 6, 6, 3), layer=made(lambda: _layer("Conv2D", 2, 3)))
