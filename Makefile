@@ -39,6 +39,10 @@ test: $(STAMP)  ## the test suite (small models)
 test-models: $(STAMP) minilm silero fer  ## real-sized models, minutes long
 	$(PY) -m pytest -q -m models $(PYTEST_ARGS)
 
+test-keras-backends: $(STAMP)  ## every case of the Keras importer's operations on JAX and on PyTorch, counted
+	$(ONE_THREAD) KERAS_BACKEND=jax $(PY) -m tests.importers.keras.other_backends --all
+	$(ONE_THREAD) KERAS_BACKEND=torch $(PY) -m tests.importers.keras.other_backends --all
+
 check: $(STAMP)  ## linter, types, house rules
 	$(PY) -m ruff check .
 	$(PY) -m mypy

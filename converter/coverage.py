@@ -16,7 +16,13 @@ WRITERS = {
 }
 EXPANSIONS = {"onnx": ("converter.exporters.onnx.table:EXPANSIONS", "ir.passes.real_pairs_rules:RULES")}
 """Ops that an exporter itself writes as smaller ones."""
-READERS = {"torch": "converter.importers.torch.context:rule", "onnx": "converter.importers.onnx.table:RULES"}
+READERS = {
+    "torch": "converter.importers.torch.context:rule",
+    "onnx": "converter.importers.onnx.table:RULES",
+    "keras": "converter.importers.keras.context:rule",
+}
+REFUSED = {"keras": "converter.importers.keras.refused:REASONS"}
+"""Source ops that are refused for good, by name: the reason, and advice."""
 WAYS = {"rule": "written as it is", "decomposed": "written as smaller ops", "no": "refused"}
 
 
@@ -84,4 +90,7 @@ def markdown() -> str:
     for name in READERS:
         found = source_ops(name)
         lines += ["", f"## Read from {name}", "", f"{len(found)} source ops:", "", ", ".join(f"`{op}`" for op in found)]
+        if name in REFUSED:
+            reasons = sorted(_table(REFUSED[name]).items())
+            lines += ["", "Refused:", "", *(f"- `{op}`: {reason}; {advice}." for op, (reason, advice) in reasons)]
     return "\n".join(lines) + "\n"

@@ -11,8 +11,8 @@ from ir.core import Value
 from ir.types import Dim, normalize_axis
 
 
-def both(c: KerasContext, x1: Any, x2: Any, *more: str) -> tuple[Value, Value]:
-    """Two operands in their common dtype (with that of further dtype names)."""
+def both(c: KerasContext, x1: Any, x2: Any, *more: Any) -> tuple[Value, Value]:
+    """Two operands in their common dtype (with further dtype names, or Python types)."""
     kind = c.result_type(x1, x2, *more)
     return c.value(x1, kind), c.value(x2, kind)
 

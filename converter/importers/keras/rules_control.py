@@ -121,9 +121,18 @@ def fori_loop(c: KerasContext, op: Any, init_val: Any) -> Any:
     except Refusal:
         start = c.tensor(initial(c, op.lower))
         return _while(c, (start, init_val), lambda i, _: ops.less(i, op.upper), step, {})[1]
-    kind = dtypes.int64 if backend() == "torch" else dtypes.int32
-    start = c.tensor(c.cast(initial(c, op.lower), kind))
+    if backend() == "torch":  # there the steps are Python's, and so is the counter
+        return _unrolled(c, op, init_val, lower, upper)
+    start = c.tensor(c.cast(initial(c, op.lower), dtypes.int32))
     return _while(c, (start, init_val), None, step, {"trips": upper - lower})[1]
+
+
+def _unrolled(c: KerasContext, op: Any, value: Any, lower: Dim, upper: Dim) -> Any:
+    if not isinstance(lower, int) or not isinstance(upper, int):
+        c.refuse("steps of an open number, which torch takes as a Python loop", "use ops.while_loop")
+    for i in range(lower, upper):
+        value = op.body_fun(i, value)
+    return value
 
 
 # -- scan ---------------------------------------------------------------------------------------------------------------

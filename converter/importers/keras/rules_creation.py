@@ -164,7 +164,7 @@ def geomspace(op: Any, start: Any, stop: Any) -> Any:
 
     kind = op.dtype or config.floatx()
     ends = [ops.log10(ops.cast(ops.abs(ops.convert_to_tensor(x)), kind)) for x in (start, stop)]
-    powers = _linspace(*ends, op.num, op.endpoint, False, op.dtype, op.axis)
+    powers = _linspace(ends[0], ends[1], op.num, op.endpoint, False, op.dtype, op.axis)
     sign = ops.cast(ops.sign(ops.cast(start, kind)), powers.dtype)
     found = ops.power(ops.cast(10, powers.dtype), powers)
     return ops.multiply(found, ops.expand_dims(sign, op.axis % len(found.shape)) if len(sign.shape) else sign)
@@ -179,7 +179,10 @@ def eye(c: KerasContext, N: Any, M: Any = None, k: Any = 0, dtype: Any = None) -
     if k and on_tensorflow():
         known = isinstance(rows, int) and isinstance(cols, int)
         if not known or (cols - k > rows if k > 0 else rows + k > cols):
-            c.refuse(f"the {k}-th diagonal of {rows} x {cols}, which Keras makes of another size on TensorFlow", "use ops.tri")
+            c.refuse(
+                f"the {k}-th diagonal of {rows} x {cols}, which Keras makes of another size on TensorFlow",
+                "use ops.tri",
+            )
     return c.b.eye(rows=rows, cols=cols, k=k, dtype=_kind(dtype))
 
 

@@ -111,9 +111,7 @@ def lu_factor(c: KerasContext, _: Any, x: Any) -> tuple[Value, Value]:
     value = c.value(x)
     factors, pivots = c.b.lu(value)
     if backend() != "tensorflow":
-        if backend() == "jax":
-            pivots = c.b.sub(pivots, c.number(1, pivots.type.dtype))
-        return factors, c.cast(pivots, dtypes.int32)
+        return factors, c.cast(c.b.sub(pivots, c.number(1, pivots.type.dtype)), dtypes.int32)  # counted from 0
     order = c.b.pivot_order(pivots, size=value.type.shape[-2])
     _, places = c.b.sort(order, axis=order.type.rank - 1, stable=True)
     return factors, c.cast(places, dtypes.int32)

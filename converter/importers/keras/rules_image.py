@@ -8,6 +8,7 @@ import numpy as np
 
 from converter.importers.keras.context import KerasContext, rule
 from converter.importers.keras.layers import layout_of
+from converter.importers.keras.operands import on_tensorflow
 from converter.importers.keras.spelled import spelled
 from ir.core import Value
 
@@ -111,12 +112,13 @@ def gaussian_blur(c: KerasContext, op: Any, images: Any) -> Value:
 
 @rule("ops.SobelEdges")
 def sobel_edges(c: KerasContext, op: Any, images: Any) -> Value:
-    """Slopes down and to the right, on a new last axis."""
+    """Slopes down and to the right, on a new last axis; beyond the edge lies its mirror on TensorFlow, 0 elsewhere."""
     value, layout = c.value(images), layout_of(op)
     axes = (1, 2) if layout == "channels_last" else (2, 3)
     pads = tuple((1, 1) if i in axes else (0, 0) for i in range(4))
     down = np.array([[-1, -2, -1], [0, 0, 0], [1, 2, 1]])
-    found = _filtered(c, c.b.pad(value, pads=pads, mode="reflect"), np.stack([down, down.T], -1), layout, "valid")
+    mode = "reflect" if on_tensorflow() else "constant"
+    found = _filtered(c, c.b.pad(value, pads=pads, mode=mode), np.stack([down, down.T], -1), layout, "valid")
     shape = list(value.type.shape)
     if layout == "channels_last":
         return c.b.reshape(found, shape=(*shape, 2))
@@ -129,14 +131,16 @@ def map_coordinates(op: Any, inputs: Any, coordinates: Any) -> Any:
     """Elements at positions between elements: the nearest, or the mean of neighbours by their distance."""
     from keras import ops
 
-    from converter.importers.keras.operands import on_tensorflow
     from converter.importers.keras.rules_creation import raise_refusal
 
     if not on_tensorflow() or op.order not in (0, 1) or op.fill_mode not in ("constant", "nearest"):
         raise_refusal(f"positions beyond the edge filled as {op.fill_mode!r}", "use constant or nearest, on TensorFlow")
-    total, places = None, ops.unstack(coordinates, axis=0)
+    total: Any = None
+    places = ops.unstack(coordinates, axis=0)
     for corner in range(2 ** (len(places) if op.order else 0)):
-        at, weight, inside = [], None, None
+        at: list[Any] = []
+        weight: Any = None
+        inside: Any = None
         for axis, (place, size) in enumerate(zip(places, inputs.shape)):
             index, share = _neighbour(place, corner >> axis & 1, op.order)
             within = ops.logical_and(ops.greater_equal(index, 0), ops.less(index, size))

@@ -49,7 +49,7 @@ def _in_range(index: Value, size: Dim) -> bool:
     node = index.producer
     if node is None or node.op.name != "constant" or not isinstance(size, int):
         return False
-    numbers = node.attrs["value"]
+    numbers = node.attrs["value"].value
     return bool(((numbers >= -size) & (numbers < size)).all())
 
 
@@ -117,12 +117,11 @@ def nonzero(c: KerasContext, _: Any, x: Any) -> tuple[Value, ...]:
 
 
 def positions(c: KerasContext, value: Value) -> tuple[Value, ...]:
-    """Of the elements that are not zero, one vector an axis (64 bits wide on torch)."""
+    """Of the elements that are not zero, one vector an axis."""
     if not value.type.rank:
         c.refuse("the positions in a tensor without axes")
     found = c.b.nonzero(value, symbol=c.fresh_size())
-    kind = dtypes.int64 if backend() == "torch" else dtypes.int32
-    return tuple(c.cast(c.b.select(found, axis=1, index=i), kind) for i in range(value.type.rank))
+    return tuple(c.cast(c.b.select(found, axis=1, index=i), dtypes.int32) for i in range(value.type.rank))
 
 
 @rule("ops.Where")

@@ -7,6 +7,7 @@ from typing import Any
 from converter.importers.keras.context import KerasContext, rule
 from converter.importers.keras.layers import finish
 from converter.importers.keras.operands import axis_of, both, flat, on_tensorflow
+from converter.importers.keras.rules_indexing import backend
 from converter.importers.keras.rules_shape import moved, turned
 from converter.importers.keras.spelled import spelled
 from ir.core import Value
@@ -135,15 +136,17 @@ def einsum(c: KerasContext, op: Any, *operands: Any, **kwargs: Any) -> Value:
 @rule("ops.Cross")
 def cross(c: KerasContext, op: Any, x1: Any, x2: Any) -> Value:
     """Vectors of two elements count as three with a last 0; of two such only the third element is left."""
+    if backend() == "torch":
+        c.refuse("a cross product, for which Keras lets torch choose the axis by its size", "write it with products")
     x, y = both(c, x1, x2)
     axes = op.axisa, op.axisb, op.axisc
     x, y = (turned(c, v, moved(v.type.rank, a, -1)) for v, a in zip((x, y), axes))
     sizes = [v.type.shape[-1] for v in (x, y)]
-    if any(n not in (2, 3) for n in sizes):
+    if any(not isinstance(n, int) or n not in (2, 3) for n in sizes):
         c.refuse("the cross product of vectors of open length, or of other than 2 or 3 elements")
 
     def part(v: Value, i: int) -> Value | None:
-        return c.b.select(v, axis=v.type.rank - 1, index=i) if i < v.type.shape[-1] else None
+        return None if v.type.shape[-1] == i else c.b.select(v, axis=v.type.rank - 1, index=i)
 
     found = [_minor(c, part(x, i), part(y, j), part(x, j), part(y, i), x) for i, j in ((1, 2), (2, 0), (0, 1))]
     if sizes == [2, 2]:

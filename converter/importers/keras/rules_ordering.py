@@ -7,6 +7,7 @@ from typing import Any
 
 from converter.importers.keras.context import KerasContext, rule
 from converter.importers.keras.operands import axis_of, count, flat, on_tensorflow
+from converter.importers.keras.rules_indexing import backend
 from converter.importers.keras.rules_reduction import _replaced
 from converter.importers.keras.spelled import spelled
 from ir.core import Value
@@ -84,7 +85,7 @@ def top_k(c: KerasContext, op: Any, x: Any) -> Any:
     value = c.value(x)
     _told(c, value)
     values, at = c.b.top_k(value, k=c.dim(op.k), axis=value.type.rank - 1, largest=True, sorted=bool(op.sorted))
-    return values, c.cast(at, dtypes.int32)
+    return values, at if backend() == "torch" else c.cast(at, dtypes.int32)
 
 
 @rule("ops.InTopK")

@@ -249,8 +249,15 @@ def rot90(c: KerasContext, op: Any, array: Any) -> Value:
     rank = value.type.rank
     a, b = (axis_of(i, rank) for i in op.axes)
     turns = op.k % 4
-    if turns == 2 and on_tensorflow() and not (isinstance(value.type.shape[a], int) and value.type.shape[a] == value.type.shape[b]):
-        c.refuse("half a turn of a plane that is not square, which Keras scrambles on TensorFlow", "use ops.flip over both axes")
+    if (
+        turns == 2
+        and on_tensorflow()
+        and not (isinstance(value.type.shape[a], int) and value.type.shape[a] == value.type.shape[b])
+    ):
+        c.refuse(
+            "half a turn of a plane that is not square, which Keras scrambles on TensorFlow",
+            "use ops.flip over both axes",
+        )
     if turns in (1, 3):
         value = c.b.flip(value, axes=(b if turns == 1 else a,))
         perm = list(range(rank))
@@ -267,8 +274,9 @@ def copy(c: KerasContext, op: Any, x: Any) -> Value:
 
 @rule("ops.Size")
 def size(c: KerasContext, _: Any, x: Any) -> Value:
-    shape = c.value(x).type.shape
-    return c.cast(c.b.dim(size=count(shape)), dtypes.int32)
+    if not on_tensorflow():
+        c.refuse("the number of elements, which is a number of Python's on this backend", "use ops.shape")
+    return c.cast(c.b.dim(size=count(c.value(x).type.shape)), dtypes.int32)
 
 
 @rule("ops.Ndim")

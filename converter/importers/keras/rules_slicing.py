@@ -10,7 +10,7 @@ from ir.core import Value
 from ir.types import Dim
 
 
-def _starts(c: KerasContext, given: Any, rank: int) -> list[Dim] | list[Value]:
+def _starts(c: KerasContext, given: Any, rank: int) -> list[Any]:
     """Where the block begins: sizes, or else 0-d values."""
     from converter.importers.base import Refusal
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -227,7 +228,7 @@ def _from_torch(tensor: Any) -> np.ndarray:
     kind = dtype(name).numpy
     if kind.isbuiltin == 1:
         return np.asarray(tensor.numpy())
-    import torch
+    torch = sys.modules["torch"]  # whose tensor this is
 
     return np.asarray(tensor.view({1: torch.int8, 2: torch.int16}[kind.itemsize]).numpy()).view(kind)
 

@@ -162,7 +162,7 @@ def losses() -> Iterator[Case]:
     for op, name, call, given in rows:
         yield Case(op, name, call, given, sizes=(1,))
     yield Case(
-        "PSNR", "plain", lambda x, y: ops.psnr(x, y, 2.0), (array(3, 4, 4, 2), array(3, 4, 4, 2, seed=3)), sizes=(1,)
+        "PSNR", "plain", lambda x, y: ops.psnr(x, y, 255.0), (array(3, 4, 4, 2), array(3, 4, 4, 2, seed=3)), sizes=(1,)
     )
 
 

@@ -12,27 +12,8 @@ from keras.src.ops.operation import Operation
 from converter.importers.keras.context import rule
 from converter.importers.keras.refused import REASONS, why
 from converter.importers.keras.tracer import KerasTracer  # noqa: F401 - registers every rule
-from tests.importers.keras import (
-    cases_control,
-    cases_elementwise,
-    cases_image,
-    cases_indexing,
-    cases_linalg,
-    cases_reduction,
-    cases_shape,
-)
 from tests.importers.keras.op_cases import failures
-
-TABLES = {
-    "unary": cases_elementwise.unary, "settings": cases_elementwise.settings, "binary": cases_elementwise.binary,
-    "more": cases_elementwise.more, "reductions": cases_reduction.reductions,
-    "reduction_settings": cases_reduction.settings, "orders": cases_reduction.orders,
-    "movement": cases_shape.movement, "several": cases_shape.several, "made": cases_shape.made,
-    "subscripts": cases_indexing.subscripts, "reads": cases_indexing.reads, "writes": cases_indexing.writes,
-    "products": cases_linalg.products, "factors": cases_linalg.factors, "fourier": cases_linalg.fourier,
-    "control": cases_control.control, "windows": cases_image.windows, "norms": cases_image.norms,
-    "losses": cases_image.losses, "images": cases_image.images,
-}  # fmt: skip
+from tests.importers.keras.tables import TABLES
 
 
 @pytest.mark.parametrize("table", TABLES)
