@@ -20,10 +20,16 @@ def operator(c: Context, node: Node) -> Expr:
 
 @rule(*_FUNCTIONS)
 def function(c: Context, node: Node) -> Expr:
-    """Integers by a choice: on PyTorch, Keras' own functions cut them to 32 bits."""
+    """Numbers of 64 bits by a choice: on PyTorch, Keras' own functions cut them to 32."""
+    if node.output.type.dtype.name == "float64" and node.op.name in ("maximum", "minimum"):
+        x, y = (c.name_once(c.x(v)) for v in node.inputs)
+        first = OPS.logical_or(x > y if node.op.name == "maximum" else x < y, OPS.isnan(x))
+        return OPS.where(first, x, y)
     if node.output.type.dtype.is_integer:
         x, y = (c.name_once(c.x(v)) for v in node.inputs)
         return OPS.where(x > y if node.op.name.endswith("max") or node.op.name == "maximum" else x < y, x, y)
+    if node.output.type.dtype.name == "float64" and node.op.name in ("maximum", "minimum"):
+        return c.helper("wide_" + node.op.name)(*(c.x(v) for v in node.inputs))
     return getattr(OPS, _FUNCTIONS[node.op.name])(*(c.x(v) for v in node.inputs))
 
 

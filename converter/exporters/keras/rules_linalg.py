@@ -19,6 +19,8 @@ def dense(node: Node) -> Form | None:
     weight, bias, x = node.operands["weight"], node.operands["bias"], node.operand("x")
     if not weight.is_weight or (bias is not None and not bias.is_weight) or x.type.rank < 2:
         return None
+    if x.type.dtype.name == "float64":  # on PyTorch, Keras makes products of float32 of it
+        return None
     ctor = Name("layers.Dense")(
         hole(int(weight.type.shape[0]), "units"),
         use_bias=hole(bias is not None, "use_bias", True),
@@ -30,17 +32,25 @@ def dense(node: Node) -> Form | None:
 
 @rule("linear")
 def linear(c: Context, node: Node) -> Expr:
-    product = OPS.matmul(c.x(node.operand("x")), OPS.transpose(c.x(node.operand("weight"))))
+    if node.output.type.dtype.name == "float64":
+        product: Expr = OPS.einsum(lift("...i,oi->...o"), c.x(node.operand("x")), c.x(node.operand("weight")))
+    else:
+        product = OPS.matmul(c.x(node.operand("x")), OPS.transpose(c.x(node.operand("weight"))))
     bias = c.operand(node, "bias")
     return product if bias is None else product + bias
 
 
 @rule("matmul")
 def matmul(c: Context, node: Node) -> Expr:
-    """Products of integers element by element: backends make floats or 32 bits of them."""
-    if not node.output.type.dtype.is_float:
+    """Products of integers element by element: backends make floats or 32 bits of them; of doubles PyTorch's makes floats."""
+    x, y = (v.type for v in node.inputs)
+    if x.dtype.name == "float64" and min(x.rank, y.rank) > 1 and x.shape[:-2] == y.shape[:-2]:
+        return OPS.einsum(lift("...ij,...jk->...ik"), c.x(node.operand("x")), c.x(node.operand("y")))
+    if not x.dtype.is_float or x.dtype.name == "float64":
         ranks = [v.type.rank for v in node.inputs]
         return c.helper("integer_matmul")(*(c.x(v) for v in node.inputs)) if min(ranks) > 1 else _vectors(c, node)
+    if node.output.type.dtype.name == "float64" and min(v.type.rank for v in node.inputs) > 1:
+        return c.helper("wide_matmul")(*(c.x(v) for v in node.inputs))  # on PyTorch, ops.matmul makes float32 of it
     return OPS.matmul(c.x(node.operand("x")), c.x(node.operand("y")))
 
 
