@@ -19,6 +19,7 @@ _TABLES = {
     "HashedCrossing": "its hash works on the text of each number",
     "IntegerLookup": "its table belongs to the TensorFlow runtime",
 }
+_COUNTING = {"Equalization": "its histogram has as many bins as the data decide"}
 _FOREIGN = {
     "TorchModuleWrapper": "the module inside is PyTorch's",
     "JaxLayer": "the function inside is JAX's",
@@ -49,5 +50,5 @@ def _refuse(names: dict[str, str], advice: str) -> None:
         rule.add(f"layers.{name}", convert, "refused")
 
 
-_refuse(_TABLES, "apply it to the data before the model")
+_refuse({**_TABLES, **_COUNTING}, "apply it to the data before the model")
 _refuse(_FOREIGN, "convert what is inside on its own")

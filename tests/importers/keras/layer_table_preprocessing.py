@@ -118,7 +118,7 @@ def signals() -> Iterator[Case]:
 REFUSED = {
     "StringLookup": "strings", "TextVectorization": "strings", "Hashing": "hash", "HashedCrossing": "hash",
     "IntegerLookup": "table", "TorchModuleWrapper": "PyTorch", "JaxLayer": "JAX", "FlaxLayer": "Flax",
-    "TFSMLayer": "SavedModel",
+    "TFSMLayer": "SavedModel", "Equalization": "histogram",
 }  # fmt: skip
 """Classes that are never read, with a word of the reason."""
 ABSTRACT = {
