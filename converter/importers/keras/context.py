@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +67,7 @@ class KerasContext(Context):
         self.paired = False  # in a layer whose halves run forwards and backwards
         self.bodies = 0  # how many bodies deep the builder is
         self._data_sizes = 0
+        _backend_kinds()  # before the backend is diverted
 
     # -- values -----------------------------------------------------------------------------------------------------
     def value(self, item: Any, to: DType | str | None = None) -> Value:
@@ -105,10 +108,13 @@ class KerasContext(Context):
 
     def array(self, array: np.ndarray) -> Value:
         """A constant: in the code where it is small, else among the weights."""
+        have = dtype(array.dtype)
+        array = array if kept(have) == have else array.astype(kept(have).numpy)
         return self.weights.constant(self.b, array)
 
     def number(self, number: Any, kind: DType) -> Value:
         """A Python number as a 0-d constant of a dtype, converted as NumPy converts."""
+        kind = kept(kind)
         if kind.is_integer and isinstance(number, float) and not number.is_integer():
             raise Refusal(f"{number!r} as {kind}")
         with np.errstate(over="ignore"):
@@ -141,12 +147,13 @@ class KerasContext(Context):
 
     def cast(self, value: Value, to: DType | str) -> Value:
         """`value` in another dtype; itself when it has it."""
-        kind = dtype(to)
+        kind = kept(dtype(to))
         return value if value.type.dtype == kind else self.b.cast(value, to=kind)
 
     # -- results ----------------------------------------------------------------------------------------------------
     def tensor(self, value: Value) -> Any:
         """A value as Keras code sees it."""
+        value = self.cast(value, value.type.dtype)
         kind = value.type.dtype
         shape = tuple(self.size(d) for d in value.type.shape)
         return tensor_class()(value, shape, "bool" if kind.is_bool else kind.name)
@@ -228,6 +235,28 @@ class KerasContext(Context):
         """Nodes made inside the block belong to whoever called the current layer: a fused activation, say."""
         with self.scopes.left(), self.b.at(self.scopes.origin(self.b.origin)):
             yield
+
+
+@functools.cache
+def _backend_kinds() -> dict[str, str]:
+    """What the running backend makes of each dtype: JAX keeps 32 bits of 64, PyTorch lacks some unsigned integers."""
+    from keras import ops
+    from keras.src.backend import standardize_dtype
+
+    found = {}
+    for name in ("float64", "int64", "uint64", "uint32", "uint16"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                found[name] = standardize_dtype(ops.convert_to_tensor(np.zeros((), name), dtype=name).dtype)
+            except (TypeError, ValueError):
+                continue
+    return found
+
+
+def kept(kind: DType) -> DType:
+    """The dtype that the running backend really has where Keras names this one."""
+    return dtype(_backend_kinds().get(kind.name, kind.name))
 
 
 def is_variable(item: Any) -> bool:

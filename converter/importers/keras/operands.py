@@ -51,7 +51,11 @@ def on_tensorflow() -> bool:
 def doubles(c: KerasContext, x: Any) -> Value:
     """As `floating`; TensorFlow's functions of this kind take 64-bit integers to float64."""
     value = c.value(x)
-    if value.type.dtype.name == "int64" and on_tensorflow():
+    if value.type.dtype.name == "int64":
+        if not on_tensorflow():
+            c.refuse(
+                "64-bit integers, of which torch's functions make floats of one width or the other", "cast them first"
+            )
         return c.cast(value, "float64")
     return floating(c, value)
 

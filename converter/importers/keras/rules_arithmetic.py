@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from converter.importers.base import Refusal
 from converter.importers.keras.context import KerasContext, rule
 from converter.importers.keras.operands import both, floating, on_tensorflow, strong
 from converter.importers.keras.spelled import spelled
@@ -142,7 +143,9 @@ def _doubles(x1: Any, x2: Any) -> tuple[Any, Any]:
     from keras.src.backend.common.dtypes import result_type
 
     kind = result_type(*(getattr(x, "dtype", type(x)) for x in (x1, x2)))
-    if kind == "int64" and on_tensorflow():
+    if kind == "int64":
+        if not on_tensorflow():
+            raise Refusal("64-bit integers, of which torch makes floats of one width or the other", "cast them first")
         kind = "float64"
     elif "int" in kind or kind == "bool":
         kind = config.floatx()

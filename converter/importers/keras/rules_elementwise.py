@@ -7,6 +7,7 @@ from typing import Any
 
 from converter.importers.keras.context import KerasContext, rule
 from converter.importers.keras.operands import doubles, floating, on_tensorflow
+from converter.importers.keras.rules_indexing import backend
 from converter.importers.keras.spelled import spelled
 from ir.core import Value
 from ir.types import dtypes
@@ -56,7 +57,8 @@ def square(c: KerasContext, _: Any, x: Any) -> Value:
 
 @rule("ops.Sign")
 def sign(c: KerasContext, _: Any, x: Any) -> Value:
-    return c.b.sign(c.value(x))
+    """Of NaN it is NaN, on torch 0."""
+    return c.b.sign(c.value(x), nan="zero" if backend() == "torch" else "propagate")
 
 
 @rule("ops.Signbit")

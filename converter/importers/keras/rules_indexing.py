@@ -112,15 +112,17 @@ def multi_hot(c: KerasContext, op: Any, inputs: Any) -> Value:
 
 
 @rule("ops.Nonzero")
-def nonzero(c: KerasContext, _: Any, x: Any) -> tuple[Value, ...]:
+def nonzero(c: KerasContext, _: Any, x: Any) -> Any:
     return positions(c, c.value(x))
 
 
-def positions(c: KerasContext, value: Value) -> tuple[Value, ...]:
-    """Of the elements that are not zero, one vector an axis."""
+def positions(c: KerasContext, value: Value) -> Any:
+    """Of the elements that are not zero, one vector an axis; on torch as the rows of one tensor."""
     if not value.type.rank:
         c.refuse("the positions in a tensor without axes")
     found = c.b.nonzero(value, symbol=c.fresh_size())
+    if backend() == "torch":
+        return c.cast(c.b.transpose(found, perm=(1, 0)), dtypes.int32)
     return tuple(c.cast(c.b.select(found, axis=1, index=i), dtypes.int32) for i in range(value.type.rank))
 
 

@@ -43,7 +43,30 @@ class KerasTracer:
         if found is None:
             error = Refusal(*why(cls.__name__))
             return self._refused(name, error, lambda: op.compute_output_spec(*args, **kwargs))
-        return self._run(name, found, (op, *args), kwargs, lambda: op.compute_output_spec(*args, **kwargs))
+        result = self._run(name, found, (op, *args), kwargs, lambda: op.compute_output_spec(*args, **kwargs))
+        return self._of_its_dtype(op, name, args, kwargs, result)
+
+    def _of_its_dtype(self, op: Any, name: str, args: Any, kwargs: Any, result: Any) -> Any:
+        """Rules are measured on TensorFlow; elsewhere a result must have the dtype that the backend itself gives, where
+        it is not one of those that all agree on."""
+        from keras import config, tree
+        from keras.src import backend
+
+        if config.backend() == "tensorflow" or self._held is not None:
+            return result
+        own = [x for x in tree.flatten((args, kwargs, result)) if hasattr(x, "dtype")]
+        if all(str(x.dtype) in ("float32", "int32", "bool") for x in own):
+            return result
+        try:
+            spec = backend.compute_output_spec(op.call, *args, **kwargs)
+        except Exception:  # noqa: BLE001 - what cannot be told without numbers is told by the rule alone
+            return result
+        pairs = zip(tree.flatten(result), tree.flatten(spec))
+        for have, want in ((a, b) for a, b in pairs if hasattr(a, "dtype") and hasattr(b, "dtype")):
+            if have.dtype != want.dtype:
+                reason = f"a result of {want.dtype} on {config.backend()}, where other backends have {have.dtype}"
+                return self._refused(name, Refusal(reason, "cast what goes in"), lambda: spec)
+        return result
 
     def call_backend(self, part: str, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """A function of the backend: a rule of its own, or the operation of keras.ops of the same name."""

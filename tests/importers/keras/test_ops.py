@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +18,8 @@ from converter.importers.keras.refused import REASONS, why
 from converter.importers.keras.tracer import KerasTracer  # noqa: F401 - registers every rule
 from tests.importers.keras.op_cases import failures
 from tests.importers.keras.tables import TABLES
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -51,3 +57,33 @@ UNTRIED = {"Ndim"}
 def test_refusals_give_a_reason(op: str) -> None:
     reason, advice = why(op)
     assert reason and advice and reason != why("no such operation")[0]
+
+
+OTHERS = {
+    "jax": {"InTopK: plain": "refused", "Quantile: linear": "keras"},
+    "torch": {"TopK: float32": "open", "InTopK: plain": "refused", "MultiHot: plain": "keras"},
+}
+"""What is not equal of the first case of each operation: refused by us, an error of Keras itself on that backend, or left open by it."""
+
+
+@pytest.mark.parametrize("backend", OTHERS)
+def test_other_backends(backend: str) -> None:
+    """Reads, writes, orders, loops and branches, where the backends differ most; `make test-keras-backends` runs all."""
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        "-m",
+        "tests.importers.keras.other_backends",
+        "orders",
+        "reads",
+        "writes",
+        "control",
+    ]
+    done = subprocess.run(
+        command, env={**os.environ, "KERAS_BACKEND": backend}, capture_output=True, text=True, cwd=ROOT, timeout=600
+    )
+    *rows, counts = done.stdout.splitlines()
+    assert done.returncode == 0, done.stdout + done.stderr[-2000:]
+    assert {": ".join(r.split(": ")[:2]): r.split(": ")[2] for r in rows} == OTHERS[backend], done.stdout
+    assert int(counts.split()[0]) >= 38, counts
