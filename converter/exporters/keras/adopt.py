@@ -7,14 +7,15 @@ own, in the source's order, and its readers are functions: tying outranks idiom.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from converter.exporters.code.expr import Call, Name
 from converter.exporters.code.names import snake_case
 from converter.exporters.keras.table import form_of
 from converter.exporters.outline.instances import Form
-from ir.core import Model, Node, Value
+from ir.core import Model, Node, Scope, Value
 
 Axes = tuple[int, ...]
 _Claim = tuple[str, Axes]
@@ -23,10 +24,10 @@ _Claim = tuple[str, Axes]
 
 @dataclass(eq=False)
 class Adoption:
-    """`forms` are the nodes that are layers, `axes` the stored order of adopted weights by their new name."""
+    """`forms` are the nodes that are layers, `axes` the stored order of adopted weights."""
 
     forms: dict[Node, Form] = field(default_factory=dict)
-    axes: dict[str, Axes] = field(default_factory=dict)
+    axes: dict[Value, Axes] = field(default_factory=dict)
 
     def form_of(self, node: Node) -> Form | None:
         """The layer a node is."""
@@ -45,8 +46,28 @@ def adopt(model: Model, names: dict[str, str]) -> Adoption:
             del forms[node]
     for group in _groups(forms):
         _name(model, group, forms, names)
-    axes = {v.name: f.axes[attr] for f in forms.values() for attr, v in f.weights.items() if attr in f.axes}
+    _own_scopes(model, forms)
+    axes = {v: f.axes[attr] for f in forms.values() for attr, v in f.weights.items() if attr in f.axes}
     return Adoption(forms, axes)
+
+
+def _own_scopes(model: Model, forms: dict[Node, Form]) -> None:
+    """A layer without weights that its source is no module of gets a place: random numbers are a layer's in Keras."""
+    counts = Counter(tuple(s.name for s in n.origin.path) for n in model.graph if n.op.name != "constant")
+    places = {tuple(name.split(".")[:i]) for name in model.weights for i in range(1, name.count(".") + 2)}
+    places |= {path[:i] for path in counts for i in range(1, len(path) + 1)}
+    for node, form in forms.items():
+        path = tuple(s.name for s in node.origin.path)
+        alone = (
+            bool(path) and counts[path] == 1 and not any(p[: len(path)] == path and len(p) > len(path) for p in places)
+        )
+        if form.weights or not node.op.random or alone:
+            continue
+        number = 1
+        while (place := (*path, "dropout" if number == 1 else f"dropout_{number}")) in places:
+            number += 1
+        places.add(place)
+        node.origin = replace(node.origin, path=(*node.origin.path, Scope(place[-1], "Dropout")))
 
 
 def _claims(model: Model, forms: dict[Node, Form]) -> dict[Value, _Claim | None]:
@@ -117,13 +138,15 @@ def _place(model: Model, values: list[Value]) -> tuple[str, ...] | None:
 
 
 def _new_place(model: Model, nodes: list[Node], form: Form) -> tuple[str, ...]:
-    """A new module where the nodes are: `dense`, `dense_2`."""
+    """The module that is these nodes and no more, or a new one where they are: `dense`, `dense_2`."""
     scopes = {tuple(s.name for s in n.origin.path) for n in nodes}
     common = next(iter(scopes))
     for scope in scopes:
         common = common[
             : next((i for i, (a, b) in enumerate(zip(common, scope)) if a != b), min(len(common), len(scope)))
         ]
+    if common and len(scopes) == 1 and _is_whole(model, common, nodes):
+        return common
     if common and common[-1].isdigit():
         common = common[:-1] if len(scopes) > 1 else common
     taken = {tuple(n.split(".")[: len(common) + 1]) for n in model.weights}
@@ -133,6 +156,13 @@ def _new_place(model: Model, nodes: list[Node], form: Form) -> tuple[str, ...]:
     while (place := (*common, word if number == 1 else f"{word}_{number}")) in taken:
         number += 1
     return place
+
+
+def _is_whole(model: Model, place: tuple[str, ...], nodes: list[Node]) -> bool:
+    """Whether a module holds these nodes, no others and no weights."""
+    own = set(nodes)
+    others = (n for n in model.graph if n not in own and tuple(s.name for s in n.origin.path)[: len(place)] == place)
+    return next(others, None) is None and not any(tuple(n.split(".")[: len(place)]) == place for n in model.weights)
 
 
 def _word(form: Form) -> str:

@@ -87,9 +87,9 @@ def _drop_unread(model: Model) -> None:
 
 def _store(model: Model, adoption: Adoption) -> None:
     """Weights in the order of axes that their layers keep."""
-    for name, axes in adoption.axes.items():
-        turned = model.weights[name].permuted(axes)
-        model.update_weight(name, data=turned.data, source_axes=turned.source_axes)
+    for value, axes in adoption.axes.items():
+        turned = model.weights[value.name].permuted(axes)
+        model.update_weight(value.name, data=turned.data, source_axes=turned.source_axes)
 
 
 def _more(parts: Parts) -> Mapping[str, Any]:
@@ -120,6 +120,8 @@ def _header(body: str, root: str) -> str:
     return "\n".join([*lines, "from safetensors.numpy import load_file", ""])
 
 
-KIND = Kind("keras", DIALECT, KerasClasses, KerasRoot, frozenset(RESERVED), _module_text, tuple_fields="Any")
+KIND = Kind(
+    "keras", DIALECT, KerasClasses, KerasRoot, frozenset(RESERVED), _module_text, tuple_fields="Any", names_leaves=False
+)
 
 __all__ = ["Source", "write_package", "write_source"]

@@ -67,12 +67,13 @@ class Kind:
     reserved: frozenset[str]
     text: Callable[[Parts], str]
     more: Callable[[Parts], Mapping[str, Any]] | None = None
+    names_leaves: bool = True  # False where the framework's own way of finding layers has named their weights
     tuple_fields: str = "Tensor"
 
 
 def write_classes(model: Model, kind: Kind, options: ExportOptions, names: dict[str, str]) -> Source:
     """The source of a lowered model whose names are settled; `names` tell the source's names of its weights."""
-    if model.metadata.get("framework") != kind.framework:  # a framework's own modules keep the names they have
+    if kind.names_leaves and model.metadata.get("framework") != kind.framework:  # a framework's own modules keep the names they have
         name_leaves(model, kind.dialect.form_of, names)
     insert_identities(model, steps_of(model))
     steps = steps_of(model)
