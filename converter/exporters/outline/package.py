@@ -73,7 +73,8 @@ class Kind:
 
 def write_classes(model: Model, kind: Kind, options: ExportOptions, names: dict[str, str]) -> Source:
     """The source of a lowered model whose names are settled; `names` tell the source's names of its weights."""
-    if kind.names_leaves and model.metadata.get("framework") != kind.framework:  # a framework's own modules keep the names they have
+    own = model.metadata.get("framework") == kind.framework  # a framework's own modules keep the names they have
+    if kind.names_leaves and not own:
         name_leaves(model, kind.dialect.form_of, names)
     insert_identities(model, steps_of(model))
     steps = steps_of(model)
