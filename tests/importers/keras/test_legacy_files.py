@@ -13,14 +13,26 @@ import pytest
 from ir.eval import Evaluator
 from tests.importers.keras import legacy_outputs as legacy
 
-IMPORTED = ("_text", "_mlp", "_convlstm", "_states", "_cells", "_operators", "_functional", "_turned", "_cudnn")
+IMPORTED = (
+    "_text",
+    "_mlp",
+    "_convlstm",
+    "_states",
+    "_cells",
+    "_operators",
+    "_functional",
+    "_turned",
+    "_cudnn",
+    "_masks",
+    "_inside",
+)
 """Files that are also taken all the way into the IR: one of each kind, as a model costs a second."""
 
 
 def test_every_kind_of_file_is_there() -> None:
     kinds = {name.partition("_")[0] for name in legacy.NAMES}
     assert kinds == {"keras1", "keras1tf", "keras205", "keras2", "keras2th", "tf23", "tf24", "tf2"}
-    assert len(legacy.NAMES) >= 65
+    assert len(legacy.NAMES) >= 68
     assert all((legacy.FOLDER / f"{n}{end}").stat().st_size <= 100_000 for n in legacy.NAMES for end in (".h5", ".npz"))
 
 

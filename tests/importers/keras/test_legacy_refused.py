@@ -119,6 +119,9 @@ CASES: dict[str, tuple[str, Change, str]] = {
         lambda c: next(e for e in layers(c) if e["name"] == "tf.math.reduce_sum")["inbound_nodes"][0][3].update(extra=1), "extra",
     ),
     "a sparse input": ("keras2_states", setting("InputLayer", sparse=True), "sparse"),
+    "a threshold behind a mask": (
+        "keras2_cells", lambda c: layer(c, "GRU").update(class_name="ThresholdedReLU", config={"name": "t", "theta": 0.5}), "masked",
+    ),
     "inside a wrapper": (
         "keras2_text_open", lambda c: layer(c, "TimeDistributed")["config"]["layer"].update(class_name="Mine"), "Mine",
     ),

@@ -62,6 +62,7 @@ def _model(path: Path, file: Any, config: Any, options: ImportOptions) -> Any:
         raise UsageError(
             f"{path}: a model of the class {config['class_name']}, a user's own: build it in code and pass the live model"
         )
+    build.reserve_names(config)
     unit = build.Translator(found, plan, path).model(config["class_name"], config.get("config"))
     plan.check()
     stored = sum(math.prod(file[n].shape) for n in hdf5.check_tree(path, group)) if group is not None else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,6 +28,18 @@ FAMILIES = (layers_core, layers_conv, layers_recurrent, layers_merge, functions,
 MODELS = ("Sequential", "Model", "Functional", "Container")
 FOLDER = "converter/importers/keras/legacy"
 _REBUILD = "rebuild this part in today's Keras and convert the live model"
+
+
+def reserve_names(config: Any) -> None:
+    """Keep the names that Keras makes up (for operations that masks take) clear of those in the file: it counts them."""
+    from keras.src.backend.common import global_state
+
+    counts = global_state.get_global_attribute("object_name_uids", defaultdict(int), set_to_default=True)
+    for name in nodes.names(config):
+        base, _, number = name.rpartition("_")
+        numbered = bool(base) and number.isdigit() and len(number) < 9
+        base, count = (base, int(number) + 1) if numbered else (name, 1)
+        counts[base] = max(counts.get(base, 0), count)
 
 
 class Translator:
@@ -236,9 +249,9 @@ class Graph:
         node = found.node - first.get(found.layer, 0)
         if not 0 <= node < len(results):
             raise UsageError(f"{self.path}: output {found.node} of the layer {found.layer}, which there is not")
-        result = results[node]
-        if not isinstance(result, (list, tuple)):
-            return result
+        from keras import tree
+
+        result = tree.flatten(results[node])
         if not 0 <= found.tensor < len(result):
             raise UsageError(f"{self.path}: tensor {found.tensor} of the layer {found.layer}, which there is not")
         return result[found.tensor]

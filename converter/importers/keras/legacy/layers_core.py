@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from converter.importers.base import Refusal
-from converter.importers.keras.legacy import values
+from converter.importers.keras.legacy import masks, values
 from converter.importers.keras.legacy.units import Arguments, Unit, rules, today, unit
 
 
 @rules(
     "Dense", "Activation", "Dropout", "Permute", "RepeatVector", "Masking", "ActivityRegularization", "GaussianNoise",
     "GaussianDropout", "AlphaDropout", "Softmax", "EinsumDense",
-    "UnitNormalization", "GroupNormalization", "Rescaling", "CenterCrop", "Cropping1D", "Cropping2D", "Cropping3D",
+    "UnitNormalization", "GroupNormalization", "CenterCrop", "Cropping1D", "Cropping2D", "Cropping3D",
     "ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D", "UpSampling1D", "UpSampling3D",
 )  # fmt: skip
 def same(a: Arguments) -> Unit:
@@ -72,6 +72,8 @@ def thresholded_relu(a: Arguments) -> Unit:
     def call(x: Any) -> Any:
         from keras import ops
 
+        if masks.of(x) is not None:
+            raise Refusal("ThresholdedReLU of a masked sequence")
         return ops.multiply(x, ops.cast(ops.greater(x, theta), x.dtype))
 
     return Unit(a.kind, a.name, call)
@@ -110,15 +112,27 @@ def layer_normalization(a: Arguments) -> Unit:
     return unit(a, today("LayerNormalization", a, axis=axes[0] if len(axes) == 1 else axes))
 
 
+@rules("Rescaling")
+def rescaling(a: Arguments) -> Unit:
+    """x scale + offset, behind which there was no mask."""
+    return _masks_end(unit(a, today("Rescaling", a)))
+
+
+def _masks_end(made: Unit) -> Unit:
+    """A layer that did not pass masks on."""
+    made.layer.supports_masking = False
+    return made
+
+
 @rules("Normalization")
 def normalization(a: Arguments) -> Unit:
-    """Normalization by numbers in the file's configuration or among its weights."""
+    """Normalization by numbers in the file's configuration or among its weights; behind it there was no mask."""
     axis = a.take("axis", -1)
     axis = tuple(axis) if isinstance(axis, list) else axis
     mean, variance = a.take("mean"), a.take("variance")
     if mean is not None:
-        return unit(a, today("Normalization", a, axis=axis, mean=mean, variance=variance))
-    return unit(a, today("Normalization", a, axis=axis))
+        return _masks_end(unit(a, today("Normalization", a, axis=axis, mean=mean, variance=variance)))
+    return _masks_end(unit(a, today("Normalization", a, axis=axis)))
 
 
 @rules("Embedding")

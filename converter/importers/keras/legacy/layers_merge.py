@@ -5,13 +5,27 @@ from __future__ import annotations
 from typing import Any
 
 from converter.importers.base import Refusal
+from converter.importers.keras.legacy import masks
 from converter.importers.keras.legacy.units import Arguments, Unit, rules, today, unit
 
 
 @rules("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate")
 def merging(a: Arguments) -> Unit:
     """Elementwise merging and concatenation."""
-    return unit(a, today(a.kind, a))
+    layer = today(a.kind, a)
+    return Unit(a.kind, a.name, _joining(layer), plain=(layer,))
+
+
+def _joining(layer: Any) -> Any:
+    """A merging layer with masks as they were."""
+
+    def call(x: Any, **kwargs: Any) -> Any:
+        if not isinstance(x, (list, tuple)):
+            raise Refusal("a merge of one input")
+        masks.as_it_was(layer, x)
+        return layer(x, **kwargs)
+
+    return call
 
 
 @rules("Dot")
@@ -51,11 +65,12 @@ def merge(a: Arguments) -> Unit:
         axes = a.take("dot_axes", -1)
         given["axes"] = tuple(axes) if isinstance(axes, list) else axes
     layer = getattr(keras.layers, _MODES[mode])(**given, name=a.name)
+    joined = _joining(layer)
 
     def call(x: Any) -> Any:
         if mode == "dot" and any(len(t.shape) > 3 for t in x):
             raise Refusal("mode='dot' with inputs of more than 3 axes")
-        return layer(x)
+        return joined(x)
 
     return Unit(a.kind, a.name, call)
 

@@ -169,7 +169,26 @@ def both_ways(a: Arguments, inner: Unit, backward: Unit | None) -> Unit:
 
 
 def each_step(a: Arguments, inner: Unit) -> Unit:
-    """TimeDistributed over `inner`, which must be one layer of today."""
-    if len(inner.plain) != 1 and inner.children is None:
+    """TimeDistributed over `inner`: one layer of today, or a model, which is connected when its input is known."""
+    if inner.children is not None:
+        return _each_step_of_model(a, inner)
+    if len(inner.plain) != 1:
         raise Refusal(f"TimeDistributed over {inner.kind}, which takes more than one layer today")
     return unit(a, today("TimeDistributed", a, layer=inner.layer), weights=inner.weights)
+
+
+def _each_step_of_model(a: Arguments, inner: Unit) -> Unit:
+    import keras
+
+    made = Unit(a.kind, a.name, lambda x: x, None, trainable=a.trainable, children=(inner,))
+    around: list[Any] = []
+
+    def call(x: Any, **kwargs: Any) -> Any:
+        if not around:
+            step = keras.KerasTensor((x.shape[0], *x.shape[2:]), dtype=x.dtype)
+            inner.call(step)
+            around.append(today("TimeDistributed", a, layer=inner.layer))
+        return around[0](x, **kwargs)
+
+    made.call = call
+    return made

@@ -81,6 +81,17 @@ def _option(value: Any, known: set[str]) -> Any:
     return value
 
 
+def names(config: Any) -> Iterator[str]:
+    """All names of layers in a configuration."""
+    stack = [config]
+    while stack:
+        here = stack.pop()
+        if isinstance(here, dict) and isinstance(here.get("name"), str):
+            yield here["name"]
+        if isinstance(here, (dict, list)):
+            stack.extend(here.values() if isinstance(here, dict) else here)
+
+
 def references(item: Any) -> Iterator[Reference]:
     """All references in a tree of them."""
     if isinstance(item, Reference):

@@ -82,7 +82,7 @@ _NEUTRAL = frozenset({
     "zero_output_for_mask", "dilation_rate", "lora_rank", "lora_alpha", "quantization_config", "use_gate", "sliding_window",
     "flash_attention", "renorm", "renorm_clipping", "renorm_momentum", "synchronized", "weights", "score_mode", "unroll",
     "return_state", "use_bias", "center", "scale", "fill_value", "pad_to_aspect_ratio", "fill_mode", "antialias",
-    "shared_axes", "offset", "mean", "variance", "invert", "value_range",
+    "shared_axes", "gptq_unpacked_column_size", "offset", "mean", "variance", "invert", "value_range",
 })  # fmt: skip
 """Arguments that an older Keras may not have had, whose default today is what it did without them."""
 
