@@ -16,7 +16,7 @@ FER := fixtures/real/fer
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-models check bench fixtures minilm silero fer mutants suite-onnx suite-op-db suite-indexing suite-transformers suite-applications random-graphs clean
+.PHONY: help install demo test test-models check bench fixtures minilm silero fer mutants suite-onnx suite-op-db suite-indexing suite-transformers suite-applications suite-keras-layers random-graphs clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,9 +82,13 @@ suite-op-db: $(STAMP)  ## PyTorch's operator database to ONNX and PyTorch, again
 
 suite-indexing: $(STAMP)  ## the recorded indexing cases through every importer and exporter, against the recorded results
 	$(ONE_THREAD) $(PY) -m tests.suites.indexing --jobs $(WORKERS) $(SUITE_ARGS)
+	$(ONE_THREAD) $(PY) -m tests.suites.indexing_keras
 
 suite-transformers: $(STAMP)  ## tiny models of the transformers library to ONNX and PyTorch, against the recorded results
 	$(ONE_THREAD) $(PY) -m tests.suites.architectures --jobs $(WORKERS) $(SUITE_ARGS)
+
+suite-keras-layers: $(STAMP)  ## every Keras layer over a grid of its arguments: read, in training too, written as PyTorch and ONNX
+	$(PY) -m tests.importers.keras.layers_run
 
 suite-applications: $(STAMP)  ## every architecture of keras.applications to PyTorch and ONNX; goes on where it stopped
 	$(ONE_THREAD) $(PY) -m tests.suites.applications --jobs $(WORKERS) --state build/applications.jsonl $(SUITE_ARGS)

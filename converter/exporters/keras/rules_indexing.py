@@ -36,7 +36,7 @@ def tell(c: Context, node: Node) -> None:
 def index_settings(c: Context, node: Node) -> dict[str, Any]:
     """Keyword arguments of the helpers, defaults left out."""
     a = node.attrs
-    checked = a["bounds"] != "error" or c.strict
+    checked = a["bounds"] != "error" or c.strict or _nothing_to_read(node)
     settings: dict[str, Any] = {}
     if not checked or a["bounds"] != "error":
         settings["bounds"] = lift(a["bounds"] if checked else "unchecked")
@@ -47,16 +47,23 @@ def index_settings(c: Context, node: Node) -> dict[str, Any]:
     return settings
 
 
+def _nothing_to_read(node: Node) -> bool:
+    """Whether the axis that is read has no elements, for certain."""
+    return node.op.name == "gather" and node.operand("data").type.shape[node.attrs["axis"]] == 0
+
+
 def _plain(c: Context, node: Node) -> bool:
     """Whether Keras' own functions do, which all count negative indices from the end."""
     tell(c, node)
-    return node.attrs["bounds"] in NATIVE and not (c.strict and node.attrs["bounds"] == "error")
+    checked = node.attrs["bounds"] == "error" and (c.strict or _nothing_to_read(node))
+    return node.attrs["bounds"] in NATIVE and not checked
 
 
 def _all_filled(c: Context, node: Node) -> Expr | None:
     """The result where an axis has nothing to read."""
     a, data = node.attrs, node.operand("data").type
-    if 0 not in data.shape or node.op.name == "gather" and data.shape[a["axis"]] != 0:
+    empty = 0 in data.shape if node.op.name != "gather" else data.shape[a["axis"]] == 0
+    if not empty or (a["bounds"] != "fill" and 0 not in node.output.type.shape):
         return None
     return OPS.full(lift(tuple(c.shape(node.output.type.shape))), lift(a["fill_value"]), dtype=c.dtype(data.dtype))
 
