@@ -307,10 +307,10 @@ def both_directions(
     )
     results = []
     with c.outside():
-        sequences = c.b.split(out, sizes=(size, size), axis=2) if return_sequences else (None, None)
+        halves = [c.tensor(v) for v in c.b.split(out, sizes=(size, size), axis=2)] if return_sequences else [None, None]
         for i in range(2):
             ends = [c.tensor(c.b.select(s, axis=0, index=i)) for s in finals]
-            results.append((ends[0], sequences[i] and c.tensor(sequences[i]), ends))
+            results.append((ends[0], halves[i], ends))
     return tuple(results)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from converter.importers.keras.context import KerasContext, rule, to_numpy
+from converter.importers.keras.context import KerasContext, Unruled, rule, to_numpy
 from converter.importers.keras.layers import layout_of
 from converter.importers.keras.operands import on_tensorflow
 from converter.importers.keras.tensors import is_traced
@@ -221,3 +221,16 @@ def scale_and_translate(
         matrix = weights(have, want, np.float64(factors[i]), np.float64(shifts[i]), kernel, bool(op.antialias))
         value = along(c, value, axis, matrix)
     return value
+
+
+@rule("layers.UpSampling2D")
+def up_sampling(c: KerasContext, layer: Any, inputs: Any, training: Any = None) -> Value:
+    """Whole multiples of the size, open or not; other forms than these two say themselves what they do."""
+    x, layout = c.value(inputs), layout_of(layer)
+    axes = (1, 2) if layout == "channels_last" else (2, 3)
+    sizes = tuple(x.type.shape[a] * int(n) for a, n in zip(axes, layer.size, strict=True))
+    if layer.interpolation == "nearest":
+        return c.b.resize(x, sizes=sizes, mode="nearest", coordinates="asymmetric", nearest="floor", layout=layout)
+    if layer.interpolation == "bilinear" and x.type.dtype.name == "float32":
+        return c.b.resize(x, sizes=sizes, mode="linear", layout=layout)
+    raise Unruled

@@ -102,8 +102,10 @@ class Weights:
         found = []
         for variable in (kernel, recurrent, *rest):
             gated = self._gated.get(id(variable))
-            names = gated.names if gated is not None else (self.stored(variable) and self._known[id(variable)],)
-            found += [self.model.weight_value(n) for n in names]
+            if gated is None:
+                found.append(self.stored(variable))
+            else:
+                found += [self.model.weight_value(n) for n in gated.names]
         if len(found) == 3:
             found.append(self._zeros(found[2]))
         return found

@@ -15,6 +15,7 @@ from converter.importers.base import Refusal
 from converter.importers.keras.context import rule
 from tests.importers.keras import layer_table, layer_table_preprocessing, layer_table_recurrent
 from tests.importers.keras.layer_case import Case, build, compare, read, row
+from tests.importers.keras.layer_export import TARGETS, check_written
 
 keras = pytest.importorskip("keras")
 ABSTRACT, REFUSED = layer_table_preprocessing.ABSTRACT, layer_table_preprocessing.REFUSED
@@ -35,7 +36,7 @@ def by_class(share: int) -> dict[str, list[Case]]:
     return {name: cases[::share] for name, cases in found.items()}
 
 
-SAMPLE = by_class(4)
+SAMPLE = by_class(6)
 
 
 def check_case(case: Case) -> None:
@@ -61,6 +62,13 @@ def test_rows(name: str) -> None:
         except AssertionError as error:
             failed.append(f"{case.name}: {error}")
     assert not failed, "\n".join(failed)
+
+
+@pytest.mark.parametrize("to", TARGETS)
+@pytest.mark.parametrize("name", sorted(SAMPLE)[::6])
+def test_written(name: str, to: str) -> None:
+    case = SAMPLE[name][-1]
+    check_written(case, build(case), to)
 
 
 def test_every_public_layer_has_rows_or_a_reason() -> None:
