@@ -9,13 +9,14 @@ import numpy as np
 
 from converter.importers.keras.context import KerasContext, rule
 from converter.importers.keras.operands import axis_of, count, flat, floating, on_tensorflow
+from converter.importers.keras.rules_indexing import backend
 from converter.importers.keras.spelled import spelled
 from ir.core import Value
 
 _TABLE: dict[str, tuple[str, dict[str, Any]]] = {
     "Relu": ("relu", {}), "Sigmoid": ("sigmoid", {}), "Silu": ("silu", {}), "Softsign": ("softsign", {}),
     "LogSigmoid": ("log_sigmoid", {}), "Selu": ("selu", {}), "TanhShrink": ("tanh_shrink", {}),
-    "HardSilu": ("hard_swish", {}), "HardSigmoid": ("hard_sigmoid", {}), "Softplus": ("softplus", {"threshold": math.inf}),
+    "HardSilu": ("hard_swish", {}), "HardSigmoid": ("hard_sigmoid", {}),
 }  # fmt: skip
 _SETTINGS: dict[str, tuple[str, dict[str, str]]] = {
     "Elu": ("elu", {"alpha": "alpha"}),
@@ -55,6 +56,12 @@ def softmax(c: KerasContext, op: Any, x: Any) -> Value:
     found = compute(c.b.reshape(moved, shape=(*shape[:kept], count(shape[kept:]))), axis=kept)
     found = c.b.reshape(found, shape=shape)
     return found if moved is value else c.b.transpose(found, perm=tuple(perm.index(i) for i in range(rank)))
+
+
+@rule("ops.Softplus")
+def softplus(c: KerasContext, _: Any, x: Any) -> Value:
+    """The exact function; on torch, x itself above 20."""
+    return c.b.softplus(c.value(x), threshold=20.0 if backend() == "torch" else math.inf)
 
 
 @rule("ops.LeakyRelu")

@@ -18,8 +18,12 @@ def _over(op: Any, value: Value) -> dict[str, Any]:
 
 @rule("ops.Mean")
 def mean(c: KerasContext, op: Any, x: Any) -> Value:
+    """In the dtype that Keras computes in: of doubles float32, on torch."""
     value = floating(c, x)
-    return c.b.reduce_mean(value, **_over(op, value))
+    kind = value.type.dtype
+    if not kind.is_half:
+        value = c.cast(value, c.result_type(value, "float32"))
+    return c.cast(c.b.reduce_mean(value, **_over(op, value)), kind)
 
 
 @rule("ops.Sum", "ops.Nansum")

@@ -43,10 +43,10 @@ def model_of(case: Case) -> Any:
     """The Keras model of a case."""
     if not case.live:
         return function(case.call, *case.arrays, dynamic=case.dynamic)
-    return function(lambda *xs: _layer(case.call)(list(xs)), *case.arrays, dynamic=case.dynamic)
+    return function(lambda *xs: live_layer(case.call)(list(xs)), *case.arrays, dynamic=case.dynamic)
 
 
-def _layer(call: Callable[..., Any]) -> Any:
+def live_layer(call: Callable[..., Any]) -> Any:
     import keras
 
     class Live(keras.layers.Layer):
