@@ -16,7 +16,7 @@ FER := fixtures/real/fer
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-models check bench fixtures minilm silero fer mutants suite-onnx suite-op-db suite-indexing suite-transformers suite-applications suite-keras-layers random-graphs clean
+.PHONY: help install demo test test-models test-keras check bench fixtures minilm silero fer mutants suite-onnx suite-op-db suite-indexing suite-transformers suite-applications suite-keras-layers random-graphs clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ test-models: $(STAMP) minilm silero fer  ## real-sized models, minutes long
 test-keras-backends: $(STAMP)  ## every case of the Keras importer's operations on JAX and on PyTorch, counted
 	$(ONE_THREAD) KERAS_BACKEND=jax $(PY) -m tests.importers.keras.other_backends --all
 	$(ONE_THREAD) KERAS_BACKEND=torch $(PY) -m tests.importers.keras.other_backends --all
+
+test-keras: $(STAMP)  ## all samples of all ops as Keras on its three backends (make test runs the first few), an hour
+	$(ONE_THREAD) $(PY) -m tests.exporters.keras.generated
 
 check: $(STAMP)  ## linter, types, house rules
 	$(PY) -m ruff check .

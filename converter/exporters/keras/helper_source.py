@@ -204,3 +204,37 @@ def local_response(x, size, before, alpha, beta, k):
     for i in range(1, size):
         total = total + squares[..., i : i + x.shape[-1]]
     return x / ops.power(k + alpha / size * total, beta)
+
+
+def wide_matmul(x, y):
+    """The product of matrices in float64; on PyTorch, ops.matmul gives float32."""
+    if x.shape[:-2] != y.shape[:-2]:  # not every backend's einsum broadcasts
+        return ops.sum(ops.expand_dims(x, -1) * ops.expand_dims(y, -3), axis=-2)
+    return ops.einsum("...ij,...jk->...ik", x, y)
+
+
+def wide_maximum(x, y):
+    """The larger of two numbers in float64, NaN if either is; on PyTorch, ops.maximum gives float32."""
+    return ops.where(ops.logical_or(x > y, ops.isnan(x)), x, y)
+
+
+def wide_minimum(x, y):
+    """The smaller of two numbers in float64, NaN if either is; on PyTorch, ops.minimum gives float32."""
+    return ops.where(ops.logical_or(x < y, ops.isnan(x)), x, y)
+
+
+def attention(query, key, value, scale, mask=None, causal=False, dropout=None):
+    """softmax(query @ key.T * scale + mask) @ value; a position that sees no key gives zeros."""
+    scores = ops.matmul(query, ops.swapaxes(key, -1, -2)) * scale
+    if causal:
+        rows, columns = (ops.arange(n, dtype="int32") for n in ops.shape(scores)[-2:])
+        scores = ops.where(ops.expand_dims(rows, -1) >= columns, scores, float("-inf"))
+    if mask is not None:
+        is_bool = keras.backend.standardize_dtype(mask.dtype) == "bool"
+        scores = ops.where(mask, scores, float("-inf")) if is_bool else scores + mask
+    weights = ops.softmax(scores, axis=-1)
+    if mask is not None:
+        weights = ops.where(ops.max(scores, axis=-1, keepdims=True) == float("-inf"), 0.0, weights)
+    if dropout is not None:
+        weights = dropout(weights)
+    return ops.matmul(weights, value)

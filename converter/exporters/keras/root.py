@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from converter.exporters.code.expr import Expr
-from converter.exporters.keras.context import OPS, bare
+from converter.exporters.keras.context import OPS, Context, bare
+from converter.exporters.outline.context import Shared
+from converter.exporters.outline.regions import Region
 from converter.exporters.outline.root import RootWriter
+from converter.exporters.outline.tuples import NamedTuples
 from ir.core import Value
 
 
 class KerasRoot(RootWriter):
-    """The root's call."""
+    """The root's call. It takes `training` where anything below differs by it: Keras forgets what a call does not take."""
+
+    def __init__(self, shared: Shared, region: Region, reserved: Iterable[str], tuples: NamedTuples) -> None:
+        super().__init__(shared, region, reserved, tuples)
+        if any(node.op.modal for node in shared.model.nodes()):
+            assert isinstance(self.c, Context)
+            self.c.training()
 
     def copied(self, value: Expr) -> Expr:
         """`ops.copy(value)`."""

@@ -10,8 +10,6 @@ from converter.exporters.outline.instances import Form
 from ir.core import Node
 from ir.types import normalize_axes
 
-_RANDOM = Name("keras.random.dropout")
-
 
 def _noise(node: Node) -> tuple[int | None, ...] | None:
     """The shape of the decisions, None for the input's own sizes; None where there is one for each element."""
@@ -22,7 +20,7 @@ def _noise(node: Node) -> tuple[int | None, ...] | None:
 @form("dropout")
 def dropout_layer(node: Node) -> Form | None:
     """`layers.Dropout`."""
-    if node.attrs["frozen"] or node.attrs["p"] == 1 or node.operand("x").type.rank == 0:
+    if node.attrs["frozen"] or node.attrs["p"] in (0, 1):
         return None
     extra = {"noise_shape": hole(_noise(node), "noise_shape", None), **layer_dtype(node.operand("x"))}
     ctor = Name("layers.Dropout")(hole(node.attrs["p"], "rate"), **extra)
@@ -31,19 +29,18 @@ def dropout_layer(node: Node) -> Form | None:
     return Form(ctor, call=lambda c, layer: layer(c.x(node.operand("x")), training=lift(True)))
 
 
-@rule("dropout")
+def _drawn(node: Node) -> str | None:
+    """Inside a body there is no place for a layer, and random numbers of no layer repeat where JAX compiles."""
+    draws = not node.attrs["frozen"] and node.attrs["p"] not in (0, 1)
+    inside = node.graph is not None and node.graph.parent is not None
+    return "dropout inside control flow is no layer of Keras" if draws and inside else None
+
+
+@rule("dropout", accepts=_drawn)
 def dropout(c: Context, node: Node) -> Expr:
+    """What draws nothing: everything stays, or nothing does."""
     a, x = node.attrs, c.x(node.operand("x"))
     if a["frozen"] or a["p"] == 0:
         return x
-    if a["p"] == 1:
-        dropped = Name("ops.zeros_like")(x)
-    else:
-        noise = _noise(node)
-        if noise is None:
-            dropped = _RANDOM(x, hole(a["p"], "rate"))
-        else:
-            sizes = node.operand("x").type.shape
-            shape = tuple(lift(1) if n == 1 else c.dim(d) for n, d in zip(noise, sizes))
-            dropped = _RANDOM(x, hole(a["p"], "rate"), noise_shape=lift(shape))
-    return dropped if a["always"] else IfElse(c.training(), dropped, x)
+    nothing = Name("ops.zeros_like")(x)
+    return nothing if a["always"] else IfElse(c.training(), nothing, x)

@@ -26,7 +26,7 @@ def shift(c: Context, node: Node) -> Expr:
     """An amount outside of the type shifts everything out: backends differ there."""
     kind, y = node.output.type.dtype, c.literal(node.operand("y"))
     name = "left_shift" if node.op.name == "shift_left" else "right_shift"
-    if y is not None and 0 <= y.value.value < kind.bits:  # type: ignore[attr-defined]
+    if y is not None and 0 <= y.value.value < kind.bits:
         return getattr(OPS, name)(c.x(node.operand("x")), c.x(node.operand("y")))
     signed = node.op.name == "shift_right" and kind.kind == "int"
     return c.helper("shift_any")(*(c.x(v) for v in node.inputs), lift(kind.bits), getattr(OPS, name), lift(signed))
