@@ -57,13 +57,19 @@ def _answer(case: Case, folder: Path, on: str, told: str) -> tuple[str, str]:
     except PackageFailed as error:
         if not case.error:
             return "crashed", str(error)
-        kind = kind_of(str(error))
+        kind = _kind(str(error))
         return ("passed", "") if kind == case.error else ("wrong", f"an error of kind {kind!r}: {error}")
     if case.error:
         missed = f"no error of kind {case.error}, but {np.asarray(out).tolist()}"
         return ("noted", told) if told else ("wrong", missed)
     problem = case.differs(out)
     return ("wrong", problem) if problem else ("passed", "")
+
+
+def _kind(text: str) -> str:
+    """The kind of an error; Keras adds the shapes of what it was called with, TensorFlow says `indices[0] = 2 is not in`."""
+    said = text.split("Arguments received by")[0]
+    return "index" if re.search(r"indices\[.*\] = .* (is not in|does not index)", said) else kind_of(said)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
