@@ -29,7 +29,7 @@ Edit = Callable[[Any], Any]
 def model() -> Any:
     x = keras.Input((4, 6), name="x")
     y = ops.relu(x + 1.0)[:, 1:]
-    y = L.Dense(3, activation="gelu", kernel_regularizer="l2")(y)
+    y = L.Dense(3, activation="gelu", kernel_regularizer="l2", name="dense")(y)
     y = L.LayerNormalization(axis=[1, 2])(ops.concatenate([y, y], axis=-1))
     y = L.TimeDistributed(keras.Sequential([keras.Input((6,)), L.Dense(2), L.Dropout(0.1)]))(y)
     y = L.Bidirectional(L.GRU(2, return_sequences=True))(y)
