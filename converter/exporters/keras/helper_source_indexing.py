@@ -203,7 +203,9 @@ def mask_scatter(x, mask, source):
     shape, rank = tuple(ops.shape(x)), len(mask.shape)
     flat = ops.reshape(mask, (-1,))
     number = ops.cumsum(ops.cast(flat, "int32"), axis=0) - 1
-    refuse_unless(ops.sum(ops.cast(flat, "int32")) == ops.shape(source)[0], "source must have the shape that the mask asks for")
+    refuse_unless(
+        ops.sum(ops.cast(flat, "int32")) == ops.shape(source)[0], "source must have the shape that the mask asks for"
+    )
     rows = ops.reshape(x, (product(shape[:rank]), *shape[rank:]))
     source = ops.concatenate([source, ops.zeros((1, *shape[rank:]), dtype=x.dtype)], axis=0)
     chosen = ops.reshape(flat, (-1,) + (1,) * (len(x.shape) - rank))
