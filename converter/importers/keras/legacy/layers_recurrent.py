@@ -163,6 +163,11 @@ def both_ways(a: Arguments, inner: Unit, backward: Unit | None) -> Unit:
     merge_mode = a.take("merge_mode", "concat")
     other = None if backward is None else backward.layer
     layer = today("Bidirectional", a, layer=inner.layer, merge_mode=merge_mode, backward_layer=other)
+    if (
+        not a.era.modern
+    ):  # at masked steps the output before stayed; since tf.keras it is zero where both directions are joined
+        for half in (layer.forward_layer, layer.backward_layer):
+            half.zero_output_for_mask = False
     count = None if halves.count is None else 2 * halves.count
     made = _with_states(a, layer, Weights(count, convert))
     return made
