@@ -121,7 +121,12 @@ def reduce_runs(values, ids, combine):
 
 
 def running(x, axis, combine):
-    """Running totals along an axis, also of 64-bit numbers, which Keras cuts to 32 on PyTorch."""
+    """Running totals along an axis of 64-bit numbers, which Keras cuts to 32 on PyTorch; those of floats one by one."""
+    if "float" in keras.backend.standardize_dtype(x.dtype):
+        totals = ops.unstack(x, axis=axis)[:1]
+        for part in ops.unstack(x, axis=axis)[1:]:
+            totals = [*totals, combine(totals[-1], part)]
+        return ops.stack(totals, axis=axis)
     x = ops.moveaxis(x, axis, 0)
     return ops.moveaxis(reduce_runs(x, ops.zeros(ops.shape(x)[:1], dtype="int32"), combine), 0, axis)
 
