@@ -53,7 +53,8 @@ def write_source(model: Model, options: ExportOptions) -> Source:
     for name in aliases:  # one variable, whatever else the source calls it
         lowered.update_weight(name, aliases=())
     adoption = adopt(lowered, names)
-    floats = {v.type.dtype.name for n in lowered.nodes() for v in (*n.inputs, *n.outputs) if v.type.dtype.is_float}
+    values = [*lowered.graph.inputs, *(v for n in lowered.nodes() for v in (*n.inputs, *n.outputs))]
+    floats = {v.type.dtype.name for v in values if v.type.dtype.is_float}
     dialect = replace(DIALECT, form_of=adoption.form_of, casts=floats <= {"float32"})
     source = write_classes(lowered, replace(KIND, dialect=dialect, more=_more), options, names)
     if has_wide(lowered):
