@@ -238,3 +238,21 @@ def attention(query, key, value, scale, mask=None, causal=False, dropout=None):
     if dropout is not None:
         weights = dropout(weights)
     return ops.matmul(weights, value)
+
+
+def wide_mean(x, axes, keepdims=False):
+    """The mean in float64; on PyTorch, ops.mean gives float32."""
+    count = 1
+    for axis in axes:
+        count = count * ops.shape(x)[axis]
+    return ops.sum(x, axis=axes, keepdims=keepdims) / ops.cast(count, "float64")
+
+
+def pad_by_index(x, pads, mode):
+    """Pad by reflecting, repeating the edge, or wrapping around; negative widths crop."""
+    for axis, (before, after) in enumerate(pads):
+        if (before, after) != (0, 0):
+            kept = np.arange(x.shape[axis])[max(-before, 0) : x.shape[axis] - max(-after, 0)]
+            at = np.pad(kept, (max(before, 0), max(after, 0)), mode=mode)
+            x = ops.take(x, ops.convert_to_tensor(at, dtype="int32"), axis=axis)
+    return x

@@ -75,6 +75,9 @@ def clip(c: Context, node: Node) -> Expr:
     if node.output.type.dtype.is_integer:
         x = x if low is None else c.helper("larger")(x, c.x(low))
         return x if high is None else c.helper("smaller")(x, c.x(high))
+    if node.output.type.dtype.name == "float64":  # on PyTorch, ops.clip gives float32
+        x = x if low is None else c.helper("wide_maximum")(x, c.x(low))
+        return x if high is None else c.helper("wide_minimum")(x, c.x(high))
     numbers_ = [None if v is None else c.literal(v) for v in (low, high)]
     if low is not None and high is not None and all(n is not None for n in numbers_):
         if numbers_[0].value.value <= numbers_[1].value.value:  # type: ignore[union-attr]

@@ -21,6 +21,11 @@ def _scaling(node: Node) -> dict[str, Value] | None:
     return found if all(v.is_weight for v in found.values()) else None
 
 
+WIDE = "on PyTorch, Keras' batch norm takes the statistics of float64 batches in float32"
+_DOUBLE = "float64"
+"""On PyTorch, Keras' means are float32: norms of float64 are made of smaller operations."""
+
+
 def _flags(weights: dict[str, Value]) -> dict[str, Expr]:
     return {"center": hole("beta" in weights, "center", True), "scale": hole("gamma" in weights, "scale", True)}
 
@@ -52,6 +57,8 @@ def batch_norm_layer(node: Node) -> Form | None:
     def call(c: Context, layer: Expr) -> tuple[Expr | None, ...]:
         if a["unbiased"] and not a["frozen"]:
             c.note(UNBIASED)
+        if x.type.dtype.name == _DOUBLE and not a["frozen"]:
+            c.note(WIDE)
         frozen = {"training": lift(False)} if a["frozen"] else {}
         return layer(c.x(x), **frozen), None, None
 
@@ -118,6 +125,8 @@ def layer_norm_layer(node: Node) -> Form | None:
     axes = normalize_axes(node.attrs["axes"], x.rank)
     if not weights or any(not isinstance(x.shape[i], int) for i in axes) or x.rank < 2 or not axes:
         return None
+    if x.dtype.name == _DOUBLE:
+        return None
     if any(v.type.shape != tuple(x.shape[i] for i in sorted(axes)) for v in weights.values()):
         return None
     where = tuple(i - x.rank for i in sorted(axes))
@@ -137,7 +146,7 @@ def rms_norm_layer(node: Node) -> Form | None:
     axes = normalize_axes(node.attrs["axes"], x.rank)
     if scale is None or not scale.is_weight or axes != (x.rank - 1,) or not isinstance(x.shape[-1], int) or x.rank < 2:
         return None
-    if scale.type.shape != x.shape[-1:]:
+    if scale.type.shape != x.shape[-1:] or x.dtype.name == _DOUBLE:
         return None
     ctor = Name("layers.RMSNormalization")(
         epsilon=hole(node.attrs["eps"], "epsilon", 1e-6), **layer_dtype(node.operand("x"))
@@ -150,7 +159,7 @@ def group_norm_layer(node: Node) -> Form | None:
     """`layers.GroupNormalization`."""
     weights = _scaling(node)
     shape = last_shape(node)
-    if not weights or not isinstance(shape[-1], int):
+    if not weights or not isinstance(shape[-1], int) or node.output.type.dtype.name == _DOUBLE:
         return None
     groups = node.attrs["groups"] if node.op.name == "group_norm" else -1
     ctor = Name("layers.GroupNormalization")(

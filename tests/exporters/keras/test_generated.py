@@ -20,6 +20,8 @@ SLOW = {"special", "factor", "triangular", "fourier"}
 WIDER = {"matrix_exp": "float64"}
 """Chains of products that float32 loses digits in."""
 REASONS = (
+    r"Keras pads by widths that are known",
+    r"padding by what is there needs sizes that are known",
     r"Keras pools to a fixed size where the sizes of the input are known",
     r"Keras has no (u?int(4|16|32|64)|complex\d*|float8\w*) on every backend",
     r"it has no input",
