@@ -75,7 +75,7 @@ def test_steps_agree(build: Any, tmp_path: Path) -> None:
         np.testing.assert_allclose(own[target].detach().numpy(), want, rtol=1e-4, atol=2e-6, err_msg=target)
         np.testing.assert_array_equal(again[target].detach().numpy(), want, err_msg=target)
         compared += 1
-    assert compared == len([v for v in net.weights])
+    assert compared == len(net.weights)
 
 
 def _module_of(net: Any) -> Any:

@@ -16,7 +16,7 @@ def checkpoint_names(model: Any) -> dict[int, str]:
         return {}
     found: dict[int, str] = {}
 
-    class Recorder(saving_lib.NpzIOStore):  # type: ignore[misc]
+    class Recorder(saving_lib.NpzIOStore):
         """A store that notes what would be written where."""
 
         def __init__(self) -> None:

@@ -88,7 +88,7 @@ def tensor_class() -> Any:
     """The class of traced tensors: Keras' symbolic tensor, with a value of the graph (None behind a refusal)."""
     from keras import KerasTensor
 
-    class Traced(KerasTensor):  # type: ignore[misc]
+    class Traced(KerasTensor):
         """A tensor of the model that is being read."""
 
         def __init__(self, value: Value | None, shape: Sequence[int], dtype: str) -> None:
