@@ -200,7 +200,11 @@ class KerasContext(Context):
         """The dtype in which Keras computes when these meet: tensors, variables, numbers (weak), dtype names."""
         from keras.src.backend.common import dtypes as promotion
 
-        return promotion.result_type(*(self.dtype_of(x) for x in items))
+        kinds = [self.dtype_of(x) for x in items]
+        named = {k for k in kinds if isinstance(k, str)}
+        if len(named) == 1 and all(isinstance(k, str) or _fits(k, next(iter(named))) for k in kinds):
+            return named.pop()  # also where Keras would make 32 bits of 64, which torch itself does not
+        return promotion.result_type(*kinds)
 
     def dtype_of(self, item: Any) -> Any:
         """The dtype of an operand in Keras' terms; the Python type of a number."""
@@ -235,6 +239,11 @@ class KerasContext(Context):
         """Nodes made inside the block belong to whoever called the current layer: a fused activation, say."""
         with self.scopes.left(), self.b.at(self.scopes.origin(self.b.origin)):
             yield
+
+
+def _fits(number: type, kind: str) -> bool:
+    """Whether a Python number takes a tensor's dtype without changing it."""
+    return "float" in kind or "complex" in kind or number is bool or (number is int and "int" in kind)
 
 
 @functools.cache

@@ -14,7 +14,14 @@ from ir.types import Dim, normalize_axis
 def both(c: KerasContext, x1: Any, x2: Any, *more: Any) -> tuple[Value, Value]:
     """Two operands in their common dtype (with further dtype names, or Python types)."""
     kind = c.result_type(x1, x2, *more)
-    return c.value(x1, kind), c.value(x2, kind)
+    return c.value(_number(x1), kind), c.value(_number(x2), kind)
+
+
+def _number(item: Any) -> Any:
+    """A Python float as torch's backend takes it: rounded to float32, beside doubles, too."""
+    from keras import config
+
+    return float(np.float32(item)) if type(item) is float and config.backend() == "torch" else item
 
 
 def floating(c: KerasContext, x: Any) -> Value:
@@ -65,7 +72,7 @@ def strong(c: KerasContext, *items: Any) -> tuple[Value, ...]:
     then counts as int32 or float32 (and is rounded to that), on the others it follows the tensors."""
     if not on_tensorflow():
         kind = c.result_type(*items)
-        return tuple(c.value(x, kind) for x in items)
+        return tuple(c.value(_number(x), kind) for x in items)
     kind = c.result_type(*(_NUMBERS.get(type(x), x) for x in items))
     return tuple(c.value(float(np.float32(x)) if type(x) is float else x, kind) for x in items)
 

@@ -44,8 +44,8 @@ def _of_booleans(c: KerasContext, name: str, x: Value, y: Value) -> Value:
 
 @rule("ops.Divide", "ops.TrueDivide")
 def divide(c: KerasContext, _: Any, x1: Any, x2: Any) -> Value:
-    x, y = both(c, x1, x2, float)
-    return c.b.div(x, y)
+    kind = c.result_type(x1, x2, float)
+    return c.b.div(c.value(x1, kind), c.value(x2, kind))
 
 
 @rule("ops.DivideNoNan")
@@ -125,11 +125,16 @@ def hypot(_: Any, x1: Any, x2: Any) -> Any:
     x, y = _doubles(x1, x2)
     a, b = ops.abs(x), ops.abs(y)
     high, low = ops.maximum(a, b), ops.minimum(a, b)
-    return ops.multiply(high, ops.sqrt(ops.add(1.0, ops.square(ops.divide_no_nan(low, high)))))
+    found = ops.multiply(high, ops.sqrt(ops.add(1.0, ops.square(ops.divide_no_nan(low, high)))))
+    if on_tensorflow():
+        return found
+    return ops.where(ops.logical_or(ops.isinf(x), ops.isinf(y)), math.inf, found)  # beside NaN, too
 
 
 @spelled("ops.Heaviside")
 def heaviside(_: Any, x1: Any, x2: Any) -> Any:
+    if not on_tensorflow():
+        raise Refusal("steps whose answer to NaN differs from backend to backend", "write it with ops.where")
     from keras import ops
 
     x, y = _doubles(x1, x2)
