@@ -53,6 +53,7 @@ def moves(keras: Any, model: Any, x: Any) -> int:
     """How many variables that are not trained a call of training changes. (Keras 3.15 on JAX 0.10 forgets them in `fit`.)"""
     import numpy as np
 
+    model(x)  # a model is built by its first call
     held = model.non_trainable_variables
     before = [np.array(keras.ops.convert_to_numpy(v)) for v in held]
     if keras.backend.backend() == "jax":
