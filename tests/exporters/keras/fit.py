@@ -50,7 +50,7 @@ def main(folder: Path, data: Path) -> None:
 
 
 def moves(keras: Any, model: Any, x: Any) -> int:
-    """How many variables that are not trained a call of training changes. (Keras 3.15 on JAX 0.10 forgets them in `fit`.)"""
+    """How many variables that are not trained a call of training changes."""
     import numpy as np
 
     model(x)  # a model is built by its first call
