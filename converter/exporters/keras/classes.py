@@ -18,9 +18,16 @@ class KerasClasses(ClassWriter):
     """Turns the instance tree into layers of Keras."""
 
     def is_chain(self, instance: Instance) -> bool:
-        """`keras.Sequential` casts what it is given to a float type: it is for chains of float32 alone."""
+        """`keras.Sequential` casts what it is given to a float type: it is for chains of float32 alone. It knows its layers
+        by number."""
+        if not all(name.isdigit() for name in instance.children):
+            return False
         floats = all(v.type.dtype.name == "float32" for r in instance.regions for v in r.inputs)
         return floats and self.casts and super().is_chain(instance)
+
+    def is_plain_sequence(self, instance: Instance) -> bool:
+        """Only the root can be a sequential model by itself: other classes have a `call`."""
+        return instance is self.tree and super().is_plain_sequence(instance)
 
     @property
     def casts(self) -> bool:
