@@ -24,7 +24,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 SHARED = {
     "tests/models/test_zoo.py": "zoo", "tests/models/test_faults.py": "zoo", "tests/models/test_noise.py": "zoo",
     "tests/importers/torch/test_zoo.py": "zoo", "tests/exporters/torch/test_models.py": "zoo",
-    "tests/exporters/onnx/test_round_trip.py": "zoo",
+    "tests/exporters/onnx/test_round_trip.py": "zoo", "tests/models/test_zoo_keras.py": "zoo",
 }  # fmt: skip
 """Files that one worker runs, as they share what is imported once a process (`tests.models.zoo`)."""
 

@@ -93,9 +93,9 @@ def _pivoted_diagonal(b: Any, x: Any) -> tuple[Any, Any]:
     size, _ = forms.known_sizes(x)
     factors, pivots = b.lu(x)
     own = b.arange(start=1, stop=size + 1, step=1, dtype=dtypes.int32)
-    moved = b.where(b.not_equal(pivots, own), b.constant(-1.0, x.type.dtype), b.constant(1.0, x.type.dtype))
+    moved = b.where(b.not_equal(pivots, own), b.constant(-1.0, dtypes.float32), b.constant(1.0, dtypes.float32))
     rank = x.type.rank
-    sign = b.reduce_prod(moved, axes=(moved.type.rank - 1,))
+    sign = b.cast(b.reduce_prod(moved, axes=(moved.type.rank - 1,)), to=x.type.dtype)
     return sign, b.diagonal(factors, offset=0, axis1=rank - 2, axis2=rank - 1)
 
 
@@ -121,9 +121,10 @@ class LogDeterminant(_OfSquare):
     def decompose(b: Any, x: Any) -> tuple[Any, Any]:
         moved, diagonal = _pivoted_diagonal(b, forms.widened(b, x))
         last = (diagonal.type.rank - 1,)
-        sign = b.mul(moved, b.reduce_prod(b.sign(diagonal), axes=last))
+        signs = b.cast(b.sign(diagonal), to=x.type.dtype)
+        sign = b.mul(b.cast(moved, to=x.type.dtype), b.reduce_prod(signs, axes=last))
         log = b.reduce_sum(b.log(b.abs(diagonal)), axes=last)
-        return b.cast(sign, to=x.type.dtype), b.cast(log, to=x.type.dtype)
+        return sign, b.cast(log, to=x.type.dtype)
 
 
 @op

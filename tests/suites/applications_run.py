@@ -121,11 +121,11 @@ def _torch(folder: Path) -> tuple[int, int]:
 
 
 def _onnx(file: Path) -> tuple[int, int]:
-    """Nodes; Transpose nodes that neither read an input nor give an output."""
+    """Nodes; Transpose nodes that neither read an input or a weight nor give an output."""
     import onnx
 
     graph = onnx.load(file, load_external_data=False).graph
-    ends = {v.name for v in (*graph.input, *graph.output)}
+    ends = {v.name for v in (*graph.input, *graph.output, *graph.initializer)}
     inside = [n for n in graph.node if n.op_type == "Transpose" and not ends & {*n.input, *n.output}]
     return len(graph.node), len(inside)
 

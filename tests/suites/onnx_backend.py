@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = choose(load_cases(tuple(options.kind or KINDS)), options)
     whole = not (options.kind or options.limit or options.only)
     failed = False
-    for to in options.to or TARGETS[:2]:
+    for to in options.to or TARGETS[:3]:
         started = time.monotonic()
         outcomes = _run(chosen, to, options)
         print(f"\nto {to}: {len(outcomes)} cases in {time.monotonic() - started:.0f} s")
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.suites.onnx_backend", description="ONNX's own backend tests")
-    parser.add_argument("--to", action="append", choices=TARGETS, help="target; repeatable (default: onnx and torch)")
+    parser.add_argument("--to", action="append", choices=TARGETS, help="target; repeatable (default: onnx, torch and keras)")
     parser.add_argument("--kind", action="append", choices=KINDS, help="kind of case; repeatable (default: all)")
     parser.add_argument("--only", help="only cases whose label this regular expression finds")
     parser.add_argument("--limit", type=int, help="a seeded sample of this many cases")

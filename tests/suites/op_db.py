@@ -41,7 +41,7 @@ from tests.suites.kept import keep, kept
 from tests.suites.processes import spread
 from tests.suites.running import VERDICTS, WorkerFailed, named_inputs, worker
 
-TARGETS = ("torch", "onnx", "ir")
+TARGETS = ("torch", "onnx", "keras", "ir")
 SUITE = "op_db"
 CATEGORY = "operators"
 SECONDS = 150
@@ -67,7 +67,7 @@ class TooLong(Exception):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run, print, compare; returns the exit code."""
     options = _parser().parse_args(arguments)
-    targets = tuple(options.to or TARGETS[:2])
+    targets = tuple(options.to or TARGETS[:3])
     chosen = choose(list(cases.entries()), options)
     known = [o for o in kept(options.state, Outcome) if o.to in targets]
     outcomes = [o for o in known if o.op in set(chosen)]
@@ -89,7 +89,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.suites.op_db", description="PyTorch's operator database")
-    parser.add_argument("--to", action="append", choices=TARGETS, help="target; repeatable (default: torch and onnx)")
+    parser.add_argument(
+        "--to", action="append", choices=TARGETS, help="target; repeatable (default: torch, onnx and keras)"
+    )
     parser.add_argument("--ops", help="only these operators, by comma")
     parser.add_argument("--limit", type=int, help="a seeded sample of this many operators")
     parser.add_argument("--seed", type=int, default=0)
@@ -218,7 +220,7 @@ def _run(read: Model, to: str, given: dict[str, np.ndarray], folder: Path) -> di
     if to == "ir":
         return Evaluator("exact").run(read, given)
     model = copy_model(read)
-    prepare(model)
+    prepare(model, target=to)
     artefact = folder / ("model.onnx" if to == "onnx" else "model")
     importlib.import_module(f"converter.exporters.{to}").write(model, artefact, ExportOptions())
     return worker(to).run(artefact, named_inputs(artefact, to, given), folder)

@@ -24,7 +24,8 @@ def read(suite: str) -> dict[str, Any]:
 
 def record(suite: str, to: str, summary: dict[str, Any]) -> None:
     """Store the results of one target and write the page anew."""
-    versions = {name: importlib.metadata.version(name) for name in LIBRARIES}
+    libraries = (*LIBRARIES, "keras", "tensorflow") if to == "keras" else LIBRARIES
+    versions = {name: importlib.metadata.version(name) for name in libraries}
     found = {**read(suite), to: {"versions": versions, **summary}}
     FOLDER.mkdir(exist_ok=True)
     (FOLDER / f"{suite}.json").write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")

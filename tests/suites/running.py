@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import select
 import subprocess
 import sys
@@ -22,11 +23,12 @@ from converter.importers.onnx.tensors import read_tensor
 from converter.runtimes.arrays import load_arrays, save_arrays
 from ir.core import Model
 from ir.eval import EvaluationError, Evaluator
+from tests.exporters.keras.backends import Backend, PackageFailed
 from tests.suites.cases import Case, with_known_sizes
 from tests.suites.compare import difference
 from tests.suites.processes import spread
 
-TARGETS = ("onnx", "torch", "ir")
+TARGETS = ("onnx", "torch", "keras", "ir")
 VERDICTS = ("passed", "refused", "wrong", "crashed")
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 300
@@ -88,13 +90,31 @@ class Worker:
         return self.process.poll() is None
 
 
-_WORKERS: dict[str, Worker] = {}
+class KerasWorker:
+    """The process in which emitted Keras packages run, on the backend of the environment."""
+
+    def __init__(self) -> None:
+        self.backend = Backend(os.environ.get("KERAS_BACKEND", "tensorflow"))
+
+    def run(self, artefact: Path, inputs: dict[str, np.ndarray], folder: Path) -> dict[str, np.ndarray]:
+        """Outputs by name; raises WorkerFailed."""
+        try:
+            return self.backend.run(artefact, inputs)
+        except (PackageFailed, BrokenPipeError) as error:
+            raise WorkerFailed(str(error)) from None
+
+    @property
+    def alive(self) -> bool:
+        return self.backend.alive
 
 
-def worker(to: str) -> Worker:
+_WORKERS: dict[str, Any] = {}
+
+
+def worker(to: str) -> Any:
     """This process's worker, started when needed."""
     if to not in _WORKERS or not _WORKERS[to].alive:
-        _WORKERS[to] = Worker(to)
+        _WORKERS[to] = KerasWorker() if to == "keras" else Worker(to)
     return _WORKERS[to]
 
 
@@ -162,7 +182,7 @@ def _run(artefact: Path | Model, to: str, inputs: dict[str, np.ndarray], folder:
 
 def named_inputs(artefact: Path, to: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Inputs under the names the artefact has for them, in order."""
-    if to == "torch":
+    if to in ("torch", "keras"):
         names = list(json.loads((artefact / "metadata.json").read_text())["inputs"])
     else:
         names = [i.name for i in onnx.load(artefact, load_external_data=False).graph.input]

@@ -53,6 +53,11 @@ class Backend:
             raise PackageFailed(answer["error"])
         return load_arrays(received)
 
+    @property
+    def alive(self) -> bool:
+        """Whether the process answers."""
+        return self._process.poll() is None
+
     def close(self) -> None:
         """End the process."""
         if self._process.stdin is not None:
