@@ -102,6 +102,9 @@ class KerasWorker:
             return self.backend.run(artefact, inputs)
         except (PackageFailed, BrokenPipeError) as error:
             raise WorkerFailed(str(error)) from None
+        except BaseException:  # out of time: an answer that comes late would be taken for that of the next case
+            self.backend.kill()
+            raise
 
     @property
     def alive(self) -> bool:

@@ -82,9 +82,8 @@ def window_counts(x, window, strides, dilations, widths, ceil_mode):
     return counts
 
 
-def windows(x, window, strides, dilations, widths, ceil_mode, value):
-    """One strided view of the padded `x` for every element of the window, side by side on a new first axis."""
-    counts = window_counts(x, window, strides, dilations, widths, ceil_mode)
+def windows(x, window, strides, dilations, widths, counts, value):
+    """One strided view of the padded `x` for every element of so many windows, side by side on a new first axis."""
     sizes = ops.shape(x)[1:-1]
     reach = [(n - 1) * s + (w - 1) * d + 1 for n, s, w, d in zip(counts, strides, window, dilations)]
     behind = [ops.maximum(r - n - before, 0) for r, n, (before, _) in zip(reach, sizes, widths)]
@@ -101,21 +100,23 @@ def max_pool(x, window, strides, dilations, widths, ceil_mode):
     """Largest element of each window, for any padding and element type."""
     kind = keras.backend.standardize_dtype(x.dtype)
     lowest = float("-inf") if "float" in kind else int(np.iinfo(kind).min)
-    return ops.max(windows(x, window, strides, dilations, widths, ceil_mode, lowest), axis=0)
+    counts = window_counts(x, window, strides, dilations, widths, ceil_mode)
+    return ops.max(windows(x, window, strides, dilations, widths, counts, lowest), axis=0)
 
 
 def avg_pool(x, window, strides, dilations, widths, ceil_mode, include_pad=True, divisor=None):
     """Mean of each window, for any padding and dilation."""
-    total = ops.sum(windows(x, window, strides, dilations, widths, ceil_mode, 0.0), axis=0)
+    counts = window_counts(x, window, strides, dilations, widths, ceil_mode)
+    total = ops.sum(windows(x, window, strides, dilations, widths, counts, 0.0), axis=0)
     if divisor is not None:
         return total / divisor
     ones = ops.ones_like(x[:1, ..., :1])
     if include_pad:
         inside = pad_any(ones, widths, 1.0)
-        counts = windows(inside, window, strides, dilations, [(0, 0)] * len(window), ceil_mode, 0.0)
+        found = windows(inside, window, strides, dilations, [(0, 0)] * len(window), counts, 0.0)
     else:
-        counts = windows(ones, window, strides, dilations, widths, ceil_mode, 0.0)
-    return total / ops.sum(counts, axis=0)
+        found = windows(ones, window, strides, dilations, widths, counts, 0.0)
+    return total / ops.sum(found, axis=0)
 
 
 def conv_transpose(x, weight, strides, dilations, groups, crop):

@@ -123,6 +123,8 @@ def avg_pool(c: Context, node: Node) -> Expr:
 
 def _sizes_known(node: Node) -> str | None:
     x, a = node.operand("x"), node.attrs
+    if 0 in x.type.shape or 0 in a["output_size"]:
+        return "Keras pools elements there are, to one place at least"
     axes = range(2, x.type.rank) if a["layout"] == "channels_first" else range(1, x.type.rank - 1)
     known = all(isinstance(x.type.shape[i], int) for i, out in zip(axes, a["output_size"]) if out is not None)
     return None if known else "Keras pools to a fixed size where the sizes of the input are known"

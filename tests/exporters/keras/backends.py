@@ -58,6 +58,10 @@ class Backend:
         """Whether the process answers."""
         return self._process.poll() is None
 
+    def kill(self) -> None:
+        """End the process at once."""
+        self._process.kill()
+
     def close(self) -> None:
         """End the process."""
         if self._process.stdin is not None:

@@ -23,6 +23,7 @@ REASONS = (
     r"Keras pads by widths that are known",
     r"padding by what is there needs sizes that are known",
     r"Keras pools to a fixed size where the sizes of the input are known",
+    r"Keras pools elements there are, to one place at least",
     r"Keras has no (u?int(4|16|32|64)|complex\d*|float8\w*) on every backend",
     r"it has no input",
     r"keras has no operator of it",
