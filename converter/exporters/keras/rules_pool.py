@@ -36,10 +36,15 @@ def _placed(node: Node) -> bool:
     return bool(node.origin.path)
 
 
+def _needs_lowest(node: Node) -> bool:
+    """Whether integers are padded, which have no infinity."""
+    return not node.output.type.dtype.is_float and own_padding(node, _window(node)) is None
+
+
 @form("max_pool")
 def max_pool_layer(node: Node) -> Form | None:
     """`layers.MaxPooling2D`."""
-    if not _placed(node) or not _plain(node):
+    if not _placed(node) or not _plain(node) or _needs_lowest(node):
         return None
     window = _window(node)
     size = hole(squash(window), "pool_size")
@@ -56,7 +61,7 @@ def max_pool_layer(node: Node) -> Form | None:
 def max_pool(c: Context, node: Node) -> Expr:
     window = _window(node)
     x = last(node, c.x(node.operand("x")))
-    if _plain(node):
+    if _plain(node) and not _needs_lowest(node):
         x = padded(c, node, x, window, -math.inf)
         own = own_padding(node, window) or "valid"
         return back(node, OPS.max_pool(x, hole(squash(window), "pool_size"), **_settings(node, own)))
