@@ -29,7 +29,9 @@ def tan(c: Context, node: Node) -> Tensor:
 
 @rule("sinh", "cosh")
 def hyperbolic(c: Context, node: Node) -> Tensor:
-    return c.op(node.op.name.capitalize(), c.x(node, "x"))
+    return c.op(
+        {"sinh": "Sinh", "cosh": "Cosh"}[node.op.name], c.x(node, "x")
+    )  # whole words: kernels are looked up by them
 
 
 @expand("sinh", "cosh")
@@ -94,7 +96,16 @@ def erfc(b: Builder, node: Node, opset: int) -> Value:
     z = b.abs(x)
     t = b.reciprocal(b.add(b.mul(z, 0.5), 1.0))
     tail: Any = b.mul(t, 0.17087277)
-    for coefficient in (-0.82215223, 1.48851587, -1.13520398, 0.27886807, -0.18628806, 0.09678418, 0.37409196, 1.00002368):
+    for coefficient in (
+        -0.82215223,
+        1.48851587,
+        -1.13520398,
+        0.27886807,
+        -0.18628806,
+        0.09678418,
+        0.37409196,
+        1.00002368,
+    ):
         tail = b.mul(t, b.add(tail, coefficient))
     far = b.mul(t, b.exp(b.sub(b.add(tail, -1.26551223), b.mul(z, z))))
     return b.where(b.greater(x, 0.5), far, b.sub(1.0, b.erf(x)))

@@ -59,7 +59,9 @@ def batch_norm(c: Context, node: Node) -> tuple[Tensor, ...]:
         momentum=1.0 - node.attrs["momentum"],
     )  # fmt: skip
     if not node.attrs["frozen"]:
-        c.note("batch normalisation is written in its inference form: statistics do not move when the ONNX model is trained")
+        c.note(
+            "batch normalisation is written in its inference form: statistics do not move when the ONNX model is trained"
+        )
     return out, mean, var
 
 
@@ -122,7 +124,9 @@ def windowed(b: Builder, node: Node, opset: int) -> Any:
     """ONNX Runtime takes odd windows over images only: others are sums of shifted squares."""
     out = channels_first(b, node)
     a, x = node.attrs, node.operand("x")
-    if out is not None or (a["size"] % 2 and x.type.rank == 4) or x.type.shape[1] == 0:
+    if out is None and x.type.shape[1] == 0:
+        return b.identity(x)
+    if out is not None or (a["size"] % 2 and x.type.rank == 4):
         return out
     short, long = (a["size"] - 1) // 2, a["size"] // 2
     pair = (short, long) if a["wider"] == "after" else (long, short)
