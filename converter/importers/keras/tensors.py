@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from converter.importers.base import Refusal
 from ir.types import Dim, DimExpr
-from ir.types.dim import evaluate_dim, floordiv, mod
+from ir.types.dim import dim_min, evaluate_dim, floordiv, mod, require_same
 
 if TYPE_CHECKING:
     from ir.core import Value
@@ -74,6 +74,27 @@ def _mul(a: Dim, b: Dim) -> Dim:
 for _name, _compute in (("add", _add), ("sub", _sub), ("mul", _mul), ("floordiv", floordiv), ("mod", mod)):
     setattr(Size, f"__{_name}__", _operator(f"__{_name}__", _compute))
     setattr(Size, f"__r{_name}__", _operator(f"__r{_name}__", _compute, swapped=True))
+
+
+def _compared(name: str, less: bool, strict: bool) -> Callable[[Size, Any], Any]:
+    plain: Callable[[int, Any], Any] = getattr(int, name)
+
+    def method(self: Size, other: Any) -> Any:
+        """As the example has it: where other sizes would decide otherwise, that is an assumption of the model."""
+        answer = plain(self, other)
+        if isinstance(other, int) and answer is not NotImplemented:
+            small, large = (expr_of(self), expr_of(other)) if less else (expr_of(other), expr_of(self))
+            if not answer:  # the other way round, and strict where this is not
+                small, large = large, small
+            least = small + 1 if strict is bool(answer) else small
+            require_same(least, dim_min(least, large), "the model's code compares these sizes")
+        return answer
+
+    return method
+
+
+for _name, _less, _strict in (("lt", True, True), ("le", True, False), ("gt", False, True), ("ge", False, False)):
+    setattr(Size, f"__{_name}__", _compared(f"__{_name}__", _less, _strict))
 
 
 def _negative(self: Size) -> Any:

@@ -75,3 +75,16 @@ def test_open_sizes() -> None:
     net = keras.Model(inputs, layers.Concatenate()([x, inputs]))
     read = agree(net, *([RNG.standard_normal((2, h, w, 2)).astype("float32")] for h, w in ((4, 6), (2, 2), (8, 10))))
     assert len([a for a in read.assumptions if "2" in str(a)]) == 2, "both sizes must be even"
+
+
+class Cut(keras.Model):
+    def call(self, x):
+        return x[:, :1000] if ops.shape(x)[1] > 1000 else x * 2.0
+
+
+def test_compared_sizes_are_assumptions() -> None:
+    """A branch that neither reading takes: what is written holds for the sizes of the other one, and says so."""
+    x = RNG.standard_normal((2, 5)).astype("float32")
+    read = agree(Cut(), [x], inputs=["float32[batch,length]"])
+    (assumed,) = read.assumptions
+    assert assumed.relation[1:] == ("<=", 1000) and str(assumed.relation[0]) == "length"
