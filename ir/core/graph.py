@@ -137,12 +137,14 @@ class Node:
         self.set_operand(use.key, other if use.index is None else (*old[: use.index], other, *old[use.index + 1 :]))
 
     def detach(self) -> None:
-        """Forget all operands (and those of the bodies), so that their use lists no longer mention this node."""
+        """Forget all operands, so that their use lists no longer mention this node, and empty the bodies: whoever still
+        has a node of theirs in hand sees that it is in no graph."""
         for name in list(self.operands):
             self._drop_uses(name)
         for body in self.bodies.values():
             for node in body:
                 node.detach()
+                body.unlink(node)
             body.set_outputs([])
 
     def __repr__(self) -> str:

@@ -143,3 +143,27 @@ graph (x: float32[2, 3]):
             "return d, c", f"return {outputs}"
         )
         through(changed, x=PI[:6].reshape(2, 3))
+
+
+def test_a_decision_inside_a_branch_that_is_gone() -> None:
+    """The nodes of a removed branch waited to be simplified, without the operands they had read."""
+    text = """signature (x) -> (output.0,)
+
+graph (x: float32[3]):
+  yes: bool[] = constant(; value=tensor(bool[], True))
+  y: float32[3] = cond(yes, [x])
+    then(a: float32[3]):
+      b: float32[3] = sin(a)
+      no: bool[] = constant(; value=tensor(bool[], False))
+      c: float32[3] = cond(no, [b])
+        then(d: float32[3]):
+          return d
+        else(d: float32[3]):
+          e: float32[3] = neg(d)
+          return e
+      return c
+    else(a: float32[3]):
+      return a
+  return y
+"""
+    through(text, x=PI[:3])
