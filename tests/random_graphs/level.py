@@ -104,7 +104,7 @@ class Level:
         trial.graph.set_outputs(outs)
         feed = {inside[v].name: self.arrays[v] for v in inside}
         feed[sizes.name] = np.zeros(tuple(self.drawing.sizes.values()), bool)
-        _check_operands(record, attrs, [self.arrays[v] for v in flat])
+        check_operands(record, attrs, [self.arrays[v] for v in flat])
         results = _evaluated(trial, feed)
         for value, array in zip(outs, results, strict=True):
             check_ordinary(value.type, array)
@@ -159,7 +159,7 @@ def _evaluated(trial: Model, feed: dict[str, np.ndarray]) -> list[np.ndarray]:
         raise Unfit("it does not evaluate") from error
 
 
-def _check_operands(record: OpDef, attrs: Mapping[str, Any], arrays: list[np.ndarray]) -> None:
+def check_operands(record: OpDef, attrs: Mapping[str, Any], arrays: list[np.ndarray]) -> None:
     """Raise Unfit where what the op answers is nowhere defined."""
     if record.name == "cast" and arrays[0].size and dtypes.dtype(arrays[0].dtype).is_float:
         to = dtypes.dtype(attrs["to"])

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from ir.text import format_model, parse
+from ir.types import Assumption, symbol
 from tests.random_graphs import stages
 from tests.random_graphs.draw import Case, draw
 from tests.random_graphs.level import Unfit
-from tests.random_graphs.noise import measure
+from tests.random_graphs.noise import measure, regrown
 from tests.random_graphs.shrink import shrink
 from tests.random_graphs.trial import run_seed
 
@@ -99,3 +100,47 @@ def test_values_that_say_nothing_are_refused() -> None:
     for x in ([np.nan], [np.inf], [3e6]):
         with pytest.raises(Unfit):
             measure(case("graph (x: float32[1]):\n  a: float32[1] = neg(x)\n  return a\n", x=x))
+
+
+def sized(text: str, **inputs: Any) -> Case:
+    """A case of two symbolic sizes."""
+    given = case(text, **inputs)
+    given.sizes = {"n2": 2, "n3": 3}
+    return given
+
+
+def test_other_sizes_keep_what_the_model_assumes() -> None:
+    """The written models rightly stopped: sizes were drawn that the model excludes."""
+    text = """graph (x: float32[n2, n3]):
+  a: float32[n2, n3] = neg(x)
+  return a
+"""
+    for seed in range(20):
+        given = sized(text, x=np.ones((2, 3)))
+        given.seed = seed
+        given.model.assumptions = [Assumption(symbol("n3"), 3, "a test")]
+        grown = regrown(given)
+        assert grown is None or grown["x"].shape[1] == 3
+    given.model.assumptions = [Assumption(symbol("n2"), 9, "a test")]
+    assert regrown(given) is None
+
+
+def test_an_index_that_breaks_its_promise_says_nothing() -> None:
+    """ONNX Runtime rightly stopped at an index that was in range at the first sizes only."""
+    text = """graph (x: float32[n2, n3], i: int64[2]):
+  a: float32[n2, 2] = gather(x, i; axis=1, bounds="unchecked")
+  return a
+"""
+    assert measure(sized(text, x=np.ones((2, 3)), i=[0, 2]))
+    with pytest.raises(Unfit):
+        measure(sized(text, x=np.ones((2, 3)), i=[0, 3]))
+
+
+def test_a_float_outside_the_integers_it_is_cast_to_says_nothing() -> None:
+    text = """graph (x: float32[2]):
+  a: int32[2] = cast(x; to=int32)
+  return a
+"""
+    assert measure(case(text, x=[1, 2]))
+    with pytest.raises(Unfit):
+        measure(case(text.replace("int32", "int8"), x=[1, 200]))
