@@ -1,8 +1,8 @@
 """Elements that rounding alone decides: behind an argmax, a comparison, a sort or a rounding, a tie may fall either way.
 
-A model without discontinuous ops on floats has none. For the others, the reference is evaluated again with every input
-and weight moved by a few units of rounding; elements that jump are undecided. They are counted, left out of the
-comparison, and too many of them make the result inconclusive.
+A model without discontinuous ops on floats or complex numbers has none. For the others, the reference is evaluated again
+with every input and weight moved by a few units of rounding; elements that jump are undecided. They are counted, left out
+of the comparison, and too many of them make the result inconclusive.
 """
 
 from __future__ import annotations
@@ -26,8 +26,12 @@ MOST = 0.01
 
 
 def has_decisions(model: Model) -> bool:
-    """Whether any discontinuous op reads floats."""
-    return any(node.op.discontinuous and any(v.type.dtype.is_float for v in node.inputs) for node in model.nodes())
+    """Whether any discontinuous op reads floats or complex numbers."""
+    return any(node.op.discontinuous and any(_moves(v.type.dtype) for v in node.inputs) for node in model.nodes())
+
+
+def _moves(dtype: DType) -> bool:
+    return dtype.is_float or dtype.is_complex
 
 
 def undecided(model: Model, case: Case, reference: Case, exact: Case, seed: int = 0) -> dict[str, np.ndarray]:
@@ -42,10 +46,10 @@ def undecided(model: Model, case: Case, reference: Case, exact: Case, seed: int 
 
 
 def _jitter(array: np.ndarray, dtype: DType, rng: np.random.Generator) -> np.ndarray:
-    if not dtype.is_float:
+    if not _moves(dtype):
         return array
-    eps = max(dtype.eps, dtypes.float32.eps) if not dtype.is_half else dtype.eps
-    wide = array.astype(np.float64)
+    eps = dtype.eps if dtype.is_half else max(dtype.real.eps, dtypes.float32.eps)
+    wide = array.astype(np.complex128 if dtype.is_complex else np.float64)
     return wide * (1.0 + JITTER_ULPS * eps * rng.uniform(-1.0, 1.0, wide.shape))
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from ir.ops.families import AlongAxis, Unary, UnaryReal
 from ir.ops.registry import op
 from ir.ops.sampler import Array, Sample, Sampler
-from ir.types import TensorType, broadcast_shapes, floordiv, mod, normalize_axis, require_same
+from ir.types import TensorType, broadcast_shapes, dtypes, floordiv, mod, normalize_axis, require_same
 
 if TYPE_CHECKING:
     from ir.core.builder import Builder
@@ -275,6 +275,8 @@ class Gelu(Unary):
 
     @staticmethod
     def decompose(b: Builder, x: Value, approximate: str) -> Value:
+        if x.type.dtype.is_half:  # 1 + erf cancels on the left: rounded once, as frameworks do
+            return b.cast(b.gelu(b.cast(x, to=dtypes.float32), approximate=approximate), to=x.type.dtype)
         bell = b.erf(b.mul(x, math.sqrt(0.5))) if approximate == "none" else _tanh_bell(b, x)
         return b.mul(b.mul(x, 0.5), b.add(bell, 1.0))
 

@@ -22,6 +22,7 @@ class Lu:
 
     inputs = ("x: inexact",)
     outputs = ("factors", "pivots")
+    discontinuous = True
 
     @staticmethod
     def infer(x: TensorType) -> tuple[TensorType, TensorType]:

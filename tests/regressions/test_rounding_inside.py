@@ -1,0 +1,136 @@
+"""What rounds and decides inside one op: ties of pivots and complex numbers, means of equal numbers, 1 - z and 1 + erf."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from converter.verification.sensitivity import has_decisions, undecided
+from ir.core import Model
+from ir.eval import Evaluator
+from ir.passes import Decompose
+from ir.text import parse
+from tests.random_graphs import stages
+from tests.random_graphs.draw import Case
+from tests.random_graphs.noise import LESS_ONE, Measured, measure
+
+
+def model_of(text: str, *names: str) -> Model:
+    return parse(f"isomorph-ir 1\nmodel small\n\nsignature ({', '.join(names)}) -> (output.0,)\n\n{text}")
+
+
+def measured(text: str, **inputs: Any) -> Measured:
+    model = model_of(text, *inputs)
+    return measure(Case(1, model, {n: np.asarray(a, model.input_types[n].dtype.numpy) for n, a in inputs.items()}))
+
+
+def exported(found: Measured) -> None:
+    """Judged as evaluated, after being taken apart, in ONNX Runtime and in PyTorch."""
+    stages.own(found)
+    stages.after_pass(found, Decompose(lambda node: False))
+    for route in (stages.to_onnx, stages.to_torch):
+        for _, work in route(found):
+            work()
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"), [("complex64[3]", [1 + 2j, 3 - 1j, 0.5j]), ("float32[3]", [1.5, -2.25, 7.0])]
+)
+def test_whether_two_equal_values_are_equal_is_undecided(kind: str, value: Any) -> None:
+    """Comparisons of complex numbers counted as exact ones."""
+    model = model_of(f"graph (x: {kind}, y: {kind}):\n  z: bool[3] = not_equal(x, y)\n  return z\n", "x", "y")
+    assert has_decisions(model)
+    given = {n: np.asarray(value, model.input_types[n].dtype.numpy) for n in "xy"}
+    answers = Evaluator().run(model, given)
+    assert undecided(model, given, answers, answers)["output.0"].all()
+
+
+@pytest.mark.parametrize("output", ["factors", "pivots"])
+def test_pivots_of_equal_rows_are_undecided(output: str) -> None:
+    """`lu` was no op that decides, and its operands moved all at once."""
+    text = f"""graph (x: float32[]):
+  same: float32[2, 3, 4] = expand(x; shape=(2, 3, 4))
+  (factors: float32[2, 3, 4], pivots: int32[2, 3]) = lu(same)
+  return {output}
+"""
+    for x in (0.45, 3.0):
+        found = measured(text, x=x)
+        assert has_decisions(found.model)
+        assert stages.own(found).inconclusive
+        exported(found)
+    apart = f"""graph (x: float32[2, 3, 4]):
+  (factors: float32[2, 3, 4], pivots: int32[2, 3]) = lu(x)
+  return {output}
+"""
+    rows = np.array([[[4, 1, 0, 1], [1, 3, 1, 0], [0, 1, 2, 1]], [[1, 3, 1, 0], [4, 1, 0, 1], [0, 1, 2, 1]]])
+    clear = measured(apart, x=rows)
+    assert not stages.own(clear).inconclusive
+    exported(clear)
+
+
+NORMS = {
+    "instance_norm(same, scale; eps=1e-05)": "float32",
+    "group_norm(same, scale; groups=3)": "float32",
+    "layer_norm(same)": "float32",
+    "instance_norm(same, scale; eps=0.1)": "bfloat16",
+}
+
+
+@pytest.mark.parametrize("call", NORMS)
+def test_equal_numbers_less_their_mean(call: str) -> None:
+    """PyTorch's mean of equal numbers is another number, by a rounding; what is left is divided by almost nothing."""
+    kind = NORMS[call]
+    text = f"""graph (x: {kind}[], scale: {kind}[6]):
+  same: {kind}[2, 6, 5] = expand(x; shape=(2, 6, 5))
+  y: {kind}[2, 6, 5] = {call}
+  return y
+"""
+    exported(measured(text, x=2.8961618, scale=[-25.4, 3, 1, 1, 1, 1]))
+
+
+def test_a_decomposition_that_is_wrong_is_no_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What taking an op apart moves is measured from its own reference: a wrong one is found, not allowed for."""
+    text = "graph (x: float32[4]):\n  y: float32[4] = softsign(x)\n  return y\n"
+    model = model_of(text, "x")
+    given = {"x": np.array([0.5, -1, 2, 3], np.float32)}
+    good = measure(Case(0, model, given))
+    stages.after_pass(good, Decompose(lambda node: False))
+    op = next(iter(model.nodes())).op
+    monkeypatch.setattr(type(op), "__setattr__", object.__setattr__)
+    monkeypatch.setattr(op, "decompose", lambda b, x: b.div(x, b.add(b.abs(x), 1.001)))
+    bad = measure(Case(0, model, given))
+    with pytest.raises(stages.Diverged):
+        stages.after_pass(bad, Decompose(lambda node: False))
+
+
+@pytest.mark.parametrize("op", ["gelu", 'gelu(x; approximate="tanh")'])
+@pytest.mark.parametrize("kind", ["float16", "bfloat16"])
+def test_the_left_tail_of_gelu_in_half_types(op: str, kind: str) -> None:
+    """Taken apart in float16 it was 3 % away."""
+    call = op if "(" in op else f"{op}(x)"
+    model = model_of(f"graph (x: {kind}[3]):\n  y: {kind}[3] = {call}\n  return y\n", "x")
+    given = {"x": np.array([-2.967, -2.834, -2.5]).astype(model.input_types["x"].dtype.numpy)}
+    wanted = Evaluator().run(model, given)["output.0"]
+    assert Decompose(lambda node: False).run(model)
+    found = Evaluator("exact").run(model, given)["output.0"].astype(np.float64)
+    assert (np.abs(found - wanted) <= model.input_types["x"].dtype.eps * np.abs(wanted)).all()
+
+
+def test_gates_of_halves_are_one_within_a_rounding() -> None:
+    """1 - z: where z is almost 1, PyTorch's float16 says nothing of it, and the float32 inside the op all."""
+    shapes = {"x": (5, 3, 6), "w": (12, 6), "r": (12, 4), "b": (12,), "c": (12,)}
+    parts = ", ".join(f"{n}: float16[{', '.join(map(str, s))}]" for n, s in shapes.items())
+    text = f"""graph ({parts}):
+  (y: float16[5, 3, 4], last: float16[1, 3, 4]) = gru(x, weights=[w, r, b, c]; hidden_size=4)
+  return y
+"""
+    given = {n: np.full(s, 3 if n == "x" else 0.77, np.float16) for n, s in shapes.items()}
+    exported(measured(text, **given))
+
+
+@pytest.mark.parametrize("op", LESS_ONE)
+def test_small_numbers_through_exponential_units(op: str) -> None:
+    """ONNX Runtime subtracts 1 from e**x."""
+    exported(measured(f"graph (x: float32[2]):\n  y: float32[2] = {op}(x)\n  return y\n", x=[-3.1762e-4, -1e-5]))
