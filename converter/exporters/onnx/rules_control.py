@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from converter.exporters.onnx.context import Context, Finish, Formal, Frame, Tensor
 from converter.exporters.onnx.table import expand, rule
@@ -13,6 +13,7 @@ from ir.types import TensorType, dtypes, normalize_axis
 
 COUNT = TensorType(dtypes.int64, ())
 FLAG = TensorType(dtypes.bool_, ())
+Made = TypeVar("Made")
 
 
 def _tensors(c: Context, node: Node, name: str) -> list[Tensor]:
@@ -61,10 +62,44 @@ def while_(c: Context, node: Node) -> list[Tensor]:
     formals = [Formal(None, COUNT, "iteration"), Formal(None, FLAG, "going"), *(_formal(v, i) for i, v in enumerate(states))]
     first = None if constant else _apart(c, lambda: condition(carried))
     graph = c.bodies.body(body, "body", formals, list(zip(body.inputs[count:], invariant, strict=True)), finish)
-    return _results(c, "Loop", [_trips(c, node), first, *carried], node, body=graph)
+    results = _results(c, "Loop", [_trips(c, node), first, *carried], node, body=graph)
+    if _may_not_run(node):
+        bound = list(zip(body.inputs, [*carried, *invariant], strict=True))
+        for k in range(count, len(results)):
+            results[k] = _sized(c, results[k], node.outputs[k].type, body.outputs[k].type, bound)
+    return results
 
 
-def _apart(c: Context, emit: Callable[[], Tensor]) -> Tensor:
+def _may_not_run(node: Node) -> bool:
+    trips = node.attrs["trips"]
+    counted = is_always(node.bodies["cond"]) and node.operands.get("trip_count") is None
+    return not (counted and isinstance(trips, int) and trips > 0)
+
+
+def _sized(c: Context, stacked: Tensor, type: TensorType, row: TensorType, bound: Sequence[tuple[Value, Tensor]]) -> Tensor:
+    """A scan output with the sizes of a first trip where none ran: ONNX Runtime makes those it does not know 0.
+
+    `row` is the type inside the body, whose inputs `bound` are before the loop. Sizes that only a trip tells are left.
+    """
+    if all(isinstance(d, int) for d in row.shape):
+        return stacked
+    if all(c.sizes.known(d) for d in type.shape[1:]):  # 0: the length as it is
+        return c.op("Reshape", stacked, c.sizes.vector((0, *type.shape[1:])))
+
+    def first() -> Tensor | None:
+        for value, tensor in bound:
+            c.sizes.define(tensor, value.type)
+        return c.sizes.vector((0, *row.shape)) if all(c.sizes.known(d) for d in row.shape) else None
+
+    sizes = _apart(c, first)
+    if sizes is None:
+        return stacked
+    found = c.op("Shape", stacked)
+    ran = c.op("Greater", c.op("Gather", found, c.ints([0]), axis=0), c.ints([0]))
+    return c.op("Reshape", stacked, c.op("Where", ran, found, sizes))
+
+
+def _apart(c: Context, emit: Callable[[], Made]) -> Made:
     """What `emit` returns; its sizes and values are forgotten, its nodes stay in the current graph."""
     outer = c.frame
     c.frame = Frame(parent=outer, nodes=outer.nodes)

@@ -42,6 +42,10 @@ class Sizes:
         if slope is not None:
             self.c.frame.sources[unknown[0]] = (tensor, (axis, slope, offset))
 
+    def known(self, dim: Dim) -> bool:
+        """Whether shapes met so far decide a size."""
+        return isinstance(dim, int) or all(self._known(s.name) for s in symbols(dim))
+
     def _known(self, name: str) -> bool:
         return self.c.frame.find(lambda f: f.sources.get(name)) is not None
 
