@@ -142,7 +142,18 @@ def model_key(model: Model, weights: Literal["types", "digests"] = "types") -> K
     graph = graph_key(model.graph, numbers)
     inputs = tuple(v.name for v in model.graph.inputs)
     records = tuple(
-        (w.name, type_key(w.type), w.kind, w.trainable, w.aliases, w.persistent, w.source_name, w.source_axes, w.source_blocks)
+        (
+            w.name,
+            type_key(w.type),
+            w.kind,
+            w.trainable,
+            w.aliases,
+            w.persistent,
+            w.source_name,
+            w.source_axes,
+            w.source_blocks,
+            w.source_pieces,
+        )
         + ((w.data.digest(),) if weights == "digests" else ())
         for w in sorted(model.weights.values(), key=lambda w: w.name)
     )

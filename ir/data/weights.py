@@ -124,6 +124,22 @@ class Blocks:
 
 
 @dataclass(frozen=True, slots=True)
+class Pieces:
+    """A part of a tensor in another order: its `row` (None: all of it), with an axis of that cut into `len(order)` equal
+    pieces that follow each other in this `order`. So lie the gates of a recurrent layer, and its two biases in one."""
+
+    row: int | None
+    axis: int
+    order: tuple[int, ...]
+
+    def of(self, array: np.ndarray) -> np.ndarray:
+        """What the record tells of."""
+        part = array if self.row is None else array[self.row]
+        pieces = np.split(part, len(self.order), self.axis)
+        return np.concatenate([pieces[i] for i in self.order], self.axis)
+
+
+@dataclass(frozen=True, slots=True)
 class Weight:
     """A named tensor of the model.
 
@@ -131,8 +147,8 @@ class Weight:
     `constant`: no name in the source's own state. `trainable` is None where the source does not say.
     `aliases` are further names of the same tensor in the source (tied weights); `persistent` is False for buffers that
     the source keeps out of its checkpoints. `source_name` and `source_axes` say under which other name the source keeps
-    the tensor, and which of its axes became each of ours: ours is the source's, transposed by `source_axes`, once one of
-    its axes was put in the order of `source_blocks`.
+    the tensor, and which of its axes became each of ours: ours is what `source_pieces` tells of the source's, transposed by
+    `source_axes`, once one of its axes was put in the order of `source_blocks`.
     """
 
     name: str
@@ -144,6 +160,7 @@ class Weight:
     source_name: str | None = None
     source_axes: tuple[int, ...] | None = None
     source_blocks: Blocks | None = None
+    source_pieces: Pieces | None = None
 
     @property
     def type(self) -> TensorType:

@@ -21,7 +21,7 @@ from ir.core.graph import Graph, Node, Value
 from ir.core.model import Model
 from ir.core.origin import Origin
 from ir.core.signature import Branch, Constant, Leaf, Parameter, Signature, Tree
-from ir.data.weights import Blocks, Data, Weight
+from ir.data.weights import Blocks, Data, Pieces, Weight
 from ir.ops import registry
 from ir.ops.define import OpDef
 from ir.text.expressions import Expressions
@@ -164,10 +164,12 @@ class _Parser(Expressions):
         source = self.alias() if self.take("from") else None
         axes = self.permutation(type.rank) if self.take("axes") else None
         blocks = self.blocks(type) if self.take("blocks") else None
+        pieces = self.pieces(type) if self.take("pieces") else None
         if name in self.result.weights:
             self.fail(f"weight {name!r} is declared twice", start)
         data = self.data(name, type, start)
-        self.result.add_weight(Weight(name, data, kind, trainable, tuple(aliases), persistent, source, axes, blocks))
+        told = (source, axes, blocks, pieces)
+        self.result.add_weight(Weight(name, data, kind, trainable, tuple(aliases), persistent, *told))
         self.end_line()
 
     def permutation(self, rank: int) -> tuple[int, ...]:
@@ -194,6 +196,19 @@ class _Parser(Expressions):
         if len(axis) != 1 or axis[0] >= type.rank or math.prod(sizes) not in type.shape:
             self.fail(f"blocks of {sizes} are on no axis of {type}", start)
         return Blocks(axis[0], sizes, order)
+
+    def pieces(self, type: TensorType) -> Pieces:
+        start, axis = self.numbers("an axis")
+        numbers = self.numbers("a piece")[1]
+        row = None
+        if self.take("of"):
+            self.expect("row")
+            row = self.numbers("a row")[1]
+        if len(axis) != 1 or axis[0] >= type.rank or sorted(numbers) != list(range(len(numbers))):
+            self.fail(f"pieces {numbers} are on no axis of {type}", start)
+        if row is not None and len(row) != 1:
+            self.fail(f"{row} is not one row", start)
+        return Pieces(None if row is None else row[0], axis[0], numbers)
 
     def alias(self) -> str:
         self.expect("@")
@@ -388,5 +403,3 @@ class _Parser(Expressions):
             body = found[token.text] = Graph(token.text)
             self.graph(body)
         return found
-
-

@@ -102,6 +102,10 @@ def _weight_line(weight: Weight) -> str:
         blocks = weight.source_blocks
         sizes, order = (", ".join(map(str, numbers)) for numbers in (blocks.sizes, blocks.order))
         words.append(f"blocks ({blocks.axis}) ({sizes}) ({order})")
+    if weight.source_pieces is not None:
+        pieces = weight.source_pieces
+        row = "" if pieces.row is None else f" of row ({pieces.row})"
+        words.append(f"pieces ({pieces.axis}) ({', '.join(map(str, pieces.order))}){row}")
     return " ".join(words)
 
 
@@ -129,7 +133,9 @@ def _tree(tree: Tree) -> str:
 def _branch(tree: Branch) -> str:
     children = [_tree(c) for c in tree.children]
     if tree.kind in ("dict", "namedtuple"):
-        children = [f"{k if isinstance(k, int) else name_text(k)}: {c}" for k, c in zip(tree.keys, children, strict=True)]
+        children = [
+            f"{k if isinstance(k, int) else name_text(k)}: {c}" for k, c in zip(tree.keys, children, strict=True)
+        ]
     inner = ", ".join(children)
     if tree.kind == "tuple":
         inner = f"({inner}{',' if len(children) == 1 else ''})"

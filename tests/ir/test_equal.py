@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ir.core import Builder, Leaf, Model, Node, Origin, Parameter, Signature, copy_model
 from ir.core.binding import binders
 from ir.core.equal import attr_key, block_key, fingerprint, model_key, models_equal
-from ir.data import Array, Blocks, Weight
+from ir.data import Array, Blocks, Pieces, Weight
 from ir.text import parse
 from ir.types import Assumption, dtype, symbol, tensor_type
 from ir.types.attrs import ArrayAttr
@@ -80,6 +80,7 @@ EDITS: dict[str, Callable[[Model], object]] = {
     "a weight's name in the source": lambda m: m.update_weight("w", source_name="v"),
     "a weight's axes in the source": lambda m: m.update_weight("w", source_axes=(1, 0)),
     "a weight's blocks in the source": lambda m: m.update_weight("w", source_blocks=Blocks(0, (1, 2), (1, 0))),
+    "a weight's pieces in the source": lambda m: m.update_weight("w", source_pieces=Pieces(1, 0, (1, 0))),
     "the signature": lambda m: setattr(m, "signature", replace(m.signature, result=Leaf("other"))),
     "an assumption": lambda m: m.assumptions.append(Assumption(symbol("n"), 2, "test")),
 }
@@ -120,7 +121,9 @@ def test_a_block_that_reads_one_value_twice_differs() -> None:
 def test_fingerprints_are_the_same_in_every_process() -> None:
     code = "from tests.ir.test_equal import *; print(fingerprint(model_key(base(), 'digests')))"
     runs = {
-        subprocess.run([sys.executable, "-c", code], cwd=ROOT, env={"PYTHONHASHSEED": s}, capture_output=True, check=True).stdout
+        subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, env={"PYTHONHASHSEED": s}, capture_output=True, check=True
+        ).stdout
         for s in "12"
     }
     assert runs == {fingerprint(model_key(base(), "digests")).encode() + b"\n"}

@@ -30,7 +30,9 @@ state
 
 def test_the_good_text_is_good() -> None:
     assert format_model(parse(GOOD)) == GOOD
-    moved = GOOD.replace("[2] parameter", "[2, 2] parameter").replace("also @v", "also @v from @'onnx::w_1' axes (1, 0)")
+    moved = GOOD.replace("[2] parameter", "[2, 2] parameter").replace(
+        "also @v", "also @v from @'onnx::w_1' axes (1, 0)"
+    )
     moved = moved.replace("y: float32[2]", "y: float32[2, 2]").replace("z: float32[2]", "z: float32[2, 2]")
     weight = parse(moved).weights["w"]
     assert (weight.source_name, weight.source_axes) == ("onnx::w_1", (1, 0))
@@ -49,6 +51,8 @@ def test_the_good_text_is_good() -> None:
         ("also @v", "from @v axes (1, 0)", 5, 51, "(1, 0) is no order of 1 axes"),
         ("also @v", "blocks (0) (3) (0)", 5, 45, "blocks of (3,) are on no axis of float32[2]"),
         ("also @v", "blocks (0) (1, 2) (0, 2)", 5, 56, "(0, 2) is no order of 2 axes"),
+        ("also @v", "pieces (0) (0, 2)", 5, 45, "pieces (0, 2) are on no axis of float32[2]"),
+        ("also @v", "pieces (0) (1, 0) of row (1, 2)", 5, 45, "(1, 2) is not one row"),
         ("also @v", "axes (1.5)", 5, 43, "(1.5) are no whole numbers"),
         ("also @v", "from v", 5, 43, "expected '@'"),
         ("also @v", "axes 0", 5, 43, "expected '('"),

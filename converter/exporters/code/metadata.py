@@ -15,7 +15,8 @@ def metadata(model: Model, framework: str, names: dict[str, str], versions: dict
     """What metadata.json holds; `names` maps a weight's name in the package to its name in the model.
 
     A weight that lies transposed says by `axes` which of the source's axes became each of its own; `blocks` tell of an
-    axis of the source that is read as several `sizes` and transposed by `order` first.
+    axis of the source that is read as several `sizes` and transposed by `order` first, `pieces` of a `row` of the source
+    and of an axis that was cut into equal pieces, even before that.
     """
     return {
         "format": FORMAT,
@@ -28,6 +29,7 @@ def metadata(model: Model, framework: str, names: dict[str, str], versions: dict
                 "source": w.source_name or names[w.name],
                 **({} if w.source_axes is None else {"axes": list(w.source_axes)}),
                 **({} if w.source_blocks is None else {"blocks": asdict(w.source_blocks)}),
+                **({} if w.source_pieces is None else {"pieces": asdict(w.source_pieces)}),
                 "aliases": list(w.aliases),
                 "kind": w.kind,
                 "trainable": w.trainable,

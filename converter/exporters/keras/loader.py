@@ -44,7 +44,7 @@ def load_source_weights(model, path):
         if found is None and record["persistent"]:
             raise KeyError(f"{{path}} has no {{record['source']}}")
         if found is not None:
-{blocks}            found = found.transpose(record["axes"]) if "axes" in record else found
+{pieces}{blocks}            found = found.transpose(record["axes"]) if "axes" in record else found
             if found.shape != tuple(find(model, name).shape):
                 raise ValueError(f"{{record['source']}} is {{found.shape}}, expected {{tuple(find(model, name).shape)}}")
             find(model, name).assign(found)
@@ -58,6 +58,11 @@ if __name__ == "__main__":
     print("\\n".join(compare(net)))'''
 _FREEZE = """    for name in FROZEN:
         find(model, name).trainable = False
+"""
+_PIECES = """            if "pieces" in record:
+                row, axis, order = (record["pieces"][k] for k in ("row", "axis", "order"))
+                pieces = np.split(found if row is None else found[row], len(order), axis)
+                found = np.concatenate([pieces[i] for i in order], axis)
 """
 _BLOCKS = """            if "blocks" in record:
                 sizes, order = record["blocks"]["sizes"], record["blocks"]["order"]
@@ -79,8 +84,9 @@ def loader_source(parts: Parts, spatial: bool, wide: bool) -> str:
     table = "\n".join(["FROZEN = (", *(f"    {literal(n)}," for n in frozen), ")", ""]) if frozen else ""
     text = (_LAYOUT if spatial else "") + (_WIDE if wide else "")
     blocks = _BLOCKS if any(w.source_blocks is not None for w in parts.model.weights.values()) else ""
+    pieces = _PIECES if any(w.source_pieces is not None for w in parts.model.weights.values()) else ""
     return _LOAD.format(
-        root=parts.root.name, frozen=table, freeze=_FREEZE if frozen else "", checks=text, blocks=blocks
+        root=parts.root.name, frozen=table, freeze=_FREEZE if frozen else "", checks=text, blocks=blocks, pieces=pieces
     )
 
 

@@ -112,11 +112,17 @@ class RootWriter(MethodWriter):
             self.c.values[value] = self.c.assign(self.copied(self.c.x(value)), fold=False)
         for name, value in entries.items():
             target = self.c.weight(self.shared.model.weight_value(name))
+            if self.shared.model.weights[name].kind == "parameter":
+                target = self.learned(target)
             self.c.body.append(s.Do(self.kept(target, self.c.x(value), value)))
 
     def copied(self, value: Expr) -> Expr:
         """The value in memory of its own."""
         raise NotImplementedError
+
+    def learned(self, target: Expr) -> Expr:
+        """A parameter as something that can be assigned."""
+        return target
 
     def kept(self, target: Expr, value: Expr, of: Value) -> Expr:
         """The call that assigns a next state."""

@@ -27,7 +27,7 @@ def load_model(weights: str | Path | None = None) -> {root}:
         found = next((saved[n] for n in (record["source"], *record["aliases"]) if n in saved), None)
         if found is None and record["persistent"]:
             raise KeyError(f"{{path}} has no {{record['source']}}")
-{blocks}{axes}        if found is not None and found.shape != own[name].shape:
+{pieces}{blocks}{axes}        if found is not None and found.shape != own[name].shape:
             raise ValueError(f"{{record['source']}} is {{tuple(found.shape)}}, expected {{tuple(own[name].shape)}}")
         if found is not None:
             own[name].copy_(found)
@@ -62,6 +62,11 @@ _KERAS_FILES = '''def read_weights(path: str | Path) -> dict[str, Tensor]:
 
 
 '''
+_PIECES = """        if found is not None and "pieces" in record:
+            row, axis, order = (record["pieces"][k] for k in ("row", "axis", "order"))
+            pieces = (found if row is None else found[row]).chunk(len(order), axis)
+            found = torch.cat([pieces[i] for i in order], axis)
+"""
 _BLOCKS = """        if found is not None and "blocks" in record:
             sizes, order = record["blocks"]["sizes"], record["blocks"]["order"]
             positions = torch.arange(math.prod(sizes)).reshape(sizes).permute(order).flatten()
@@ -85,6 +90,7 @@ def loader_source(model: Model, root: str, hidden: bool) -> str:
     table = "\n".join(["TIED = {", *lines, "}", ""]) if tied else ""
     axes = _AXES if any(w.source_axes is not None for w in model.weights.values()) else ""
     blocks = _BLOCKS if any(w.source_blocks is not None for w in model.weights.values()) else ""
+    pieces = _PIECES if any(w.source_pieces is not None for w in model.weights.values()) else ""
     keras = model.metadata.get("framework") == "keras"
     files = ".weights.h5, .keras or .safetensors" if keras else ".safetensors, or a state dict saved by torch"
     more = {
@@ -92,5 +98,5 @@ def loader_source(model: Model, root: str, hidden: bool) -> str:
         "read": "read_weights(path)" if keras else _READ_TORCH,
         "reader": _KERAS_FILES if keras else "",
     }
-    more |= {"hidden": _HIDDEN if hidden else "", "axes": axes, "blocks": blocks}
+    more |= {"hidden": _HIDDEN if hidden else "", "axes": axes, "blocks": blocks, "pieces": pieces}
     return _LOAD.format(root=root, tied=table, ties=_TIES if tied else "", **more)

@@ -14,6 +14,10 @@ class TorchRoot(RootWriter):
         """`value.clone()`."""
         return value.clone()
 
+    def learned(self, target: Expr) -> Expr:
+        """`target.detach()`: a parameter cannot be written to while gradients are taken."""
+        return target.detach()
+
     def kept(self, target: Expr, value: Expr, of: Value) -> Expr:
         """`target.copy_(value)`; no gradient reaches back into earlier calls."""
         return target.copy_(value.detach() if of.type.dtype.is_float else value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -62,8 +63,8 @@ def _build(model: Any, found: Inputs) -> None:
     }
     try:
         _call(model, found, arrays, training=False)
-    except (ValueError, TypeError, RuntimeError) as error:
-        raise UsageError(f"the model cannot be called on the inputs: {str(error).splitlines()[0]}") from None
+    except Exception as error:  # whatever the model's code or a backend raises
+        raise UsageError(f"the model cannot be called on the inputs: {_said(error)}") from error
 
 
 def _call(model: Any, found: Inputs, leaves: dict[str, Any], training: bool) -> Any:
@@ -106,6 +107,7 @@ class _Reading:
     def __init__(self, model: Any, found: Inputs, options: ImportOptions) -> None:
         self.model, self.found, self.options = model, found, options
         self.scopes = Scopes(model)
+        self.places = checkpoint_names(model)
 
     def run(self) -> Model:
         """The readings, compared and merged."""
@@ -128,7 +130,6 @@ class _Reading:
                 _note(inference.model, f"the model as it is in training is not carried over: {error}")
         for note in (*training.model.notes, *penalties.notes(self.model, self.scopes.variables)):
             _note(inference.model, note)
-        inference.tracer.c.weights.tell_source(checkpoint_names(self.model))
         return inference.model
 
     def _trace(self, training: bool, numbers: tuple[int, ...], follows: KerasTracer | None) -> _Trace:
@@ -144,6 +145,7 @@ class _Reading:
             self._run(c, tracer, values, training)
         if not plan:
             weights.finish()
+            weights.tell_source(self.places)
         ir.assumptions += [a for a in dict.fromkeys(assumed) if not _opaque(a)]
         return _Trace(ir, plan, tracer)
 
@@ -158,17 +160,9 @@ class _Reading:
             pass
         except Refusal as error:
             tracer.refused(name, error)
-        except (
-            ValueError,
-            TypeError,
-            AttributeError,
-            NotImplementedError,
-            RuntimeError,
-            KeyError,
-            IndexError,
-        ) as error:
-            text = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            tracer.refused(name, Refusal(f"its code does not run on traced tensors: {text}", "write it with keras.ops"))
+        except Exception as error:  # noqa: BLE001 - whatever the model's code raises
+            reason = f"its code does not run on traced tensors: {_said(error)}"
+            tracer.refused(name, Refusal(reason, "write it with keras.ops"))
 
     def _outputs(self, c: KerasContext, result: Any) -> None:
         """The tree of results; those that the inputs do not decide are constants."""
@@ -211,6 +205,15 @@ def _compare(first: Model, second: Model) -> None:
                 f"({a.op.name}); give the size as a number, for example float32[8,224,224,3]"
             )
     raise ConversionError("the model is another one at other sizes of its inputs; give all sizes as numbers")
+
+
+_FRAME = re.compile(r"Exception encountered when calling |Arguments received by |\s*\N{BULLET} ")
+
+
+def _said(error: Exception) -> str:
+    """The first line of an error's message that is not what Keras wraps round it."""
+    lines = [re.sub(r"\x1b\[\d+m", "", x).strip() for x in str(error).splitlines()]
+    return next((x for x in lines if x and not _FRAME.match(x)), type(error).__name__)
 
 
 def _note(model: Model, text: str) -> None:

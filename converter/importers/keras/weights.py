@@ -11,7 +11,7 @@ import numpy as np
 
 from converter.importers.base import Refusal
 from ir.core import Builder, Model, Value
-from ir.data import Array, Weight
+from ir.data import Array, Pieces, Weight
 from ir.data.weights import WeightKind, role_permutation
 from ir.types import DType, dtype
 
@@ -128,8 +128,15 @@ class Weights:
         names = []
         for i, word in enumerate(words):
             own = self._free(f"{base}.{word}" if base else word)
-            data = Array(in_order(array[i] if split else array, order))
-            self.model.add_weight(Weight(own, data, kind, bool(variable.trainable) if kind == "parameter" else None))
+            pieces = Pieces(i if split else None, array.ndim - 1 - split, order)
+            weight = Weight(
+                own,
+                Array(pieces.of(array)),
+                kind,
+                bool(variable.trainable) if kind == "parameter" else None,
+                source_pieces=pieces,
+            )
+            self.model.add_weight(weight if part == "bias" else weight.permuted((1, 0)))
             names.append(own)
         self._gated[id(variable)] = GatedVariable(variable, tuple(names), order, part)
         return True
@@ -171,6 +178,9 @@ class Weights:
         for key, name in self._known.items():
             if key in names:
                 self.model.update_weight(name, source_name=names[key])
+        for key, gated in self._gated.items():
+            for name in gated.names if key in names else ():
+                self.model.update_weight(name, source_name=names[key])
 
     def _add(self, variable: Any) -> None:
         name, kind = self.given.get(id(variable), (variable.path.replace("/", "."), "buffer"))
@@ -208,12 +218,6 @@ class GatedVariable:
         pieces = builder.split(value, sizes=(size,) * len(back), axis=0)
         whole = builder.concat([pieces[i] for i in back], axis=0)
         return whole if value.type.rank == 1 else builder.transpose(whole, perm=(1, 0))
-
-
-def in_order(array: np.ndarray, order: tuple[int, ...]) -> np.ndarray:
-    """A kernel [I, G * U] as [G * U, I], or a bias [G * U], with its gates in another order."""
-    pieces = np.split(array, len(order), axis=-1)
-    return np.ascontiguousarray(np.concatenate([pieces[i] for i in order], axis=-1).T)
 
 
 def numbers(variable: Any) -> np.ndarray:
