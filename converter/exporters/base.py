@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from converter.errors import ConversionError, Unsupported, merge
+from converter.exporters.empty_results import fill_empty
 from converter.exporters.wide_indices import limit_indices
 from converter.policies import INDEX_POLICIES as INDEX_POLICIES
 from converter.policies import IndexPolicy
@@ -95,6 +96,7 @@ def lower(model: Model, table: RuleTable, apart: Accepts | None = None) -> Model
     `apart` names a reason to take a node apart although a rule applies to it."""
     lowered = copy_model(model)
     limit_indices(lowered)
+    fill_empty(lowered)
     refused: list[Unsupported] = []
     _lower_graph(lowered.graph, table, apart or _nothing, refused)
     if refused:

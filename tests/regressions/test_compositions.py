@@ -167,3 +167,32 @@ graph (x: float32[3]):
   return y
 """
     through(text, x=PI[:3])
+
+
+POOLS = ("max_pool", "max_pool_with_positions", "avg_pool")
+
+
+@pytest.mark.parametrize("op", POOLS)
+@pytest.mark.parametrize("padding", ['"valid"', '"causal"', "((1, 0),)"])
+@pytest.mark.parametrize("shape", [(2, 0, 3), (0, 0, 3)])
+def test_pools_of_nothing(op: str, padding: str, shape: tuple[int, ...]) -> None:
+    """ONNX Runtime stops at an image without channels, PyTorch at one in a batch of none."""
+    kind = ", ".join(map(str, (*shape[:2], 1 if padding == '"valid"' else 2)))
+    places = f", p: int64[{kind}]" if op.endswith("positions") else ""
+    text = f"""signature (x) -> (output.0,)
+
+graph (x: float32[{", ".join(map(str, shape))}]):
+  (y: float32[{kind}]{places}) = {op}(x; window=(2,), strides=(2,), padding={padding}, dilations=(1,))
+  return y
+"""
+    through(text.replace(f"(y: float32[{kind}]) =", f"y: float32[{kind}] ="), x=np.zeros(shape))
+
+
+def test_an_average_of_padding_alone() -> None:
+    text = """signature (x) -> (output.0,)
+
+graph (x: float32[2, 3, 0]):
+  y: float32[2, 3, 1] = avg_pool(x; window=(2,), strides=(1,), padding=((1, 1),))
+  return y
+"""
+    through(text, x=np.zeros((2, 3, 0)))

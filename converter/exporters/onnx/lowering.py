@@ -8,6 +8,7 @@ from typing import Any
 
 from converter.errors import ConversionError, Unsupported, merge
 from converter.exporters.base import decompose, refusal
+from converter.exporters.empty_results import fill_empty
 from converter.exporters.onnx.complex import in_reals
 from converter.exporters.onnx.index_guards import guarded
 from converter.exporters.onnx.table import EXPANSIONS, RULES
@@ -25,6 +26,7 @@ def lower(model: Model, opset: int, strict: bool = False) -> Model:
     `strict` has the graph check indices that ONNX would treat in another way (`index_guards.py`)."""
     lowered = copy_model(model)
     limit_indices(lowered)
+    fill_empty(lowered)
     refused = in_reals(lowered)
     raise_refused(refused)
     _graph(lowered.graph, Setting(opset, strict), refused)
@@ -103,9 +105,7 @@ def _widened(node: Node) -> list[Node] | None:
     return replace(node, "onnx", build, b)
 
 
-def replace(
-    node: Node, by: str, build: Callable[[Builder], Any], builder: Builder | None = None
-) -> list[Node] | None:
+def replace(node: Node, by: str, build: Callable[[Builder], Any], builder: Builder | None = None) -> list[Node] | None:
     """Put what `build` makes before `node` in its place; returns the nodes made, or None where `build` declined."""
     assert node.graph is not None
     made: list[Node] = []

@@ -36,9 +36,11 @@ def _settled(node: Node) -> tuple[tuple[Dim, ...], Any, Any]:
 
 
 def _plain(node: Node) -> bool:
-    """Whether ONNX's attributes say it as it is: pairs of pads smaller than the window, no ceil mode."""
+    """Whether ONNX's attributes say it as it is: pairs of pads smaller than the window, no ceil mode, and no image of
+    padding alone, at which ONNX Runtime stops."""
     a = node.attrs
-    if a["ceil_mode"] or not (isinstance(a["padding"], tuple) or a["padding"] == "valid"):
+    empty = 0 in node.operand("x").type.shape[2:]
+    if a["ceil_mode"] or empty or not (isinstance(a["padding"], tuple) or a["padding"] == "valid"):
         return False
     return a["padding"] == "valid" or all(max(pair) < w for pair, w in zip(a["padding"], a["window"]))
 

@@ -14,10 +14,11 @@ from ir.core import Node
 
 
 def _native(node: Node) -> bool:
-    """Whether torch's own function takes the padding: at most half a window, dilated or not, the same on both sides."""
+    """Whether torch's own function takes the padding: at most half a window, dilated or not, the same on both sides of
+    an image that is not all padding."""
     window = node.attrs["window"]
     pads = static_pads(node, window)
-    if pads is None or not symmetric(pads) or not 1 <= len(window) <= 3:
+    if pads is None or 0 in node.operand("x").type.shape[1:] or not symmetric(pads) or not 1 <= len(window) <= 3:
         return False
     return all(2 * int(before) <= w for (before, _), w in zip(pads, window))
 
