@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 _COUNTED = re.compile(r"\d+[a-z]?$")
 _FEWEST = 3
@@ -18,9 +19,17 @@ Named = tuple[str, str]
 """A layer's name and its class."""
 
 
-def find_blocks(layers: Sequence[Named]) -> dict[str, tuple[str, str, str]]:
-    """Layer name -> (block, class of the block, name within the block), for the layers that stand in blocks."""
-    found: dict[str, tuple[str, str, str]] = {}
+class Block(NamedTuple):
+    """Where a layer stands: the block, the block's class, and the layer's name in it."""
+
+    name: str
+    cls: str
+    within: str
+
+
+def find_blocks(layers: Sequence[Named]) -> dict[str, Block]:
+    """Where each layer stands, by its name, for the layers that stand in blocks."""
+    found: dict[str, Block] = {}
     left = list(layers)
     while True:
         groups = _best(left)
@@ -30,7 +39,7 @@ def find_blocks(layers: Sequence[Named]) -> dict[str, tuple[str, str, str]]:
         for prefix, members in groups.items():
             pattern = _pattern(prefix)
             for name, _ in members:
-                found[name] = ("_".join(prefix), _class_name(pattern), _within(name.split("_")[len(prefix) :]))
+                found[name] = Block("_".join(prefix), _class_name(pattern), _within(name.split("_")[len(prefix) :]))
         left = [layer for layer in left if layer[0] not in taken]
 
 
@@ -85,4 +94,4 @@ def _within(words: Sequence[str]) -> str:
     return "_".join((*words[n:], *words[:n])) or "layer"
 
 
-__all__ = ["find_blocks"]
+__all__ = ["Block", "find_blocks"]

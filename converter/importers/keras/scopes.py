@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
-from converter.importers.keras.blocks import find_blocks
+from converter.importers.keras.blocks import Block, find_blocks
+from converter.importers.keras.joined import Part, join
 from ir.core import Origin, Path, Scope
 from ir.data.weights import WeightKind
 
@@ -32,6 +34,7 @@ class Scopes:
         self.variables: dict[int, tuple[str, WeightKind]] = {}
         self.layers: dict[int, Any] = {id(root): root}
         self.blocks: set[tuple[str, ...]] = set()  # modules that only names tell: nobody calls them
+        self._operations: dict[int, tuple[str, ...]] = {}  # in which block an operation of a functional model stands
         self._stack: list[tuple[tuple[str, ...], int]] = []
         self._calls: dict[tuple[str, ...], int] = {}
         self._visit(root)
@@ -43,7 +46,7 @@ class Scopes:
         taken: set[tuple[str, ...]] = set()
         waiting = []
         children = list(_children(layer))
-        blocks = find_blocks([("_".join(n), type(c).__name__) for n, c in children]) if is_functional(layer) else {}
+        blocks = _blocks(layer, [("_".join(n), type(c).__name__) for n, c in children]) if is_functional(layer) else {}
         for name, child in children:
             if id(child) in self.paths:
                 continue
@@ -52,10 +55,10 @@ class Scopes:
                 self._name_variables(child, path)
                 continue
             if "_".join(name) in blocks:
-                block, cls, within = blocks["_".join(name)]
-                name = (block, within)
-                self.blocks.add((*path, block))
-                self.classes[*path, block] = cls
+                block = blocks["_".join(name)]
+                name = (block.name, block.within)
+                self.blocks.add((*path, block.name))
+                self.classes[*path, block.name] = block.cls
             parts, n = name, 1
             while parts in taken:
                 n += 1
@@ -65,6 +68,9 @@ class Scopes:
             self.paths[id(child)], self.layers[id(child)] = here, child
             self.classes[here] = class_name(child)
             waiting.append(child)
+        if blocks:
+            operations = {_plain(op.name): op for op in _graph_of(layer).operations}
+            self._operations |= {id(operations[n]): (*path, b.name) for n, b in blocks.items() if n in operations}
         for child in waiting:
             self._visit(child)
 
@@ -112,6 +118,19 @@ class Scopes:
         place = path[:-1] if bare else path
         with self._pushed(place, 0 if bare else self._count(path)):
             yield
+
+    @contextlib.contextmanager
+    def placed(self, operation: Any) -> Iterator[None]:
+        """An operation of a functional model is under way: where it stands in a block, it belongs to that."""
+        block = self._operations.get(id(operation))
+        if block is None or not self._stack_is(block[:-1]):
+            yield
+            return
+        with self._pushed(block, 0):
+            yield
+
+    def _stack_is(self, path: tuple[str, ...]) -> bool:
+        return (self._stack[-1][0] if self._stack else ()) == path
 
     def _count(self, path: tuple[str, ...]) -> int:
         self._calls[path] = self._calls.get(path, -1) + 1
@@ -184,6 +203,36 @@ def _is_own_cell(layer: Any, child: Any) -> bool:
 def is_functional(layer: Any) -> bool:
     """Whether a layer's parts go by their own names: those of a functional or sequential model do."""
     return type(layer).__name__ in _CONTAINERS or hasattr(layer, "_operations")
+
+
+def _graph_of(layer: Any) -> Any:
+    """The graph of a functional or sequential model."""
+    return getattr(layer, "_functional", None) or layer
+
+
+def _blocks(layer: Any, named: list[tuple[str, str]]) -> dict[str, Block]:
+    """The blocks of a functional or sequential model, by the plain names of its layers and operations."""
+    found = find_blocks(named)
+    graph = _graph_of(layer)
+    if not found or not hasattr(graph, "_nodes_by_depth"):
+        return found
+    outputs = {_plain(x._keras_history.operation.name) for x in graph.outputs}
+    return join(found, list(_parts(graph)), outputs)
+
+
+def _parts(graph: Any) -> Iterator[Part]:
+    """The calls of a functional model in order. What is called more than once, and what takes nothing, stays where it is."""
+    from keras.src.utils.naming import to_snake_case
+
+    nodes = [node for depth in sorted(graph._nodes_by_depth, reverse=True) for node in graph._nodes_by_depth[depth]]
+    calls = Counter(id(node.operation) for node in nodes)
+    names: dict[int, str] = {}
+    for i, node in enumerate(nodes):
+        once = calls[id(node.operation)] == 1
+        names[id(node)] = _plain(node.operation.name) if once else f"{i}"
+        before = tuple(names[id(n)] for n in node.parent_nodes if id(n) in names)
+        kind = to_snake_case(type(node.operation).__name__) if once and before else ""
+        yield Part(names[id(node)], kind, before)
 
 
 def _children(layer: Any) -> Iterator[tuple[tuple[str, ...], Any]]:

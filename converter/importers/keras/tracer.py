@@ -35,6 +35,10 @@ class KerasTracer:
     # -- operations -------------------------------------------------------------------------------------------------
     def call_op(self, op: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """An operation of keras.ops, by the rule of its class; a user's own operation by its `call`."""
+        with self.c.scopes.placed(op):
+            return self._call_op(op, args, kwargs)
+
+    def _call_op(self, op: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         cls = type(op)
         if not cls.__module__.startswith("keras.src.ops."):
             return op.call(*args, **kwargs)

@@ -161,6 +161,10 @@ def _classes() -> dict[str, frozenset[str]]:
             c.__name__ for c in own if inspect.isclass(c) and issubclass(c, Operation) and c.__module__ == module
         )
         found[module] = frozenset(operations) - {"Operation"}
+    for module in [m for m in sys.modules if m.startswith("keras.src.applications.")]:  # layers of their own
+        found[module] = frozenset(
+            n for n in public(sys.modules[module], keras.Layer) if vars(sys.modules[module])[n].__module__ == module
+        )
     return found
 
 
