@@ -103,7 +103,7 @@ class Attention:
         if mask is not None:
             scores = b.where(mask, scores, -math.inf) if mask.type.dtype.is_bool else b.add(scores, mask)
         weights = b.softmax(scores, axis=-1)
-        if causal or mask is not None:
+        if (causal or mask is not None) and key.type.shape[-2] != 0:  # the maximum of no scores is none
             unseen = b.equal(b.reduce_max(scores, axes=(-1,), keepdims=True), -math.inf)
             weights = b.where(unseen, 0.0, weights)
         if dropout:

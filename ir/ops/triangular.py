@@ -12,7 +12,7 @@ from ir.ops import factor_forms as forms
 from ir.ops.factor import known_sizes, regular, square_size
 from ir.ops.registry import op
 from ir.ops.sampler import Array, Sample, Sampler
-from ir.types import TensorType, broadcast_shapes, dtypes
+from ir.types import TensorType, broadcast_shapes, dtypes, require_same
 
 
 @op
@@ -173,6 +173,10 @@ class HouseholderProduct:
         rows, columns = known_sizes(x)
         if rows < columns or not tau.rank or not isinstance(tau.shape[-1], int) or tau.shape[-1] > columns:
             raise ValueError(f"{x} and {tau} do not make reflections")
+        if tau.rank != x.rank - 1:
+            raise ValueError(f"{tau} has not the batches of {x}")
+        for size, other in zip(x.shape[:-2], tau.shape):
+            require_same(size, other, "householder_product: batches")
         return x
 
     @staticmethod
@@ -197,3 +201,5 @@ class HouseholderProduct:
             batch = s.floats(2, 1, 3, 3, dtype=kind, low=-1, high=1)
             yield s.case(batch, s.floats(2, 1, 2, dtype=kind, low=0, high=1), name="fewer reflections")
         yield s.case(s.floats(2, 3), s.floats(2), name="wide", error=ValueError)
+        yield s.case(s.floats(2, 3, 0), s.floats(3, 0), name="other batches", error=ValueError)
+        yield s.case(s.floats(2, 0), s.floats(2, 0), name="more batches", error=ValueError)

@@ -196,3 +196,16 @@ graph (x: float32[2, 3, 0]):
   return y
 """
     through(text, x=np.zeros((2, 3, 0)))
+
+
+@pytest.mark.parametrize("queries", [0, 2])
+def test_masked_attention_to_no_keys(queries: int) -> None:
+    """The maximum of no scores, by which rows that see nothing are found, is none."""
+    text = f"""signature (q, k, m) -> (output.0,)
+
+graph (q: float32[2, {queries}, 3], k: float32[2, 0, 3], m: bool[{queries}, 0]):
+  a: float32[2, {queries}, 3] = attention(q, k, k, m)
+  b: float32[2, {queries}, 3] = attention(a, k, k; causal=True)
+  return b
+"""
+    through(text, q=np.zeros((2, queries, 3)), k=np.zeros((2, 0, 3)), m=np.zeros((queries, 0)))
