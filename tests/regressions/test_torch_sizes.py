@@ -172,3 +172,11 @@ def test_an_expression_of_sizes_made_a_number_is_checked(fn: Callable[[Tensor], 
 def test_a_float_of_sizes_is_refused() -> None:
     with pytest.raises(ConversionError, match="give these sizes as numbers"):
         converter.load(One(lambda x: x * float(x.shape[1] / 2)), ("float32[b,t]",))
+
+
+def test_larger_choices_of_sizes_stay_small_enough_to_hold() -> None:
+    """A model that cannot be read at some sizes is tried at larger ones: of seven axes they filled all memory there is."""
+    weight = torch.ones(41)
+    net = One(lambda x: x.sum(tuple(range(1, 7))) + weight)
+    with pytest.raises(ConversionError, match="size of tensor"):
+        converter.load(net, inputs=("float32[a,b,c,d,e,f,g]",))

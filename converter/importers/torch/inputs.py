@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 import inspect
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from converter.errors import UsageError
+from converter.errors import ConversionError, UsageError
 from converter.importers.base import ImportOptions
 from converter.importers.specs import InputSpec, parse_spec
 from converter.importers.torch.dtypes import from_numpy, torch_dtype
@@ -20,6 +21,8 @@ from ir.core.signature import named_fields, tree_of
 PRIMES = (5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61)
 SMALLEST = 5
 """Dynamic sizes below this are exported as larger ones: `x[1:]` of 2 rows has a size 1, which torch would fix."""
+LARGEST = 2**28
+"""Elements of an example: larger choices of sizes than the first are not made for a tensor of more."""
 
 
 @dataclass
@@ -61,8 +64,8 @@ class Example:
 
 
 def example_of(module: Any, inputs: Any, options: ImportOptions, scale: int = 1) -> Example:
-    """Read `inputs` for a module; raises UsageError. `scale` multiplies the sizes chosen for named dims; 0 keeps the
-    sizes of the given tensors, however small."""
+    """Read `inputs` for a module; raises UsageError, and ConversionError where the scale makes a tensor too large.
+    `scale` multiplies the sizes chosen for named dims; 0 keeps the sizes of the given tensors, however small."""
     if inputs is None:
         raise UsageError("PyTorch modules need example inputs or specs: inputs=('float32[batch,3,224,224]',)")
     signature = inspect.signature(module.forward)
@@ -135,6 +138,8 @@ class _Leaves:
         import torch
 
         shape = [self.size(d) if isinstance(d, str) else d for d in spec.dims]
+        if self.scale > 1 and math.prod(shape) > LARGEST:
+            raise ConversionError(f"an example input of sizes {shape} is too large")
         tensor = torch.zeros(shape, dtype=torch_dtype(spec.dtype))
         self.specs.append((tensor, spec))
         return tensor

@@ -111,15 +111,16 @@ def _elsewhere(
 def _export(module: Any, choose: Callable[[int], Example]) -> tuple[Example, export.Exports]:
     """Export with the first choice of example sizes that works."""
     first: ConversionError | None = None
+    example: Example | None = None
     for scale in SCALES:
-        example = choose(scale)
         try:
+            example = choose(scale)
             return example, export.both_modes(module, example)
         except UsageError:
             raise
         except ConversionError as error:
             first = first or error
-            if not example.chosen:
+            if example is None or not example.chosen:
                 break
     assert first is not None
     raise first
