@@ -209,3 +209,21 @@ graph (q: float32[2, {queries}, 3], k: float32[2, 0, 3], m: bool[{queries}, 0]):
   return b
 """
     through(text, q=np.zeros((2, queries, 3)), k=np.zeros((2, 0, 3)), m=np.zeros((queries, 0)))
+
+
+@pytest.mark.parametrize("keep", [[0, 0, 0], [1, 0, 1]])
+def test_a_scan_over_as_many_rows_as_there_are(keep: list[int]) -> None:
+    """ONNX Runtime refuses a Scan of length 0, which only the values tell."""
+    text = """signature (x, keep, start) -> (output.0, output.1)
+
+graph (x: float32[3, 2], keep: bool[3], start: float32[2]):
+  rows: float32[?k, 2] = mask_select(x, keep; symbol="k")
+  (last: float32[2], y: float32[2, ?k]) = scan([start], [rows], []; output_axes=(1,), output_reverse=(True,))
+    body(state: float32[2], row: float32[2]):
+      z: float32[2] = sin(row)
+      after: float32[2] = add(state, z)
+      return after, z
+  total: float32[2] = reduce_sum(y; axes=(1,))
+  return last, total
+"""
+    through(text, seeds=(1, 4), x=PI[:6].reshape(3, 2), keep=keep, start=[1, 2])

@@ -9,7 +9,7 @@ from converter.exporters.onnx.context import Context, Finish, Formal, Frame, Ten
 from converter.exporters.onnx.table import expand, rule
 from ir.core import Builder, Graph, Node, Value
 from ir.ops.bodies import is_always
-from ir.types import TensorType, dtypes, normalize_axis
+from ir.types import Dim, TensorType, dtypes, normalize_axis, symbols
 
 COUNT = TensorType(dtypes.int64, ())
 FLAG = TensorType(dtypes.bool_, ())
@@ -125,17 +125,40 @@ def _trips(c: Context, node: Node) -> Tensor | None:
 @expand("scan")
 def no_trip(b: Builder, node: Node, opset: int) -> Any:
     """ONNX Runtime refuses a Scan of length 0: its results are what went in, and empty tensors."""
-    a, scanned = node.attrs, node.operands["scanned"]
-    trips = scanned[0].type.shape[a["axes"][0] if a["axes"] else 0] if scanned else a["length"]
     carried = node.operands["carried"]
-    if trips != 0 or a["symbols"]:
+    if _length(node) != 0 or node.attrs["symbols"]:
         return None
-    empty = [b.full(shape=v.type.shape, value=0, dtype=v.type.dtype) for v in node.outputs[len(carried) :]]
-    return (*(b.identity(v) for v in carried), *empty)
+    return (*(b.identity(v) for v in carried), *_empties(b, node))
+
+
+def _length(node: Node) -> Dim:
+    """The number of trips of a scan."""
+    a, scanned = node.attrs, node.operands["scanned"]
+    return scanned[0].type.shape[a["axes"][0] if a["axes"] else 0] if scanned else a["length"]
+
+
+def _empties(b: Builder, node: Node) -> list[Value]:
+    """What a scan without a trip stacks."""
+    stacked = node.outputs[len(node.operands["carried"]) :]
+    return [b.full(shape=v.type.shape, value=0, dtype=v.type.dtype) for v in stacked]
 
 
 @rule("scan")
 def scan(c: Context, node: Node) -> list[Tensor]:
+    """A Scan; of a length that the model finds, and that may be 0, one that is asked for first."""
+    length = _length(node)
+    if node.attrs["symbols"] or not any(s.opaque for s in symbols(length)):
+        return _scan(c, node)
+    none, types = Graph("none"), [v.type for v in node.outputs]
+    carried = [(none.add_input(v.type, v.name), c.value(v)) for v in node.operands["carried"]]
+    none.set_outputs([*(v for v, _ in carried), *_empties(Builder(none), node)])
+    any_trip = c.op("Greater", c.sizes.scalar(length), c.const(0, dtypes.int64))
+    some = c.bodies.body(Graph("some"), "some", [], [], lambda *_: list(zip(_scan(c, node), types, strict=True)))
+    other = c.bodies.body(none, "none", [], carried, _as_declared(none))
+    return _results(c, "If", [any_trip], node, then_branch=some, else_branch=other)
+
+
+def _scan(c: Context, node: Node) -> list[Tensor]:
     a = node.attrs
     carried, scanned, invariant = (_tensors(c, node, k) for k in ("carried", "scanned", "invariant"))
     body, states = node.bodies["body"], len(carried)
