@@ -135,6 +135,7 @@ class BatchNorm:
                 s.floats(2, 3, 4), vectors(3)[0], None, *vectors(3)[2:], momentum=0.0, frozen=True, training=training
             )
             yield s.case(s.floats(6, 3), None, *vectors(3)[1:], axis=1, training=training)
+            yield s.case(s.floats(6, 3), None, *vectors(3)[1:], unbiased=False, training=training)
             yield s.case(s.floats(2, 3), *vectors(3), training=training, name="two values")
         yield s.case(s.floats(0, 3, 4), *vectors(3), name="no batch")
         yield s.case(s.floats(1, 3), *vectors(3), unbiased=False, training=True, name="one value")

@@ -26,6 +26,18 @@ class FrozenBatchNorm3d(nn.BatchNorm3d):
         return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
 
 
+def unscaled(norm):
+    """A normalising module without `weight`."""
+    norm.register_parameter("weight", None)
+    return norm
+
+
+def uncentered(norm):
+    """A normalising module without `bias`."""
+    norm.register_parameter("bias", None)
+    return norm
+
+
 def biased_batch_norm(self, x):
     """Batch-norm in training whose running variance is that of the batch, without Bessel's correction."""
     count = x.numel() // max(x.shape[1], 1)

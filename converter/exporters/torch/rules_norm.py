@@ -26,9 +26,7 @@ def dtype_setting(value: Value) -> dict[str, Expr]:
 # -- batch norm -----------------------------------------------------------------------------------------------------
 def _batch_norm_weights(node: Node) -> dict[str, Value] | None:
     scale, bias = node.operands["scale"], node.operands["bias"]
-    if (scale is None) != (bias is None):
-        return None
-    weights = {} if scale is None else {"weight": scale, "bias": bias}
+    weights = {k: v for k, v in (("weight", scale), ("bias", bias)) if v is not None}
     weights |= {"running_mean": node.operands["mean"], "running_var": node.operands["var"]}
     return weights if all(v.is_weight for v in weights.values()) else None
 
@@ -47,14 +45,18 @@ def batch_norm_module(node: Node) -> Form | None:
         hole(int(weights["running_mean"].type.shape[0]), "num_features"),
         eps=hole(a["eps"], "eps", 1e-5),
         momentum=hole(a["momentum"], "momentum", 0.1),
-        affine=hole("weight" in weights, "affine", True),
+        affine=hole("weight" in weights or "bias" in weights, "affine", True),
         **dtype_setting(weights["running_mean"]),
     )
+    without = "" if ("weight" in weights) == ("bias" in weights) else "unscaled" if "bias" in weights else "uncentered"
+    ctor = Name(without)(ctor) if without else ctor
     axis = a["axis"] % x.type.rank
 
     def call(c: Context, module: Expr) -> tuple[Expr | None, ...]:
         if own:
             c.helper(f"{own}BatchNorm{dims}d")
+        if without:
+            c.helper(without)
         y = c.x(x)
         return (module(y) if axis == 1 else module(y.movedim(axis, 1)).movedim(1, axis)), None, None
 

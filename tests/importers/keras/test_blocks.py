@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from converter.importers.keras.blocks import find_blocks
+from converter.importers.keras.joined import Part, join
 
 
 def _layers(*names: str) -> list[tuple[str, str]]:
@@ -30,3 +33,57 @@ def test_letters_behind_numbers_count_too() -> None:
 
 def test_what_does_not_repeat_stays_flat() -> None:
     assert find_blocks(_layers("conv2d", "conv2d_1", "conv2d_2", "stem_1_conv", "stem_1_bn", "stem_1_act")) == {}
+
+
+def _chain(*rows: tuple[str, str, str]) -> list[Part]:
+    """Parts from (name, kind, names of what they take, spaces between)."""
+    return [Part(name, kind, tuple(before.split())) for name, kind, before in rows]
+
+
+def _joined(parts: list[Part], outputs: Iterable[str]) -> dict[str, tuple[str, str, str]]:
+    found = find_blocks([(p.name, p.kind) for p in parts])
+    return {n: tuple(b) for n, b in join(found, parts, outputs).items()}
+
+
+def test_what_stands_between_the_layers_of_a_block_is_in_it() -> None:
+    rows = [("input_layer", "", ""), ("conv2d", "conv2d", "input_layer")]
+    last = "conv2d"
+    for k in (1, 2):
+        act = "re_lu" + ("" if k == 1 else "_1")
+        rows += [(f"b_{k}_expand", "conv2d", last), (act, "re_lu", f"b_{k}_expand"), (f"b_{k}_project", "conv2d", act)]
+        rows += [(f"b_{k}_add", "add", f"{last} b_{k}_project")]
+        last = f"b_{k}_add"
+    found = _joined(_chain(*rows, ("re_lu_2", "re_lu", last)), ["re_lu_2"])
+    assert found["re_lu"] == ("b_1", "B", "re_lu")
+    assert found["re_lu_1"] == ("b_2", "B", "re_lu")
+    assert "conv2d" not in found and "re_lu_2" not in found  # the first block alone has such a layer in front, the last behind
+
+
+def _branched(outputs: list[str]) -> dict[str, tuple[str, str, str]]:
+    rows, last = [("stem", "conv2d", "")], "stem"
+    for k in range(3):
+        a, b = f"conv2d_{2 * k + 1}", f"conv2d_{2 * k + 2}"
+        rows += [(b, "conv2d", last), (a, "conv2d", last), (f"mix_{k}_cat", "concatenate", f"{a} {b}")]
+        rows += [(f"mix_{k}_conv", "conv2d", f"mix_{k}_cat"), (f"mix_{k}_out", "add", f"mix_{k}_conv {last}")]
+        last = f"mix_{k}_out"
+    return _joined(_chain(*rows, ("dense", "dense", last)), outputs)
+
+
+def test_nameless_branches_that_lead_into_a_block_are_in_it() -> None:
+    found = _branched(["dense"])
+    assert [found[f"conv2d_{n}"] for n in (3, 4)] == [("mix_1", "Mix", "conv2d"), ("mix_1", "Mix", "conv2d_1")]
+    assert "stem" not in found and "dense" not in found
+
+
+def test_a_result_of_the_model_is_not_hidden_in_a_block_it_leads_into() -> None:
+    assert "conv2d_3" not in _branched(["dense", "conv2d_3"])
+
+
+def test_blocks_that_run_through_each_other_take_nothing() -> None:
+    rows = [("x", "", ""), ("b_1_in", "dense", "x"), ("b_2_in", "dense", "x"), ("add", "add", "b_1_in b_2_in")]
+    rows += [(f"b_{k}_{part}", "dense", "add") for k in (1, 2) for part in ("mid", "out")]
+    assert "add" not in _joined(_chain(*rows), ["b_1_out", "b_2_out"])
+
+
+def test_names_that_somebody_gave_are_not_automatic() -> None:
+    assert [Part(n, "re_lu", ()).number for n in ("re_lu", "re_lu_7", "stem", "my_re_lu_7", "re_lu_7a")] == [0, 7, None, None, None]

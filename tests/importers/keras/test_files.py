@@ -160,6 +160,18 @@ def test_a_registered_class_is_read_when_trusted(tmp_path: Path) -> None:
     assert np.asarray(opened(path, trust=True)(np.ones((1, 3), np.float32))).tolist() == [[2, 2, 2]]
 
 
+def test_layers_of_keras_applications_are_of_keras(tmp_path: Path) -> None:
+    from keras.src.applications.convnext import LayerScale
+    from keras.src.applications.inception_resnet_v2 import CustomScaleLayer
+
+    x = keras.Input((3,))
+    y = LayerScale(0.5, 3)(x)
+    path = tmp_path / "scaled.keras"
+    keras.Model(x, CustomScaleLayer(2.0)([y, x])).save(path)
+    got = opened(path)(np.ones((1, 3), np.float32))
+    assert np.asarray(got).tolist() == [[2.5, 2.5, 2.5]]
+
+
 def test_words_are_refused_by_name(saved: dict[str, Path], tmp_path: Path) -> None:
     for trust in (False, True):
         with pytest.raises(ConversionError) as caught:
