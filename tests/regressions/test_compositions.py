@@ -18,7 +18,10 @@ from tests.random_graphs.noise import measure
 PI = np.arange(1, 25, dtype=np.float32) / 7
 
 
-def through(text: str, seeds: tuple[int, ...] = (0,), **inputs: Any) -> None:
+ROUTES = (stages.to_onnx, stages.to_torch)
+
+
+def through(text: str, seeds: tuple[int, ...] = (0,), routes: Any = ROUTES, **inputs: Any) -> None:
     """Assert that the model in text form survives everything, at the opset of each seed. Refusals are failures."""
     model = parse("isomorph-ir 1\nmodel small\n\n" + text)
     for name in list(model.weights):
@@ -32,7 +35,7 @@ def through(text: str, seeds: tuple[int, ...] = (0,), **inputs: Any) -> None:
         stages.printed(measured)
         for item in stages.passes(measured):
             stages.after_pass(measured, item)
-        for route in (stages.to_onnx, stages.to_torch):
+        for route in routes:
             for _, work in route(measured):
                 work()
 
@@ -227,3 +230,35 @@ graph (x: float32[3, 2], keep: bool[3], start: float32[2]):
   return last, total
 """
     through(text, seeds=(1, 4), x=PI[:6].reshape(3, 2), keep=keep, start=[1, 2])
+
+
+NARROW = {
+    "clip": "clip(x, lo, hi)",
+    "greater": "greater(x, lo)",
+    "add": "add(x, hi)",
+    "neg": "neg(x)",
+    "reduce_max": "reduce_max(x; axes=(0,), keepdims=True)",
+    "relu": "relu(x)",
+    "tril": "tril(x; k=-1)",
+    "gather_elements": "gather_elements(x, at; axis=0)",
+    "pad": 'pad(x; pads=((1, 0), (0, 0)), mode="edge")',
+    "eye": "eye(; rows=2, cols=2, dtype=KIND)",
+    "slice_update": "slice_update(x, x; axes=(), starts=(), stops=(), steps=())",
+}
+SHAPES = {"reduce_max": "1, 2", "pad": "4, 2", "eye": "2, 2"}
+
+
+@pytest.mark.parametrize("kind", ["float8_e4m3fn", "float8_e5m2"])
+def test_floats_of_8_bits_are_computed_with(kind: str) -> None:
+    """PyTorch stores and moves them, and has no kernels for more than a few ops. (ONNX Runtime has none; refused.)"""
+    types = {op: ("bool" if op == "greater" else kind, SHAPES.get(op, "3, 2")) for op in NARROW}
+    lines = [f"  {op}_: {types[op][0]}[{types[op][1]}] = {text.replace('KIND', kind)}" for op, text in NARROW.items()]
+    text = f"""signature (x, at) -> ({", ".join(f"output.{i}" for i in range(len(NARROW)))})
+
+graph (x: {kind}[3, 2], at: int64[3, 2]):
+  lo: {kind}[] = constant(; value=tensor({kind}[], -0.5))
+  hi: {kind}[] = constant(; value=tensor({kind}[], 1.5))
+{chr(10).join(lines)}
+  return {", ".join(f"{op}_" for op in NARROW)}
+"""
+    through(text, (1,), ROUTES[1:], x=[[1, -2], [0.5, 3], [-0.25, 0.125]], at=[[0, 1], [2, 0], [1, 1]])

@@ -14,6 +14,7 @@ from converter.exporters.torch.dialect import DIALECT
 from converter.exporters.torch.equivalence import TEST_SOURCE
 from converter.exporters.torch.helpers import HELPERS
 from converter.exporters.torch.loader import loader_source
+from converter.exporters.torch.narrow import in_float32
 from converter.exporters.torch.root import TorchRoot
 from converter.exporters.torch.rules import TABLE
 from converter.exporters.torch.targets import OWNED
@@ -41,6 +42,7 @@ def write_source(model: Model, options: ExportOptions) -> Source:
     """The module's source."""
     lowered = lower(model, TABLE, _in_order if options.index_policy == "strict" else None)
     widen(lowered)
+    in_float32(lowered)
     names = normalise(lowered, OWNED)
     return write_classes(lowered, KIND, options, names)
 

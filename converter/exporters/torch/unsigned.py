@@ -7,6 +7,7 @@ is refused.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from converter.errors import ConversionError, Unsupported, merge
@@ -63,21 +64,39 @@ def _replace(node: Node, kind: DType, wrap: bool, flip: bool) -> None:
     b = Builder(node.graph, before=node, origin=node.origin.by("unsigned"))
 
     def into(value: Value) -> Value:
+        if value.type.dtype != kind:
+            return value
         moved = b.bitcast(value, to=dtypes.int64) if wrap else b.cast(value, to=dtypes.int64)
         return b.bitwise_xor(moved, _SIGN) if flip else moved
+
+    def back(value: Value, wanted: DType) -> Value:
+        if wanted != kind:
+            return value
+        value = b.bitwise_xor(value, _SIGN) if flip else value
+        return b.bitcast(value, to=kind) if wrap else b.cast(value, to=kind)
+
+    replaced(b, node, into, back, node.attrs)
+
+
+def replaced(
+    b: Builder,
+    node: Node,
+    into: Callable[[Value], Value],
+    back: Callable[[Value, DType], Value],
+    attrs: Mapping[str, Any],
+) -> None:
+    """Put in the node's place the same op with these attributes on what `into` makes of its operands; `back` makes of each
+    result one of the wanted type."""
+    assert node.graph is not None
 
     def all_into(operand: Any) -> Any:
         if isinstance(operand, tuple):
             return tuple(map(all_into, operand))
-        return into(operand) if isinstance(operand, Value) and operand.type.dtype == kind else operand
+        return into(operand) if isinstance(operand, Value) else operand
 
-    def back(value: Value) -> Value:
-        value = b.bitwise_xor(value, _SIGN) if flip else value
-        return b.bitcast(value, to=kind) if wrap else b.cast(value, to=kind)
-
-    results = b.node(node.op, **{k: all_into(v) for k, v in node.operands.items()}, **node.attrs).outputs
+    results = b.node(node.op, **{k: all_into(v) for k, v in node.operands.items()}, **attrs).outputs
     for old, result in zip(node.outputs, results, strict=True):
-        new = back(result) if old.type.dtype == kind else result
+        new = back(result, old.type.dtype)
         new.name = old.name
         old.replace_all_uses(new)
     node.graph.remove(node)
