@@ -66,7 +66,7 @@ def distinct_rows(indices: Value) -> bool:
     if all(d == 1 for d in indices.type.shape[:-1]):
         return True
     made = indices.producer
-    if made is None or not never_negative(indices):
+    if made is None or not never_negative(indices) or indices.type.shape[-1] == 0:  # no index: the whole tensor
         return False
     if made.op.name == "constant":
         rows = made.attrs["value"].value

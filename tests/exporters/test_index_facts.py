@@ -113,6 +113,13 @@ def test_distinct_rows(name: str) -> None:
     assert distinct_rows(made(certain)) and not distinct_rows(made(open_))
 
 
+@pytest.mark.parametrize("rows", [(3, 2), (2,), (0,)])
+def test_vectors_of_no_index_name_the_whole_tensor(rows: tuple[int, ...]) -> None:
+    """A write of scatter_nd through them raised."""
+    assert not distinct_rows(made(lambda b, x: b.constant(np.zeros((*rows, 0), np.int64))))
+    assert distinct_rows(made(lambda b, x: b.constant(np.zeros((1, 0), np.int64))))
+
+
 def test_distinct_elements_along_an_axis() -> None:
     grid = np.array([[0, 1], [1, 0], [2, 2]])
     assert distinct_elements(made(lambda b, x: b.constant(grid)), 0)
