@@ -346,11 +346,14 @@ class Unfold:
         n = x.shape[axis]
         if isinstance(n, int) and size > n:
             raise ShapeError(f"unfold: windows of {size} do not fit axis {axis} of {x}")
+        require_same(dim_max(n, size), n, f"unfold: windows of {size} fit axis {axis}")
         return x.with_shape((*x.shape[:axis], floordiv(n - size, step) + 1, *x.shape[axis + 1 :], size))
 
     @staticmethod
     def evaluate(x: Array, axis: int, size: int, step: int) -> Array:
         axis = normalize_axis(axis, x.ndim)
+        if size > x.shape[axis]:
+            raise ShapeError(f"unfold: windows of {size} do not fit axis {axis} of sizes {list(x.shape)}")
         starts = np.arange((x.shape[axis] - size) // step + 1) * step
         return np.moveaxis(np.take(x, starts[:, None] + np.arange(size), axis), axis + 1, -1)
 

@@ -8,9 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ir.core import Builder, Leaf, Model, Parameter, Signature
 from ir.data import Array
+from ir.eval import EvaluationError, Evaluator
 from ir.passes import Decompose
 from ir.text import format_model, parse
+from ir.types import symbol, tensor_type
+from ir.types.dim import recording_assumptions
 from tests.random_graphs import stages
 from tests.random_graphs.draw import Case
 from tests.random_graphs.noise import measure
@@ -262,3 +266,16 @@ graph (x: {kind}[3, 2], at: int64[3, 2]):
   return {", ".join(f"{op}_" for op in NARROW)}
 """
     through(text, (1,), ROUTES[1:], x=[[1, -2], [0.5, 3], [-0.25, 0.125]], at=[[0, 1], [2, 0], [1, 1]])
+
+
+def test_windows_need_an_axis_that_holds_one() -> None:
+    """An axis of 2 was found to have no windows of 4, where PyTorch raises and a pass that fixes sizes did."""
+    model = Model("windows")
+    x = model.graph.add_input(tensor_type("float32", symbol("n")), "x")
+    with recording_assumptions() as assumed:
+        model.graph.set_outputs([Builder(model.graph).unfold(x, axis=0, size=4, step=2)])
+    assert [" ".join(map(str, a.relation)) for a in assumed] == ["n >= 4"]
+    model.signature = Signature((Parameter("x", Leaf("x")),), Leaf("y"))
+    assert Evaluator("exact").run(model, {"x": PI[:6]})["y"].shape == (2, 4)
+    with pytest.raises(EvaluationError, match="do not fit"):
+        Evaluator("exact").run(model, {"x": PI[:2]})
