@@ -279,3 +279,38 @@ def test_windows_need_an_axis_that_holds_one() -> None:
     assert Evaluator("exact").run(model, {"x": PI[:6]})["y"].shape == (2, 4)
     with pytest.raises(EvaluationError, match="do not fit"):
         Evaluator("exact").run(model, {"x": PI[:2]})
+
+
+NEWER = {
+    "Loop of bfloat16 needs opset 16": """graph (x: bfloat16[2]):
+  n: int64[] = constant(; value=tensor(int64[], 0))
+  (i: int64[], y: bfloat16[2]) = while([n, x]; trips=3)
+    cond(i: int64[], y: bfloat16[2]):
+      t: bool[] = constant(; value=tensor(bool[], True))
+      return t
+    body(i: int64[], y: bfloat16[2]):
+      z: bfloat16[2] = neg(y)
+      return i, z
+  return y
+""",
+    "Scan of bfloat16 needs opset 16": """graph (x: bfloat16[2]):
+  y: bfloat16[2] = scan([], [x], [])
+    body(a: bfloat16[]):
+      b: bfloat16[] = neg(a)
+      return b
+  return y
+""",
+    "Cast of float8_e5m2 needs opset 19": """graph (x: float32[2]):
+  a: float8_e5m2[2] = cast(x; to=float8_e5m2)
+  y: float32[2] = cast(a; to=float32)
+  return y
+""",
+}
+
+
+@pytest.mark.parametrize("message", NEWER)
+def test_types_that_only_newer_opsets_have_are_refused_by_name(message: str) -> None:
+    """ONNX's checker found them in what had been written."""
+    with pytest.raises(stages.Refused, match=message):
+        through(f"signature (x) -> (output.0,)\n\n{NEWER[message]}", (1,), ROUTES[:1], x=[1, 2])
+    through(f"signature (x) -> (output.0,)\n\n{NEWER[message]}", (4,), ROUTES[:1], x=[1, 2])

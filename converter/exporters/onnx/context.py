@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from converter.exporters.onnx import NEWEST_OPSET
 from converter.exporters.onnx.dtypes import onnx_type, raw_bytes, schema_dtype
 from converter.exporters.onnx.kernels import compute_dtype
 from converter.exporters.onnx.names import Names, scoped
@@ -132,6 +133,16 @@ class Context:
         if self.opset < opset:
             self.refuse(f"{what} needs opset {opset}; this export has opset {self.opset}")
 
+    def admits(self, kind: str, variable: str, *types: DType) -> None:
+        """Refuse element types that an operator's schema does not list at this opset, naming the one from which it does."""
+        for dtype in types:
+            opsets = range(self.opset, NEWEST_OPSET + 1)
+            first = next((n for n in opsets if dtype.name in _allowed_dtypes(kind, n, variable)), None)
+            if first is None:
+                self.refuse(f"ONNX's {kind} takes no {dtype}")
+            assert first is not None
+            self.needs(first, f"{kind} of {dtype}")
+
     # -- constants --------------------------------------------------------------------------------------------
     def const(self, value: Any, dtype: DType | None = None) -> Tensor:
         """A constant tensor; equal ones are one initialiser."""
@@ -203,6 +214,8 @@ class Context:
         key = ("cast", tensor.name, dtype)
         found = self.frame.find(lambda f: f.cache.get(key))
         if found is None:
+            self.admits("Cast", "T1", tensor.dtype)
+            self.admits("Cast", "T2", dtype)
             attrs, source = {"to": onnx_type(dtype)}, tensor
             if dtype.is_float and dtype.bits == 8:
                 attrs["saturate"] = 0  # the IR's cast overflows to infinity or NaN

@@ -13,6 +13,8 @@ from ir.types import Dim, TensorType, dtypes, normalize_axis, symbols
 
 COUNT = TensorType(dtypes.int64, ())
 FLAG = TensorType(dtypes.bool_, ())
+DECIDE = {"If": 1, "Loop": 2, "Scan": 0}
+"""How many of an operator's first inputs decide what runs."""
 Made = TypeVar("Made")
 
 
@@ -27,7 +29,9 @@ def _as_declared(body: Graph) -> Finish:
 
 
 def _results(c: Context, kind: str, inputs: Sequence[Tensor | None], node: Node, **attrs: object) -> list[Tensor]:
-    return c.raw(kind, inputs, [v.type.dtype for v in node.outputs], attrs)
+    types = [v.type.dtype for v in node.outputs]
+    c.admits(kind, "V", *types, *(t.dtype for t in inputs[DECIDE[kind] :] if t is not None))
+    return c.raw(kind, inputs, types, attrs)
 
 
 @rule("cond")
