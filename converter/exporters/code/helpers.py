@@ -20,10 +20,10 @@ class Helpers:
     def sources(self) -> dict[str, str]:
         """Name -> source of every helper."""
         texts = [(self.folder / name).read_text(encoding="utf-8") for name in self.files]
-        parts = [p for text in texts for p in re.split(r"\n\n\n(?=def |class )", text[text.index("\n\n\n") :])]
+        parts = [p for text in texts for p in re.split(r"\n\n\n(?=def |class |@)", text[text.index("\n\n\n") :])]
         found = {}
         for part in parts:
-            match = re.match(r"(?:def|class) (\w+)", part.strip("\n"))
+            match = re.match(r"(?:@[^\n]*\n)*(?:def|class) (\w+)", part.strip("\n"))
             if match:
                 found[match[1]] = part.strip("\n")
         return found
@@ -35,10 +35,15 @@ class Helpers:
 
         def visit(name: str) -> None:
             for other in known:
-                if other != name and other not in ordered and re.search(rf"(?<![.\w]){other}\(", known[name]):
+                if other != name and other not in ordered and _reads(known[name], other):
                     visit(other)
             ordered[name] = None
 
         for name in names:
             visit(name)
         return [known[n] for n in ordered]
+
+
+def _reads(source: str, name: str) -> bool:
+    """Whether a helper calls another, is derived from it, or hands it on as its last argument."""
+    return re.search(rf"(?<![.\w]){name}\(|^class \w+\({name}\b|, {name}\)", source, re.MULTILINE) is not None

@@ -13,9 +13,12 @@ from dataclasses import dataclass, field, replace
 
 from converter.exporters.code.expr import Call, Name
 from converter.exporters.code.names import snake_case
+from converter.exporters.keras.rules_recurrent import GRU_GATES, KINDS, two_rows
+from converter.exporters.keras.stacks import cut, stack_of
 from converter.exporters.keras.table import form_of
 from converter.exporters.outline.instances import Form
 from ir.core import Model, Node, Scope, Value
+from ir.data import Weight
 
 Axes = tuple[int, ...]
 _Claim = tuple[str, Axes]
@@ -24,10 +27,12 @@ _Claim = tuple[str, Axes]
 
 @dataclass(eq=False)
 class Adoption:
-    """`forms` are the nodes that are layers, `axes` the stored order of adopted weights."""
+    """`forms` are the nodes that are layers, `axes` the stored order of adopted weights, `rows` the second rows of those
+    that hold two of the source's."""
 
     forms: dict[Node, Form] = field(default_factory=dict)
     axes: dict[Value, Axes] = field(default_factory=dict)
+    rows: dict[Value, Weight] = field(default_factory=dict)
 
     def form_of(self, node: Node) -> Form | None:
         """The layer a node is."""
@@ -48,7 +53,28 @@ def adopt(model: Model, names: dict[str, str]) -> Adoption:
         _name(model, group, forms, names)
     _own_scopes(model, forms)
     axes = {v: f.axes[attr] for f in forms.values() for attr, v in f.weights.items() if attr in f.axes}
-    return Adoption(forms, axes)
+    return Adoption(forms, axes, _gates(model, forms, names))
+
+
+def _gates(model: Model, forms: dict[Node, Form], names: dict[str, str]) -> dict[Value, Weight]:
+    """Put the gates of GRUs in Keras' order, in place; returns what becomes the second row of each bias."""
+    rows: dict[Value, Weight] = {}
+    for nodes in _groups({n: f for n, f in forms.items() if n.op.name == "gru"}):
+        values = [v for v in nodes[0].operands["weights"] if v.is_weight]
+        for value in values:
+            turned = cut(model.weights[value.name], GRU_GATES)
+            model.update_weight(value.name, data=turned.data, source_pieces=turned.source_pieces)
+        if not two_rows(nodes[0]):
+            continue
+        pairs = {c.b_hh: c.b_ih for c in stack_of(nodes[0]).split(values)}
+        for node in nodes:
+            node.set_operand("weights", tuple(pairs.get(v, v) for v in node.operands["weights"]))
+        for second, first in pairs.items():
+            record = model.weights[second.name]
+            source = names.pop(second.name)
+            rows[first] = replace(record, source_name=record.source_name or source)
+            model.remove_weight(second.name)
+    return rows
 
 
 def _own_scopes(model: Model, forms: dict[Node, Form]) -> None:
@@ -114,8 +140,8 @@ def _name(model: Model, nodes: list[Node], forms: dict[Node, Form], names: dict[
         for node in nodes:
             del forms[node]
         return
-    place = _place(model, values)
-    if place is None:
+    place = _place(model, values, nodes, any("." in attr for attr in first.weights))
+    if place is None or not _reaches(model, place, nodes):
         place = _new_place(model, nodes, first)
     for attr, value in first.weights.items():
         old, new = value.name, ".".join((*place, attr))
@@ -126,15 +152,26 @@ def _name(model: Model, nodes: list[Node], forms: dict[Node, Form], names: dict[
             names[new] = names.pop(old)
 
 
-def _place(model: Model, values: list[Value]) -> tuple[str, ...] | None:
-    """The module that holds these weights and nothing else."""
+def _place(model: Model, values: list[Value], nodes: list[Node], parts: bool) -> tuple[str, ...] | None:
+    """The module that holds these weights and nothing else; with `parts` some may lie in modules below it."""
     parents = {tuple(v.name.split(".")[:-1]) for v in values}
-    if len(parents) != 1:
+    if len(parents) != 1 and not parts:
         return None
-    (place,) = parents
-    own = {v.name for v in values}
+    place = parents.pop()
+    while parents and not all(p[: len(place)] == place for p in parents):
+        place = place[:-1]
+    own = {v.name for v in values} | {v.name for node in nodes for v in node.inputs if parts and v.is_weight}
     other = [n for n in model.weights if n not in own and tuple(n.split(".")[: len(place)]) == place]
     return place if place and not other else None
+
+
+def _reaches(model: Model, place: tuple[str, ...], nodes: list[Node]) -> bool:
+    """Whether a recurrent layer at a place can be called from where its nodes are: it has no other form than a layer."""
+    if nodes[0].op.name not in KINDS:
+        return True
+    scopes = {tuple(s.name for s in n.origin.path) for n in nodes}
+    inside = [n for n in model.graph if n not in nodes and tuple(s.name for s in n.origin.path)[: len(place)] == place]
+    return not [n for n in inside if n.op.name != "constant"] and all(place[: len(s)] == s for s in scopes)
 
 
 def _new_place(model: Model, nodes: list[Node], form: Form) -> tuple[str, ...]:

@@ -36,15 +36,23 @@ def load_model(weights=None):
 {freeze}    return model
 
 
+def of_source(saved, record):
+    """A weight of a checkpoint of the source as this model keeps it; None where the source keeps none."""
+    found = next((saved[n] for n in (record["source"], *record["aliases"]) if n in saved), None)
+    if found is None:
+        if record["persistent"]:
+            raise KeyError(f"there is no {{record['source']}}")
+        return None
+{pieces}{blocks}    return found.transpose(record["axes"]) if "axes" in record else found
+
+
 def load_source_weights(model, path):
     """Copy a checkpoint of the source model (.safetensors or .npz, under the source's names) into `model`."""
     saved = load_file(path) if str(path).endswith(".safetensors") else np.load(path)
-    for name, record in json.loads((HERE / "metadata.json").read_text())["weights"].items():
-        found = next((saved[n] for n in (record["source"], *record["aliases"]) if n in saved), None)
-        if found is None and record["persistent"]:
-            raise KeyError(f"{{path}} has no {{record['source']}}")
-        if found is not None:
-{pieces}{blocks}            found = found.transpose(record["axes"]) if "axes" in record else found
+    about = json.loads((HERE / "metadata.json").read_text())
+    for name, record in about["weights"].items():
+        found = of_source(saved, record)
+{rows}        if found is not None:
             if found.shape != tuple(find(model, name).shape):
                 raise ValueError(f"{{record['source']}} is {{found.shape}}, expected {{tuple(find(model, name).shape)}}")
             find(model, name).assign(found)
@@ -59,15 +67,18 @@ if __name__ == "__main__":
 _FREEZE = """    for name in FROZEN:
         find(model, name).trainable = False
 """
-_PIECES = """            if "pieces" in record:
-                row, axis, order = (record["pieces"][k] for k in ("row", "axis", "order"))
-                pieces = np.split(found if row is None else found[row], len(order), axis)
-                found = np.concatenate([pieces[i] for i in order], axis)
+_PIECES = """    if "pieces" in record:
+        row, axis, order = (record["pieces"][k] for k in ("row", "axis", "order"))
+        pieces = np.split(found if row is None else found[row], len(order), axis)
+        found = np.concatenate([pieces[i] for i in order], axis)
 """
-_BLOCKS = """            if "blocks" in record:
-                sizes, order = record["blocks"]["sizes"], record["blocks"]["order"]
-                positions = np.arange(math.prod(sizes)).reshape(sizes).transpose(order).ravel()
-                found = np.take(found, positions, record["blocks"]["axis"])
+_BLOCKS = """    if "blocks" in record:
+        sizes, order = record["blocks"]["sizes"], record["blocks"]["order"]
+        positions = np.arange(math.prod(sizes)).reshape(sizes).transpose(order).ravel()
+        found = np.take(found, positions, record["blocks"]["axis"])
+"""
+_ROWS = """        if name in about["second_rows"]:
+            found = np.stack([found, of_source(saved, about["second_rows"][name])])
 """
 _LAYOUT = """    if keras.config.image_data_format() != "channels_last":
         raise RuntimeError("this model keeps channels last: keras.config.set_image_data_format('channels_last')")
@@ -77,17 +88,18 @@ _WIDE = """    if keras.backend.backend() == "jax" and keras.backend.standardize
 """
 
 
-def loader_source(parts: Parts, spatial: bool, wide: bool) -> str:
+def loader_source(parts: Parts, spatial: bool, wide: bool, rows: bool) -> str:
     """Source of `load_model`, `load_source_weights` and the main block. `spatial`: layers look up where Keras has the
-    channels; `wide`: the model needs numbers of 64 bits."""
+    channels; `wide`: the model needs numbers of 64 bits; `rows`: some variables hold two weights of the source."""
     frozen = frozen_weights(parts.model)
     table = "\n".join(["FROZEN = (", *(f"    {literal(n)}," for n in frozen), ")", ""]) if frozen else ""
     text = (_LAYOUT if spatial else "") + (_WIDE if wide else "")
     blocks = _BLOCKS if any(w.source_blocks is not None for w in parts.model.weights.values()) else ""
     pieces = _PIECES if any(w.source_pieces is not None for w in parts.model.weights.values()) else ""
     return _LOAD.format(
-        root=parts.root.name, frozen=table, freeze=_FREEZE if frozen else "", checks=text, blocks=blocks, pieces=pieces
-    )
+        root=parts.root.name, frozen=table, freeze=_FREEZE if frozen else "", checks=text, blocks=blocks, pieces=pieces,
+        rows=_ROWS if rows else "",
+    )  # fmt: skip
 
 
 def frozen_weights(model: Model) -> list[str]:

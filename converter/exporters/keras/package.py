@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import pathlib
 import re
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
+
+import numpy as np
 
 from converter.errors import ConversionError, Unsupported
 from converter.exporters.base import ExportOptions, lower
@@ -19,19 +22,22 @@ from converter.exporters.keras.helpers import HELPERS
 from converter.exporters.keras.loader import loader_source
 from converter.exporters.keras.root import KerasRoot
 from converter.exporters.keras.rules import TABLE
+from converter.exporters.keras.rules_recurrent import GRU_GATES, NoLayer
+from converter.exporters.keras.stacks import prepare_stacks
 from converter.exporters.keras.table import HELD
 from converter.exporters.keras.targets import OWNED
 from converter.exporters.keras.wide import NOTE, has_wide, needs_wide
 from converter.exporters.outline.package import Kind, Parts, write_classes
 from converter.exporters.outline.targets import normalise
-from ir.core import Model, Value
+from ir.core import Model, Value, copy_model
+from ir.data import Lazy, Pieces, Weight
 
 RESERVED = {
     "keras", "layers", "ops", "np", "Any", "NamedTuple", "math", "json", "sys", "Path", "load_file", "load_model", "find",
-    "load_source_weights", "HERE", "FROZEN", "training", *HELPERS.sources,
+    "load_source_weights", "of_source", "HERE", "FROZEN", "training", *HELPERS.sources,
 }  # fmt: skip
 FILES = PackageKind("keras", (("keras", ">=3.8"),), TEST_SOURCE)
-_SPATIAL = re.compile(r"layers\.\w*(Conv|Pool|Upsampling|ZeroPadding|Cropping)|ops\.(\w*conv|\w*pool|image)")
+_SPATIAL = re.compile(r"layers\.\w*(Conv|Pool|Upsampling|ZeroPadding|Cropping)|ops\.(\w*conv(?!ert)|\w*pool|image)")
 
 
 def write_package(model: Model, target: pathlib.Path, options: ExportOptions) -> None:
@@ -46,7 +52,16 @@ def write_package(model: Model, target: pathlib.Path, options: ExportOptions) ->
 def write_source(model: Model, options: ExportOptions) -> Source:
     """The module's source, and the model as it is stored."""
     _check(model)
-    lowered = lower(model, TABLE)
+    try:
+        return _written(model, options)
+    except NoLayer:
+        return _written(model, options, loops=True)
+
+
+def _written(model: Model, options: ExportOptions, loops: bool = False) -> Source:
+    prepared = copy_model(model)
+    prepare_stacks(prepared, loops)
+    lowered = lower(prepared, TABLE)
     _drop_unread(lowered)
     names = normalise(lowered, OWNED)
     aliases = {name: w.aliases for name, w in lowered.weights.items() if w.aliases}
@@ -56,7 +71,9 @@ def write_source(model: Model, options: ExportOptions) -> Source:
     values = [*lowered.graph.inputs, *(v for n in lowered.nodes() for v in (*n.inputs, *n.outputs))]
     floats = {v.type.dtype.name for v in values if v.type.dtype.is_float}
     dialect = replace(DIALECT, form_of=adoption.form_of, casts=floats <= {"float32"})
-    source = write_classes(lowered, replace(KIND, dialect=dialect, more=_more), options, names)
+    rows = second_rows(lowered, adoption, names)
+    text, more = functools.partial(_module_text, bool(rows)), functools.partial(_more, rows)
+    source = write_classes(lowered, replace(KIND, dialect=dialect, text=text, more=more), options, names)
     if has_wide(lowered):
         lowered.notes.append(NOTE)
     _store(lowered, adoption)
@@ -91,23 +108,51 @@ def _store(model: Model, adoption: Adoption) -> None:
     for value, axes in adoption.axes.items():
         turned = model.weights[value.name].permuted(axes)
         model.update_weight(value.name, data=turned.data, source_axes=turned.source_axes)
+    for value, second in adoption.rows.items():
+        first = model.weights[value.name]
+        both = Lazy(functools.partial(_stacked, first, second), first.type.with_shape((2, *first.type.shape)))
+        model.update_weight(value.name, data=both)
 
 
-def _more(parts: Parts) -> Mapping[str, Any]:
-    """metadata.json: the input shapes by which layers are built, whether numbers of 64 bits occur."""
+def _stacked(*rows: Weight) -> np.ndarray:
+    return np.stack([row.data.numpy() for row in rows])
+
+
+def second_rows(model: Model, adoption: Adoption, names: dict[str, str]) -> dict[str, dict[str, Any]]:
+    """Where the second row of a variable comes from, by its name. A variable that is one in the source has no such row."""
+    rows: dict[str, dict[str, Any]] = {}
+    for value, second in adoption.rows.items():
+        first = model.weights[value.name]
+        source = first.source_name or names[first.name]
+        parts = [first.source_pieces, second.source_pieces]
+        plain = [Pieces(row, 0, tuple(range(len(GRU_GATES)))) for row in (0, 1)]
+        if source == second.source_name and parts == plain:
+            model.update_weight(first.name, source_pieces=None)
+            continue
+        pieces = {} if second.source_pieces is None else {"pieces": asdict(second.source_pieces)}
+        rows[first.name] = {
+            "source": second.source_name, **pieces, "aliases": list(second.aliases),
+            "persistent": second.persistent and second.kind != "constant",
+        }  # fmt: skip
+    return rows
+
+
+def _more(rows: dict[str, dict[str, Any]], parts: Parts) -> Mapping[str, Any]:
+    """metadata.json: the input shapes by which layers are built, whether numbers of 64 bits occur, and second rows."""
     shapes = {
         ".".join(i.path): i.form.shape
         for i in parts.writer.tree.walk()
         if i.form is not None and i.form.shape is not None
     }
-    return {"layers": {name: list(shape) for name, shape in shapes.items()}, "wide": has_wide(parts.model)}
+    found = {"layers": {name: list(shape) for name, shape in shapes.items()}, "wide": has_wide(parts.model)}
+    return {**found, "second_rows": rows} if rows else found
 
 
-def _module_text(parts: Parts) -> str:
+def _module_text(rows: bool, parts: Parts) -> str:
     root = parts.root.name
     classes = parts.definitions(HELPERS)
     spatial = any(_SPATIAL.search(c) for c in classes)
-    body = "\n\n\n".join([*classes, loader_source(parts, spatial, needs_wide(parts.model))])
+    body = "\n\n\n".join([*classes, loader_source(parts, spatial, needs_wide(parts.model), rows)])
     return _header(body, root) + "\n\n" + body + "\n"
 
 
@@ -122,7 +167,14 @@ def _header(body: str, root: str) -> str:
 
 
 KIND = Kind(
-    "keras", DIALECT, KerasClasses, KerasRoot, frozenset(RESERVED), _module_text, tuple_fields="Any", names_leaves=False
+    "keras",
+    DIALECT,
+    KerasClasses,
+    KerasRoot,
+    frozenset(RESERVED),
+    functools.partial(_module_text, False),
+    tuple_fields="Any",
+    names_leaves=False,
 )
 
 __all__ = ["Source", "write_package", "write_source"]

@@ -23,8 +23,9 @@ class Form:
     `ctor` constructs it (settings are holes); `weights` says which value each of its parameters and buffers is;
     `state` lists further entries it keeps, with the value each starts from; `call`, given the emitting context and the
     expression of the module, gives the expression of the node's outputs (absent: the module applied to operand one);
-    `updates` says that it updates its state entries in training by itself. `axes` tells how the library stores a weight
-    that it keeps transposed, `shape` what its input looks like where it must know that before it has weights.
+    `updates` says that it updates its state entries in training by itself. A weight of a part of the module has a dotted
+    name (`cell.kernel`). `axes` tells how the library stores a weight that it keeps transposed, `shape` what its input
+    looks like where it must know that before it has weights.
     """
 
     ctor: Expr
@@ -144,6 +145,8 @@ def assign_forms(model: Model, root: Region, tree: Instance, form_of: FormOf) ->
                 instance.calls[node], leaves[node] = form, instance
                 break
     _check_calls(tree, leaves)
+    for found in set(leaves.values()):
+        found.weights, found.children = _held(found), {}
     _absorb(root, leaves, tree)
     return leaves
 
@@ -169,7 +172,7 @@ def _paths(model: Model, form: Form, region: Region, single: Region | None) -> I
     shared: list[Path] | None = None
     for attr, value in form.weights.items():
         weight = model.weight_of(value)
-        paths = [tuple(n.split(".")[:-1]) for n in _names(weight) if n.split(".")[-1] == attr] if weight else []
+        paths = [tuple(n.split(".")[: -1 - attr.count(".")]) for n in _names(weight) if f".{n}".endswith(f".{attr}")]
         shared = paths if shared is None else [p for p in shared if p in paths]
     for path in sorted(shared or [], key=lambda p: p != own):
         inside = path[: len(region.path)] == region.path and len(path) > len(region.path)
@@ -182,11 +185,22 @@ def _names(weight: Weight | None) -> Iterable[str]:
 
 
 def _fits(model: Model, instance: Instance, form: Form) -> bool:
-    if instance.children or (instance.form is not None and not instance.form.same(form)):
+    if instance.form is not None and not instance.form.same(form):
+        return False
+    if any(below.regions or below.form for child in instance.children.values() for below in child.walk()):
         return False
     wanted: Mapping[str, str] = {attr: value.name for attr, value in form.weights.items()}
-    extra = {a for a in instance.weights if a not in wanted}
-    return extra <= set(form.state) and all(instance.weights.get(a) == n for a, n in wanted.items())
+    held = _held(instance)
+    extra = {a for a in held if a not in wanted}
+    return extra <= set(form.state) and all(held.get(a) == n for a, n in wanted.items())
+
+
+def _held(instance: Instance) -> dict[str, str]:
+    """The weights of an instance and of all below it, under dotted names."""
+    held = dict(instance.weights)
+    for name, child in instance.children.items():
+        held |= {f"{name}.{attr}": weight for attr, weight in _held(child).items()}
+    return held
 
 
 def _check_calls(tree: Instance, leaves: dict[Node, Instance]) -> None:

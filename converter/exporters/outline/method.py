@@ -126,6 +126,8 @@ class MethodWriter:
             target = self.c.module(self._instance(item))
             fan = self._is_fan(item)
             self._bind(item.outputs, self._call(target, item), _call_hint(item.path) if fan else "", fan)
+        elif item.outputs and all(value in self.c.values for value in item.outputs):
+            return  # a call before has given it already
         elif item in self.shared.leaves:
             self._leaf(item, self.shared.leaves[item])
         else:
@@ -199,6 +201,7 @@ class MethodWriter:
             c.node = first
             form = self.shared.leaves[first].calls[first]
             call = Call(layer, (carried,)) if form.call is None else form.call(c, layer)
+            call = call[0] if isinstance(call, tuple) else call
         if outer is not None:
             c.values[run.start] = outer
         container = c.attribute(run.container[len(self.region.path) :])
