@@ -16,7 +16,7 @@ FER := fixtures/real/fer
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-models test-keras check bench fixtures minilm silero fer mutants suite-onnx suite-op-db suite-indexing suite-transformers suite-applications suite-keras-layers random-graphs clean
+.PHONY: help install demo test test-models test-keras test-gpu check bench fixtures minilm silero fer mutants suite-onnx suite-op-db suite-indexing suite-transformers suite-applications suite-keras-layers random-graphs clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,10 @@ test-keras-backends: $(STAMP)  ## every case of the Keras importer's operations 
 
 test-keras: $(STAMP)  ## all samples of all ops as Keras on its three backends (make test runs the first few), an hour
 	$(ONE_THREAD) $(PY) -m tests.exporters.keras.generated
+
+test-gpu: $(STAMP)  ## what is written as PyTorch, run on an NVIDIA GPU: needs a CUDA build of torch in the environment
+	CUDA_VISIBLE_DEVICES=0 ISOMORPH_TEST_DEVICE=cuda $(ONE_THREAD) $(PY) -m pytest -n $(WORKERS) -q \
+		tests/exporters/torch/test_generated.py tests/exporters/torch/test_layers.py tests/exporters/torch/test_symbolic.py tests/exporters/torch/test_constants.py
 
 check: $(STAMP)  ## linter, types, house rules
 	$(PY) -m ruff check .
@@ -86,6 +90,7 @@ suite-op-db: $(STAMP)  ## PyTorch's operator database to ONNX and PyTorch, again
 suite-indexing: $(STAMP)  ## the recorded indexing cases through every importer and exporter, against the recorded results
 	$(ONE_THREAD) $(PY) -m tests.suites.indexing --jobs $(WORKERS) $(SUITE_ARGS)
 	$(ONE_THREAD) $(PY) -m tests.suites.indexing_keras
+	$(ONE_THREAD) $(PY) -m tests.suites.indexing_from_keras $(SUITE_ARGS)
 
 suite-transformers: $(STAMP)  ## tiny models of the transformers library to ONNX and PyTorch, against the recorded results
 	$(ONE_THREAD) $(PY) -m tests.suites.architectures --jobs $(WORKERS) $(SUITE_ARGS)

@@ -24,7 +24,7 @@ def pivot_order(c: Context, node: Node) -> Expr:
     if pivots.type.dtype != dtypes.int32:
         x = x.to(TORCH.int32)
     shape = c.shape((*pivots.type.shape[:-1], node.attrs["size"], pivots.type.shape[-1]))
-    result = TORCH.lu_unpack(TORCH.zeros(*shape), x, unpack_data=False)
+    result = TORCH.lu_unpack(TORCH.zeros(*shape, **c.device()), x, unpack_data=False)
     matrix = c.unpack(result, [True, False, False], "permutation")[0]
     assert matrix is not None
     return matrix.argmax(-2)

@@ -39,9 +39,9 @@ def join(blocks: Mapping[str, Block], parts: Sequence[Part], outputs: Iterable[s
     """The blocks with the nameless parts that stand in them. `outputs` are the parts whose results the model returns."""
     by_name = {p.name: p for p in parts}
     members: dict[str, set[str]] = defaultdict(set)
-    for name, block in blocks.items():
+    for name, place in blocks.items():
         if name in by_name:
-            members[block.name].add(name)
+            members[place.name].add(name)
     graph = _Graph(parts, frozenset(outputs))
     free = {p.name for p in parts if p.number is not None and p.name not in blocks}
     inside = {block: graph.between(have) - have for block, have in members.items()}
@@ -50,7 +50,7 @@ def join(blocks: Mapping[str, Block], parts: Sequence[Part], outputs: Iterable[s
         if names <= free and all(claims[n] == 1 for n in names):
             members[block] |= names
     free -= {name for names in members.values() for name in names}
-    classes = {block.name: block.cls for block in blocks.values()}
+    classes = {place.name: place.cls for place in blocks.values()}
     for cls in dict.fromkeys(classes[b] for b in members):
         mine = {b: have for b, have in members.items() if classes[b] == cls}
         grown = _grown(mine, blocks, graph, free)
@@ -86,9 +86,7 @@ def _grown(
     return best
 
 
-def _nameless(
-    have: Iterable[str], blocks: Mapping[str, Block], parts: Mapping[str, Part]
-) -> Iterable[tuple[str, str]]:
+def _nameless(have: Iterable[str], blocks: Mapping[str, Block], parts: Mapping[str, Part]) -> Iterable[tuple[str, str]]:
     """The nameless parts of a block with names in it, numbered by kind in the order in which they were made."""
     taken = {blocks[n].within for n in have if n in blocks}
     nameless = sorted((n for n in have if n not in blocks), key=lambda n: (parts[n].kind, parts[n].number or 0))

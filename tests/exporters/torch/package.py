@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import itertools
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
@@ -18,14 +19,27 @@ from converter.exporters.torch.package import write_package
 from ir.core import Model
 from ir.core.signature import from_json
 from ir.core.signature import unflatten as build
-from ir.types import dtype
+from ir.ops.define import OpDef
+from ir.types import DType, dtype
+from tests.ops.harness import tolerance
 
 _NUMBER = itertools.count()
+DEVICE = os.environ.get("ISOMORPH_TEST_DEVICE", "cpu")
+"""Where emitted code runs: `make test-gpu` says cuda."""
+ROUNDING_ON_GPU = {"recurrent": 8, "recurrent_layer": 8, "norm": 2}
+"""By family, how many times the error of other kernels a GPU's have: cuDNN's recurrent layers take a fast tanh."""
+torch.backends.cudnn.allow_tf32 = False  # a convolution of floats is one, as everywhere else
+
+
+def allowed(op: OpDef, rtol: float | None, dtype: DType) -> float | None:
+    """The relative error allowed to an op where the tests run."""
+    return rtol if rtol is not None or DEVICE == "cpu" else ROUNDING_ON_GPU.get(op.family, 1) * tolerance(dtype)
 
 
 def export(model: Model, folder: Path, name: str | None = None) -> ModuleType:
     """The imported `model.py` of the model's package."""
-    write_package(model, folder, ExportOptions(name=name))
+    # of several writes to one place a GPU keeps any, if not told otherwise
+    write_package(model, folder, ExportOptions(name=name, index_policy="source" if DEVICE == "cpu" else "strict"))
     return load(folder)
 
 
@@ -35,6 +49,9 @@ def load(folder: Path) -> ModuleType:
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    if DEVICE != "cpu" and hasattr(module, "load_model"):
+        emitted = module.load_model
+        module.load_model = lambda *weights: emitted(*weights).to(DEVICE)
     return module
 
 
@@ -48,7 +65,7 @@ def to_torch(array: np.ndarray) -> torch.Tensor:
 
 def to_numpy(tensor: torch.Tensor) -> np.ndarray:
     """The reverse of `to_torch`."""
-    tensor = tensor.detach().resolve_conj().resolve_neg().contiguous()
+    tensor = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous()
     kind = str(tensor.dtype).removeprefix("torch.")
     if kind == "bfloat16" or kind.startswith("float8"):
         return tensor.view(torch.int16 if tensor.element_size() == 2 else torch.int8).numpy().view(dtype(kind).numpy)
@@ -57,7 +74,7 @@ def to_numpy(tensor: torch.Tensor) -> np.ndarray:
 
 def run(net: torch.nn.Module, model: Model, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Outputs by flat name, in evaluation mode."""
-    leaves = {k: to_torch(v) for k, v in inputs.items()}
+    leaves = {k: to_torch(v).to(DEVICE) for k, v in inputs.items()}
     args = [build(p.tree, leaves) for p in model.signature.parameters]
     with torch.no_grad():
         result = net(*args)

@@ -56,7 +56,8 @@ def test_what_stands_between_the_layers_of_a_block_is_in_it() -> None:
     found = _joined(_chain(*rows, ("re_lu_2", "re_lu", last)), ["re_lu_2"])
     assert found["re_lu"] == ("b_1", "B", "re_lu")
     assert found["re_lu_1"] == ("b_2", "B", "re_lu")
-    assert "conv2d" not in found and "re_lu_2" not in found  # the first block alone has such a layer in front, the last behind
+    # the first block alone has such a layer in front, the last one alone behind
+    assert "conv2d" not in found and "re_lu_2" not in found
 
 
 def _branched(outputs: list[str]) -> dict[str, tuple[str, str, str]]:
@@ -86,4 +87,5 @@ def test_blocks_that_run_through_each_other_take_nothing() -> None:
 
 
 def test_names_that_somebody_gave_are_not_automatic() -> None:
-    assert [Part(n, "re_lu", ()).number for n in ("re_lu", "re_lu_7", "stem", "my_re_lu_7", "re_lu_7a")] == [0, 7, None, None, None]
+    names = ("re_lu", "re_lu_7", "stem", "my_re_lu_7", "re_lu_7a")
+    assert [Part(n, "re_lu", ()).number for n in names] == [0, 7, None, None, None]
