@@ -8,6 +8,7 @@ WORKERS ?= 2
 PYTEST_ARGS ?=
 SUITE_ARGS ?=
 GRAPHS_STATE ?= build/random_graphs.jsonl
+MUTANTS_STATE ?= build/mutants.jsonl
 MINILM := fixtures/real/minilm
 SILERO := fixtures/real/silero
 FER := fixtures/real/fer
@@ -78,8 +79,8 @@ fer: $(FER)/.complete  ## fetch the emotion classifier of a Keras 2 package (ski
 $(FER)/.complete: | $(STAMP)
 	$(PY) -m fixtures.zoo.fer --download $(FER) || echo "The emotion classifier could not be fetched: its tests will be skipped"
 
-mutants: $(STAMP)  ## plant faults in the rules and list those the generated tests miss
-	$(ONE_THREAD) $(PY) -m tests.mutants
+mutants: $(STAMP)  ## plant faults in the rules and list those the generated tests miss; goes on where it stopped
+	$(ONE_THREAD) $(PY) -m tests.mutants --jobs $(WORKERS) --state $(MUTANTS_STATE)
 
 suite-onnx: $(STAMP)  ## ONNX's own backend tests to ONNX and PyTorch, against the recorded results
 	$(ONE_THREAD) $(PY) -m tests.suites.onnx_backend --jobs $(WORKERS) $(SUITE_ARGS)

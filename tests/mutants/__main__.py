@@ -1,8 +1,9 @@
 """`python -m tests.mutants [--limit N] [--seed S] [PATH ...]`: plant faults, run the tests that reach them, list survivors.
 
 Without paths, every file of `areas.py`. `--limit` draws that many mutants of each area by seed, `--again FILE` takes the
-survivors that an earlier run printed. Survivors that change
-nothing anyone can observe are explained in `explained.txt`; the exit code is 1 when any other survives.
+survivors that an earlier run printed. The whole takes many hours: with `--state FILE` it goes on where it stopped, and judges
+again what stands in files that have changed since. Survivors that change nothing anyone can observe are explained in
+`explained.txt`; the exit code is 1 when any other survives.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import sys
 from pathlib import Path
 
 from tests.mutants.areas import AREAS, area_of
-from tests.mutants.run import Counts, keys_of, mutants_of, report, run_area, sampled
+from tests.mutants.run import Counts, go_on, keys_of, mutants_of, report, sampled
 
 PRELOADED = ("numpy", "torch", "onnx", "onnxruntime", "scipy.special", "safetensors.torch", "ml_dtypes")
 """Frameworks, loaded once before any process forks."""
@@ -24,8 +25,11 @@ def main() -> int:
     parser.add_argument("paths", nargs="*", type=Path)
     parser.add_argument("--limit", type=int, help="mutants of each area, drawn by seed")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--again", type=Path, help="only mutants that the output of an earlier run, in this file, lists")
+    parser.add_argument(
+        "--again", type=Path, help="only mutants that the output of an earlier run, in this file, lists"
+    )
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--state", type=Path, help="a file of verdicts to go on from and to add to")
     options = parser.parse_args()
     paths = [p.resolve() for p in options.paths]
     files = [f for p in paths for f in (sorted(p.glob("*.py")) if p.is_dir() else [p])]
@@ -43,7 +47,7 @@ def main() -> int:
         found = [m for m in mutants_of(sources) if listed is None or m.key in listed]
         if found:
             mutants = sampled(found, options.limit, options.seed)
-            total += report(area, mutants, run_area(area, mutants, options.jobs))
+            total += report(area, mutants, go_on(area, mutants, options.jobs, options.state))
     print(f"all: {total}")
     return 1 if total.survived else 0
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import functools
+import hashlib
 import importlib
 import random
 import re
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -20,10 +23,11 @@ from tests.mutants.plant import Live, live_functions, plant, plant_at_import
 from tests.mutants.reach import Lines, recording
 from tests.mutants.sample_data import imported_names, sample_data
 from tests.mutants.session import Reached, Session, clear_caches, failed, in_children, reach
+from tests.suites.kept import keep, kept
 
 EXPLAINED = Path(__file__).with_name("explained.txt")
-LONGEST = 90
-"""Seconds for the tests of one mutant: those of a loop that never ends are cut short, which is being noticed."""
+LONGEST = 3600
+"""Seconds for the tests of one mutant, many of which may reach a line that all ops share."""
 Verdict = Literal["noticed", "survived", "unreached", "unplantable", "at import"]
 
 
@@ -40,9 +44,28 @@ class Mutant:
         """How `explained.txt` names it: without its line, which moves."""
         return f"{_place(self.path)} {self.fault.function or 'module'}: {self.fault.what}"
 
+    @property
+    def digest(self) -> str:
+        """Of the file's text: a mutant of a file that has changed is another one."""
+        return _digest(self.path)
+
     def __str__(self) -> str:
         f = self.fault
         return f"{_place(self.path)}:{f.line} {f.function or 'module'}: {f.what}"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A line of the state from which a run goes on: the verdict on a mutant of a file of that text."""
+
+    key: str
+    digest: str
+    verdict: Verdict
+
+
+@functools.cache
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 def _place(path: Path) -> Path:
@@ -80,7 +103,9 @@ def mutants_of(paths: Sequence[Path]) -> list[Mutant]:
     imported = imported_names(others)
     inherited = frozenset(name for tree in others for name in sample_data(tree, imported) if name.startswith("."))
     return [
-        Mutant(p, fault, tree) for p, tree in trees.items() for fault in faults(tree, sample_data(tree, imported) | inherited)
+        Mutant(p, fault, tree)
+        for p, tree in trees.items()
+        for fault in faults(tree, sample_data(tree, imported) | inherited)
     ]
 
 
@@ -119,8 +144,25 @@ def report(area: Area, mutants: Sequence[Mutant], verdicts: Iterator[tuple[Mutan
     return counts
 
 
+def go_on(area: Area, mutants: Sequence[Mutant], jobs: int, state: Path | None) -> Iterator[tuple[Mutant, Verdict]]:
+    """The verdicts that the state file holds, then those of the other mutants, which are added to it one by one."""
+    known = {(j.key, j.digest): j.verdict for j in kept(state, Judged)}
+    waiting = []
+    for mutant in mutants:
+        if (mutant.key, mutant.digest) in known:
+            yield mutant, known[mutant.key, mutant.digest]
+        else:
+            waiting.append(mutant)
+    if waiting:
+        yield from run_area(area, waiting, jobs, lambda m, v: keep(state, Judged(m.key, m.digest, v)))
+
+
 # -- an area --------------------------------------------------------------------------------------------------------
-def run_area(area: Area, mutants: Sequence[Mutant], jobs: int) -> Iterator[tuple[Mutant, Verdict]]:
+Tell = Callable[[Mutant, Verdict], None]
+"""Takes a verdict as soon as it is known."""
+
+
+def run_area(area: Area, mutants: Sequence[Mutant], jobs: int, tell: Tell) -> Iterator[tuple[Mutant, Verdict]]:
     """The verdict on each mutant: in order, those planted at import last.
 
     One forked process collects the tests and plants in live functions; what only runs at import goes through a process
@@ -128,35 +170,45 @@ def run_area(area: Area, mutants: Sequence[Mutant], jobs: int) -> Iterator[tuple
     """
     if area.before:
         named(area.before)()
-    warm = next(iter(in_children([partial(_run_warm, area, mutants, jobs)], 1, 24 * 3600, leaf=False)))
+    warm = next(iter(in_children([partial(_run_warm, area, mutants, jobs, tell)], 1, 24 * 3600, leaf=False)))
     if warm is None:
         raise RuntimeError(f"the tests of {area.folder} could not be run")
     verdicts, tests, known, broken = warm
     if broken:
-        print(f"  {len(broken)} tests fail without any fault and judge nothing: {', '.join(broken[:9])}", file=sys.stderr)
+        print(
+            f"  {len(broken)} tests fail without any fault and judge nothing: {', '.join(broken[:9])}", file=sys.stderr
+        )
     yield from ((m, v) for m, v in zip(mutants, verdicts, strict=True) if v != "at import")
     anew = [i for i, v in enumerate(verdicts) if v == "at import"]
     answers = in_children([partial(_run_anew, area, mutants[i], tests[i], known) for i in anew], jobs, 900)
-    yield from ((mutants[i], answer or "noticed") for i, answer in zip(anew, answers, strict=True))
+    for i, answer in zip(anew, answers, strict=True):
+        tell(mutants[i], answer or "noticed")
+        yield mutants[i], answer or "noticed"
 
 
 def _session(area: Area, work: Callable[[Any], Any]) -> Session:
     return Session(area.tests, work, area.takes, named(area.extra) if area.extra else tuple)
 
 
-def _run_warm(area: Area, mutants: Sequence[Mutant], jobs: int) -> tuple[list[Verdict], dict[int, list[str]], set[str], list[str]]:
+def _run_warm(
+    area: Area, mutants: Sequence[Mutant], jobs: int, tell: Tell
+) -> tuple[list[Verdict], dict[int, list[str]], set[str], list[str]]:
     files = sorted({str(m.path) for m in mutants})
 
     def work(items: Any) -> Any:
         sys.settrace(None)
         reached = reach(items, files, jobs)
-        print(f"  {area.folder}: {len(items)} tests, {sum(reached.seconds.values()):.0f} s", file=sys.stderr, flush=True)
+        print(
+            f"  {area.folder}: {len(items)} tests, {sum(reached.seconds.values()):.0f} s", file=sys.stderr, flush=True
+        )
         load(reached.modules)
         live = live_functions(files)
         tasks = [partial(_judge, items, reached, imported, live, m) for m in mutants]
         verdicts = []
         for i, verdict in enumerate(in_children(tasks, jobs, LONGEST), 1):
             verdicts.append(verdict or "noticed")
+            if verdicts[-1] != "at import":
+                tell(mutants[i - 1], verdicts[-1])
             if verdict in ("survived", "unreached"):
                 print(f"  {verdict}: {mutants[i - 1]}", file=sys.stderr, flush=True)
             if i % 25 == 0:
@@ -190,7 +242,14 @@ def _judge(items: Any, reached: Reached, imported: Lines, live: Live, mutant: Mu
     if not plant(file, mutant.tree, fault, live):
         return "at import"
     clear_caches()
-    return "noticed" if any(failed(items[i]) for i in tests) else "survived"
+    return "noticed" if any(_fails(items[i], reached.seconds[i]) for i in tests) else "survived"
+
+
+def _fails(item: Any, seconds: float) -> bool:
+    """Whether a test fails that takes so long without a fault. A loop that never ends kills the process, which is being
+    noticed: the time that counts is the processor's, as other work may hold the test up."""
+    signal.setitimer(signal.ITIMER_PROF, 5 + 20 * seconds)
+    return failed(item)
 
 
 def _tests_anew(items: Any, reached: Reached, mutant: Mutant) -> list[str]:

@@ -107,7 +107,9 @@ class Reached:
     def tests_of(self, file: str, first: int, last: int) -> list[int]:
         """Tests that run one of the lines, cheapest first."""
         wanted = {(file, line) for line in range(first, last + 1)}
-        return sorted((i for i, lines in self.lines.items() if not wanted.isdisjoint(lines)), key=lambda i: self.seconds[i])
+        return sorted(
+            (i for i, lines in self.lines.items() if not wanted.isdisjoint(lines)), key=lambda i: self.seconds[i]
+        )
 
 
 def reach(items: Sequence[pytest.Item], files: Sequence[str], jobs: int) -> Reached:
@@ -187,6 +189,7 @@ def _start(task: Callable[[], Any], seconds: float, leaf: bool) -> tuple[int, in
 
 def _child(task: Callable[[], Any], into: int, seconds: float, leaf: bool) -> int:
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     if leaf:
         resource.setrlimit(resource.RLIMIT_AS, (_address_space() + SPARE_BYTES,) * 2)

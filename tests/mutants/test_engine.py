@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import importlib.util
+import itertools
 import sys
 import weakref
 from pathlib import Path
@@ -146,7 +147,9 @@ def test_reach_is_by_line(toy: ModuleType) -> None:
         toy.Box.area(1)
     line = TOY.splitlines().index("        return x * 5") + 1
     reached = Reached({0: lines, 1: set(), 2: lines}, {0: 2.0, 1: 0.0, 2: 1.0})
-    assert reached.tests_of(toy.__file__, line, line) == [2, 0] and not reached.tests_of(toy.__file__, line + 5, line + 5)
+    assert reached.tests_of(toy.__file__, line, line) == [2, 0] and not reached.tests_of(
+        toy.__file__, line + 5, line + 5
+    )
 
 
 def test_children_that_die_answer_none() -> None:
@@ -164,19 +167,39 @@ def test_a_whole_run(tmp_path: Path) -> None:
     from tests.mutants.areas import Area
 
     (tmp_path / "whole_toy.py").write_text(TOY)
-    (tmp_path / "test_toy.py").write_text("import whole_toy as toy\n\ndef test_it():\n    assert toy.scaled(4) == 9 and toy.same(3) == 3\n")
+    (tmp_path / "test_toy.py").write_text(
+        "import whole_toy as toy\n\ndef test_it():\n    assert toy.scaled(4) == 9 and toy.same(3) == 3\n"
+    )
     mutants = mutants_of([tmp_path / "whole_toy.py"])
     area = Area(str(tmp_path), "*.py", (str(tmp_path / "test_toy.py"),))
 
+    state = tmp_path / "state" / "mutants.jsonl"
+
     def whole() -> dict[str, str]:
         sys.path.insert(0, str(tmp_path))
-        return {f"{m.fault.function}: {m.fault.what}": v for m, v in run.run_area(area, mutants, 1)}
+        return {f"{m.fault.function}: {m.fault.what}": v for m, v in run.go_on(area, mutants, 1, state)}
 
     (verdicts,) = in_children([whole], 1, 900, leaf=False)
+    (tmp_path / "test_toy.py").unlink()  # nothing is run again
+    assert whole() == verdicts and len(state.read_text().splitlines()) == len(mutants)
     assert verdicts["scaled: other operator in x * by in return x * by"] == "noticed"
     assert verdicts[": 2 -> 3 in SIZE = 2"] == "noticed"
     assert verdicts["same: flipped x > 0 in return max(x, 0) if x > 0 else 0"] == "survived"
     assert verdicts["lonely: 7 -> 8 in return x + 7"] == "unreached"
+
+
+def test_a_test_that_never_ends_is_cut_short() -> None:
+    from tests.mutants import run
+
+    class Endless:
+        """A test, as the loop of tests sees it."""
+
+    def forever() -> bool:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(run, "failed", lambda item: next(i for i in itertools.count() if i < 0))
+            return run._fails(Endless(), -0.2)
+
+    assert list(in_children([forever], 1, 900)) == [None]
 
 
 def test_no_test_selected_raises(tmp_path: Path) -> None:
