@@ -42,7 +42,8 @@ INSIDE = ("activation", "attention", "norm", "recurrent", "recurrent_layer", "re
 """Families of ops whose steps frameworks round one by one: a mean of equal numbers is none of them, 1 + erf(x) cancels."""
 APART = 2
 LESS_ONE = {"elu": ("alpha",), "celu": ("alpha",), "selu": ("alpha", "gamma")}
-"""ONNX Runtime computes e**x - 1 by a subtraction, which leaves the rounding of 1 near 0; by what it is multiplied."""
+"""ONNX Runtime computes e**x - 1 by a subtraction, which leaves the rounding of 1 near 0; by what it is multiplied.
+The tanh of its RNN is made of such differences too."""
 BESSEL = 1e-6
 """PyTorch's Bessel functions of the first and second kind are no nearer, in float64 too."""
 Arrays = Mapping[str, np.ndarray]
@@ -187,7 +188,7 @@ def _apart(model: Model, inputs: Arrays, reference: Arrays, seed: int, training:
     """
     inner = copy_model(model)
     try:
-        if not Decompose(lambda node: node.op.family not in INSIDE).run(inner):
+        if not Decompose(lambda node: node.op.family not in INSIDE or node.op.name in LESS_ONE).run(inner):
             return []
         centre = _run(Evaluator(training=training), inner, inputs)
         runs = [_Moved(seed, RUNS + k, training).run(inner, inputs) for k in range(APART)]
@@ -263,11 +264,20 @@ class _Moved:
         if node.op.family in MOVES and _copied(array, given):
             return array
         moved = self._by(array, dtype, amplitude(node.op, dtype))
-        if node.op.name in LESS_ONE and dtype != dtypes.float64:
-            size = least(dtypes.float32) * math.prod(abs(node.attrs[a]) for a in LESS_ONE[node.op.name])
-            step = size * self.rng.uniform(-1, 1, array.shape)
-            moved = np.where(given[0] < 0, moved.astype(np.float64) + step, moved).astype(array.dtype)
+        ones = _ones(node)
+        if ones and dtype != dtypes.float64:
+            step = least(dtypes.float32) * ones * self.rng.uniform(-1, 1, array.shape)
+            rounds = given[0] < 0 if node.op.name in LESS_ONE else True
+            moved = np.where(rounds, moved.astype(np.float64) + step, moved).astype(array.dtype)
         return moved
+
+
+def _ones(node: Node) -> float:
+    """How much of the rounding of 1 ONNX Runtime's kernel of the op leaves in a small result."""
+    if node.op.name in LESS_ONE:
+        return math.prod(abs(node.attrs[a]) for a in LESS_ONE[node.op.name])
+    tanh = node.attrs.get("nonlinearity") == "tanh" if node.op.name == "rnn" else node.attrs.get("kind") == "rnn"
+    return float(tanh and node.op.family in ("recurrent", "recurrent_layer"))
 
 
 def _copied(array: np.ndarray, given: list[np.ndarray]) -> bool:

@@ -134,3 +134,13 @@ def test_gates_of_halves_are_one_within_a_rounding() -> None:
 def test_small_numbers_through_exponential_units(op: str) -> None:
     """ONNX Runtime subtracts 1 from e**x."""
     exported(measured(f"graph (x: float32[2]):\n  y: float32[2] = {op}(x)\n  return y\n", x=[-3.1762e-4, -1e-5]))
+
+
+def test_small_numbers_through_the_tanh_of_a_recurrence() -> None:
+    """ONNX Runtime's RNN makes it of exponentials."""
+    text = """graph (x: float32[3, 1, 2], w: float32[2, 2], r: float32[2, 2], b: float32[2], c: float32[2]):
+  (y: float32[3, 1, 2], last: float32[1, 1, 2]) = rnn(x, weights=[w, r, b, c]; hidden_size=2)
+  return y
+"""
+    weights = {"w": [[1e-3, 2e-3], [-1e-3, 1e-3]], "r": np.eye(2) / 1e3, "b": [1e-4, -1e-4], "c": [2e-4, 3e-4]}
+    exported(measured(text, x=np.linspace(-2, 2, 6).reshape(3, 1, 2), **weights))
