@@ -246,6 +246,10 @@ def _children(layer: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
         yield attributes.get(id(child), (_plain(child.name),)), child
 
 
+_BOOKS = re.compile(r"_(layers|tracker|functional)$|_(self_)?(unconditional|deferred|name_based)_")
+"""Attributes in which Keras and TensorFlow list what a layer holds under other attributes."""
+
+
 def _attributes(layer: Any) -> Iterator[tuple[int, tuple[str, ...]]]:
     """Identity of a layer -> the parts of the attribute that holds it, lists and dicts looked through."""
     from keras.src.layers import Layer
@@ -265,9 +269,7 @@ def _attributes(layer: Any) -> Iterator[tuple[int, tuple[str, ...]]]:
                 yield from visit(item, (*parts, _plain(str(key))))
 
     own = [(k, v) for k, v in vars(layer).items() if not k.startswith("_")]
-    hidden = [
-        (k, v) for k, v in vars(layer).items() if k.startswith("_") and k not in ("_layers", "_tracker", "_functional")
-    ]
+    hidden = [(k, v) for k, v in vars(layer).items() if k.startswith("_") and not _BOOKS.match(k)]
     for name, value in (*own, *hidden):
         yield from visit(value, (name.lstrip("_") or name,))
 

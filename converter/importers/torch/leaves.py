@@ -31,6 +31,10 @@ def library() -> Any:
         "batch_norm(Tensor x, Tensor? weight, Tensor? bias, Tensor mean, Tensor var, float momentum, float eps, "
         "bool frozen) -> Tensor"
     )
+    lib.define(
+        "batch_norm_of(Tensor x, Tensor? weight, Tensor? bias, Tensor mean, Tensor var, float momentum, float eps) -> "
+        "(Tensor, Tensor, Tensor)"
+    )
     recurrent = (
         "Tensor? lengths, Tensor[] weights, int hidden_size, int layers, int projection, bool bias, bool batch_first, bool bidirectional, "
         "float dropout, bool train"
@@ -38,7 +42,10 @@ def library() -> Any:
     lib.define(f"lstm(Tensor x, Tensor? h, Tensor? c, {recurrent}) -> (Tensor, Tensor, Tensor)")
     lib.define(f"gru(Tensor x, Tensor? h, {recurrent}) -> (Tensor, Tensor)")
     lib.define(f"rnn(Tensor x, Tensor? h, {recurrent}, str nonlinearity) -> (Tensor, Tensor)")
-    for name, fake in (("dropout", _same), ("batch_norm", _same), ("lstm", _lstm), ("gru", _gru), ("rnn", _rnn)):
+    fakes = {
+        "dropout": _same, "batch_norm": _same, "batch_norm_of": _with_statistics, "lstm": _lstm, "gru": _gru, "rnn": _rnn,
+    }  # fmt: skip
+    for name, fake in fakes.items():
         lib.impl(name, fake, "Meta")
         lib.impl(name, fake, "CompositeExplicitAutograd")
     return getattr(torch.ops, NAMESPACE)
@@ -49,6 +56,10 @@ library_keep: list[Any] = []  # a Library undefines its ops when it is collected
 
 def _same(x: Any, *args: Any) -> Any:
     return x.new_empty(x.shape)
+
+
+def _with_statistics(x: Any, weight: Any, bias: Any, mean: Any, var: Any, *args: Any) -> Any:
+    return x.new_empty(x.shape), mean.new_empty(mean.shape), var.new_empty(var.shape)
 
 
 def _state(x: Any, hidden: int, layers: int, batch_first: bool, bidirectional: bool) -> Any:

@@ -6,6 +6,7 @@ Where the training export is the evaluation export but for the flags of such lay
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
@@ -116,9 +117,31 @@ class Merger:
                 "aten.batch_norm.default", "normalises by the batch at inference too while it tracks statistics", place(node),
                 advice="put the module in eval mode, or build it with track_running_stats=False",
             ))  # fmt: skip
+        if training and self.role == "training" and _is_own(mean, node) and _is_own(var, node):
+            self._moved(graph, node)
+            return
         target = leaves.library().batch_norm.default
         args = (x, weight, bias, mean, var, float(momentum), float(eps), not self._trains(node))
         self._replace(graph, node, target, args)
+
+    def _moved(self, graph: Any, node: Any) -> None:
+        """A batch norm that moves copies of statistics: what reads them later reads further results."""
+        x, weight, bias, mean, var, _, momentum, eps, _ = node.args
+        args = (x, weight, bias, mean, var, float(momentum), float(eps))
+        order = {n: i for i, n in enumerate(graph.nodes)}
+        readers = [[u for u in copy.users if order[u] > order[node]] for copy in (mean, var)]
+        with graph.inserting_before(node):
+            new = graph.call_function(leaves.library().batch_norm_of.default, args)
+            parts = [graph.call_function(operator.getitem, (new, i)) for i in range(3)]
+        values = [node.meta.get("val"), mean.meta.get("val"), var.meta.get("val")]
+        new.meta = {**node.meta, "val": tuple(values)}
+        for part, value in zip(parts, values, strict=True):
+            part.meta = {**node.meta, "val": value}
+        for copy, later, part in zip((mean, var), readers, parts[1:], strict=True):
+            for reader in later:
+                reader.replace_input_with(copy, part)
+        node.replace_all_uses_with(parts[0])
+        graph.erase_node(node)
 
     def _attention(self, node: Any) -> None:
         own = argument(node, 4, "dropout_p", default=0.0)
@@ -205,6 +228,17 @@ def argument(node: Any, position: int, name: str = "", default: Any = None) -> A
     if len(node.args) > position:
         return node.args[position]
     return node.kwargs.get(name, default)
+
+
+def _is_own(tensor: Any, before: Any) -> bool:
+    """Whether a tensor is a copy that nothing had another view of, or wrote to, when the node `before` ran."""
+    if str(tensor.target) != "aten.clone.default":
+        return False
+    order = {n: i for i, n in enumerate(tensor.graph.nodes)}
+    earlier = [u for u in tensor.users if order[u] < order[before]]
+    return not any(
+        a.alias_info is not None for u in earlier if u.op == "call_function" for a in u.target._schema.arguments
+    )
 
 
 def _read_later(x: Any, after: Any) -> bool:

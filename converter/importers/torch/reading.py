@@ -12,6 +12,7 @@ from converter.importers.torch.branches import Branch
 from converter.importers.torch.decisions import Decision
 from converter.importers.torch.inputs import Example
 from converter.importers.torch.scopes import Scopes
+from converter.importers.torch.uncorrected import uncorrect
 from converter.importers.torch.weights import module_entries
 from ir.core import Model, copy_model
 from ir.modes import Unmergeable, merge_modes
@@ -65,6 +66,7 @@ def _with_training(
         taken = exports.taken_in_training
         training, _ = read(module, example, exports.trained, taken, options, "training", decided=decided)
         merged = copy_model(model)
+        uncorrect(training, merged)
         merge_modes(merged, training)
     except Unmergeable as error:
         return model, str(error)

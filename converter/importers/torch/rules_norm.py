@@ -148,6 +148,15 @@ def batch_norm(c: TorchContext, a: Call) -> Value:
     return out
 
 
+@rule("isomorph.batch_norm_of.default")
+def batch_norm_of(c: TorchContext, a: Call) -> list[Value]:
+    """A batch norm in training that moves statistics of nobody's: the result, and both statistics after."""
+    return list(c.b.batch_norm(
+        a.value("x"), a.optional("weight"), a.optional("bias"), a.value("mean"), a.value("var"), eps=a.lit("eps"),
+        momentum=a.lit("momentum"),
+    ))  # fmt: skip
+
+
 @rule("aten._native_batch_norm_legit.no_stats")
 def batch_norm_by_batch(c: TorchContext, a: Call) -> list[Value | None]:
     for name in ("momentum", "training"):
