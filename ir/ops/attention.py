@@ -52,7 +52,7 @@ class Attention:
         heads: tuple[tuple[Dim, ...], ...] = (query.shape[:-2], key.shape[:-2], value.shape[:-2])
         if grouped:
             for name, t in (("key", key), ("value", value)):
-                if mod(query.shape[-3], t.shape[-3]) != 0:
+                if t.shape[-3] == 0 or mod(query.shape[-3], t.shape[-3]) != 0:
                     raise ValueError(
                         f"attention: {query.shape[-3]} query heads are no multiple of {t.shape[-3]} {name} heads"
                     )
@@ -143,6 +143,7 @@ class Attention:
         yield s.case(s.floats(0, 2, 3, 4), s.floats(0, 2, 3, 4), s.floats(0, 2, 3, 4))
         yield s.case(s.floats(1, 2, 3, 4), s.floats(1, 2, 0, 4), s.floats(1, 2, 0, 4), name="no keys")
         yield s.case(*qkv(3, 2, 2, 2), grouped=True, error=ValueError, name="heads that do not divide")
+        yield s.case(*qkv(3, 2, 2, 0), grouped=True, error=ValueError, name="no heads")
         yield s.case(*qkv(3, 2, 2), s.ints(2, 2), error=TypeError, name="integer mask")
         yield s.case(*qkv(3, 2, 4), s.bools(2, 3), error=ValueError, name="mask of another length")
         yield s.case(*qkv(3, 1, 4), s.bools(5, 4), error=ValueError, name="mask of more queries")
