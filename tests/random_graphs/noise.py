@@ -191,7 +191,7 @@ def _apart(model: Model, inputs: Arrays, reference: Arrays, seed: int, training:
         if not Decompose(lambda node: node.op.family not in INSIDE or node.op.name in LESS_ONE).run(inner):
             return []
         centre = _run(Evaluator(training=training), inner, inputs)
-        runs = [_Moved(seed, RUNS + k, training).run(inner, inputs) for k in range(APART)]
+        runs = [_Moved(seed, RUNS + k, training, whole=True).run(inner, inputs) for k in range(APART)]
     except (Unfit, TypeError, ValueError):
         return []
     if any(a.shape != reference[n].shape for run in (centre, *runs) for n, a in run.items()):
@@ -211,11 +211,15 @@ def _shifted(reference: np.ndarray, centre: np.ndarray, moved: np.ndarray) -> np
 
 @dataclass
 class _Moved:
-    """An evaluation that moves every float that is given or computed; copies stay what they are copies of."""
+    """An evaluation that moves every float that is given or computed; copies stay what they are copies of.
+
+    `whole`: each by as much as it may be, this way or that. Of a mean there is one, and a small draw says little.
+    """
 
     seed: int
     k: int
     training: bool
+    whole: bool = False
     arrays: dict[Value, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -233,7 +237,10 @@ class _Moved:
         if not (dtype.is_float or dtype.is_complex) or not array.size:
             return array
         wide = np.complex128 if dtype.is_complex else np.float64
-        return (array.astype(wide) * (1 + size * self.rng.uniform(-1, 1, array.shape))).astype(array.dtype)
+        return (array.astype(wide) * (1 + size * self._share(array.shape))).astype(array.dtype)
+
+    def _share(self, shape: tuple[int, ...]) -> np.ndarray:
+        return self.rng.choice((-1.0, 1.0), shape) if self.whole else self.rng.uniform(-1, 1, shape)
 
     def _keep(self, value: Value, array: np.ndarray) -> None:
         self.arrays[value] = array
@@ -266,7 +273,7 @@ class _Moved:
         moved = self._by(array, dtype, amplitude(node.op, dtype))
         ones = _ones(node)
         if ones and dtype != dtypes.float64:
-            step = least(dtypes.float32) * ones * self.rng.uniform(-1, 1, array.shape)
+            step = least(dtypes.float32) * ones * self._share(array.shape)
             rounds = given[0] < 0 if node.op.name in LESS_ONE else True
             moved = np.where(rounds, moved.astype(np.float64) + step, moved).astype(array.dtype)
         return moved

@@ -92,9 +92,14 @@ def judged(measured: Measured, found: Runs, training: bool = False) -> Tally:
     return tally
 
 
-def evaluated(measured: Measured, model: Model, mode: Any = "exact", training: bool = False) -> Runs:
-    """The model on every point."""
-    return [Evaluator(mode, training=training).run(model, p.inputs) for p in measured.points]
+def evaluated(measured: Measured, model: Model, training: bool = False) -> Runs:
+    """The model on every point. Each value lies in memory as in no other order: NumPy's sums depend on it."""
+    settings = Evaluator("exact", training=training, replay=lambda _, results: tuple(map(_laid_out, results)))
+    return [settings.run(model, p.inputs) for p in measured.points]
+
+
+def _laid_out(array: np.ndarray) -> np.ndarray:
+    return np.asarray(array, order="C")
 
 
 def own(measured: Measured) -> Tally:

@@ -10,7 +10,7 @@ import pytest
 from converter.verification.sensitivity import has_decisions, undecided
 from ir.core import Model
 from ir.eval import Evaluator
-from ir.passes import Decompose
+from ir.passes import Decompose, Simplify
 from ir.text import parse
 from tests.random_graphs import stages
 from tests.random_graphs.draw import Case
@@ -144,3 +144,16 @@ def test_small_numbers_through_the_tanh_of_a_recurrence() -> None:
 """
     weights = {"w": [[1e-3, 2e-3], [-1e-3, 1e-3]], "r": np.eye(2) / 1e3, "b": [1e-4, -1e-4], "c": [2e-4, 3e-4]}
     exported(measured(text, x=np.linspace(-2, 2, 6).reshape(3, 1, 2), **weights))
+
+
+def test_what_lies_otherwise_in_memory_is_the_same() -> None:
+    """NumPy's sums depend on the order in memory: without a copy in between, the pass seemed to change results."""
+    text = """graph (x: float32[30, 40]):
+  t: float32[40, 30] = transpose(x; perm=(1, 0))
+  a: float32[1200] = reshape(t; shape=(1200,))
+  b: float32[40, 30] = reshape(a; shape=(40, 30))
+  y: float32[30] = reduce_sum(b; axes=(0,))
+  return y
+"""
+    found = measured(text, x=np.sin(np.arange(1200)).reshape(30, 40))
+    assert stages.after_pass(found, Simplify()) is not None
