@@ -21,7 +21,7 @@ from ir.core.signature import named_fields, tree_of
 PRIMES = (5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61)
 SMALLEST = 5
 """Dynamic sizes below this are exported as larger ones: `x[1:]` of 2 rows has a size 1, which torch would fix."""
-LARGEST = 2**28
+LARGEST = 2**26
 """Elements of an example: larger choices of sizes than the first are not made for a tensor of more."""
 
 
