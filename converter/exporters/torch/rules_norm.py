@@ -11,7 +11,7 @@ from converter.exporters.code.expr import Expr, Name, hole, lift
 from converter.exporters.outline.instances import Form
 from converter.exporters.outline.state import updates_own_state
 from converter.exporters.torch.context import SELF, TORCH, Context, F
-from converter.exporters.torch.spatial import back, first
+from converter.exporters.torch.spatial import back, first, rows_first
 from converter.exporters.torch.table import form, rule
 from ir.core import Node, Value
 from ir.types import normalize_axes
@@ -161,7 +161,7 @@ def group_norm_module(node: Node) -> Form | None:
     )
 
     def call(c: Context, module: Expr) -> Expr:
-        return back(node, module(first(c, node, c.x(node.operand("x")))))
+        return back(node, module(rows_first(node, first(c, node, c.x(node.operand("x"))))))
 
     return Form(ctor, {"weight": scale, "bias": bias}, call=call)
 
@@ -175,7 +175,7 @@ def group_norm(c: Context, node: Node) -> Expr:
     given: dict[str, Any] = {
         k: c.operand(node, o) for o, k in (("scale", "weight"), ("bias", "bias")) if node.operands[o] is not None
     }
-    y = first(c, node, c.x(x))
+    y = rows_first(node, first(c, node, c.x(x)))
     return back(node, TORCH.group_norm(y, groups, **given, eps=hole(node.attrs["eps"], "eps", 1e-5)))
 
 

@@ -44,4 +44,32 @@ def back(node: Node, y: Expr) -> Expr:
     return y if node.attrs["layout"] == "channels_first" else y.movedim(1, -1)
 
 
-__all__ = ["back", "first", "pad_widths", "padded", "squash", "static_pads", "symmetric"]
+_KEEP = ("activation", "arithmetic", "cast", "conv", "dropout", "elementwise", "modes", "norm", "pool", "resize", "shape")
+"""Families whose results lie in memory as their operands do."""
+
+
+def rows_first(node: Node, x: Expr) -> Expr:
+    """`x`, the channels-first input of a group or instance norm, copied where it may lie channels last in memory.
+
+    There PyTorch computes variances as E[x^2] - E[x]^2, which loses what a large mean hides: 20 times the error where
+    the mean is 5 deviations, 300 times where it is 30.
+    """
+    images = node.operand("x").type.rank in (4, 5)
+    return x.contiguous() if images and _may_lie_channels_last(node) else x
+
+
+def _may_lie_channels_last(node: Node) -> bool:
+    waiting, seen = [node], {node}
+    while waiting:
+        made = waiting.pop()
+        if made.op.name == "transpose" or made.attrs.get("layout") == "channels_last":
+            return True
+        if made is not node and (made.op.family not in _KEEP or made.op.name in ("group_norm", "instance_norm")):
+            continue
+        before = {v.producer for v in made.inputs if v.producer is not None} - seen
+        waiting += before
+        seen |= before
+    return False
+
+
+__all__ = ["back", "first", "pad_widths", "padded", "rows_first", "squash", "static_pads", "symmetric"]
