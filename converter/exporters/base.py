@@ -96,7 +96,7 @@ def lower(model: Model, table: RuleTable, apart: Accepts | None = None) -> Model
     `apart` names a reason to take a node apart although a rule applies to it."""
     lowered = copy_model(model)
     limit_indices(lowered)
-    fill_empty(lowered)
+    fill_empty(lowered, "pool", "fourier")
     refused: list[Unsupported] = []
     _lower_graph(lowered.graph, table, apart or _nothing, refused)
     if refused:

@@ -1,15 +1,18 @@
-"""Pooling of which nothing comes. Kernels know batches of no images, and stop at images without channels."""
+"""Ops of which nothing comes, and at which kernels stop where the result is known to be empty."""
 
 from __future__ import annotations
 
 from ir.core import Builder, Model, Node
 from ir.core.walk import walk
 
+LEADING = {"pool": 1, "fourier": 0}
+"""How many leading axes kernels take empty: pooling knows batches of no images, and stops at images without channels."""
 
-def fill_empty(model: Model) -> None:
-    """Put, in place, an empty tensor where the pooling of empty images gives one by its type."""
+
+def fill_empty(model: Model, *families: str) -> None:
+    """Put, in place, an empty tensor where an op of these families gives one by its type."""
     for node in list(walk(model.graph)):
-        if node.op.family == "pool" and 0 in node.operand("x").type.shape[1:]:
+        if node.op.family in families and 0 in node.operand("x").type.shape[LEADING[node.op.family] :]:
             if all(0 in v.type.shape for v in node.outputs):
                 _replace(node)
 

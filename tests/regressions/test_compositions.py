@@ -314,3 +314,29 @@ def test_types_that_only_newer_opsets_have_are_refused_by_name(message: str) -> 
     with pytest.raises(stages.Refused, match=message):
         through(f"signature (x) -> (output.0,)\n\n{NEWER[message]}", (1,), ROUTES[:1], x=[1, 2])
     through(f"signature (x) -> (output.0,)\n\n{NEWER[message]}", (4,), ROUTES[:1], x=[1, 2])
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (2, 0, 3)])
+def test_a_transform_of_nothing(shape: tuple[int, ...]) -> None:
+    """PyTorch's FFT stops at no signals."""
+    kind = ", ".join(map(str, shape))
+    text = f"""signature (x) -> (output.0,)
+
+graph (x: complex64[{kind}]):
+  y: complex64[{kind}] = fft(x; axes=(-1,), inverse=True, norm="count")
+  return y
+"""
+    through(text, (4,), x=np.zeros(shape))
+
+
+def test_a_convolution_that_grows_from_no_image_is_refused() -> None:
+    """PyTorch stops at images without extent, though the window makes something of them."""
+    text = """signature (x, w) -> (output.0,)
+
+graph (x: float32[2, 3, 0], w: float32[3, 2, 3]):
+  y: float32[2, 2, 2] = conv_transpose(x, w; strides=(1,), dilations=(1,), padding=((0, 0),), output_padding=(0,))
+  return y
+"""
+    given = {"x": np.zeros((2, 3, 0)), "w": PI[:18].reshape(3, 2, 3)}
+    with pytest.raises(stages.Refused, match="without extent"):
+        through(text, (1,), ROUTES[1:], **given)

@@ -26,7 +26,7 @@ def lower(model: Model, opset: int, strict: bool = False) -> Model:
     `strict` has the graph check indices that ONNX would treat in another way (`index_guards.py`)."""
     lowered = copy_model(model)
     limit_indices(lowered)
-    fill_empty(lowered)
+    fill_empty(lowered, "pool")
     refused = in_reals(lowered)
     raise_refused(refused)
     _graph(lowered.graph, Setting(opset, strict), refused)

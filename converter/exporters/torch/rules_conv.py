@@ -8,6 +8,7 @@ from converter.exporters.torch.context import Context, F
 from converter.exporters.torch.spatial import back, first, padded, squash, static_pads, symmetric
 from converter.exporters.torch.table import form, rule
 from ir.core import Node
+from ir.ops.axes import spatial_sizes
 
 
 def _spatial(node: Node) -> int:
@@ -82,6 +83,9 @@ def _bias(c: Context, node: Node) -> list[Expr]:
 
 
 def _accepts_transpose(node: Node) -> str | None:
+    sizes = spatial_sizes(node.operand("x").type.shape, node.attrs["layout"])
+    if 0 in sizes and 0 not in node.output.type.shape:
+        return "torch takes no images without extent"
     return _accepts(node)
 
 
@@ -96,7 +100,7 @@ def _cropped_by_torch(node: Node) -> bool:
 def conv_transpose_module(node: Node) -> Form | None:
     """`nn.ConvTranspose2d`, where torch's own cropping fits."""
     weights = _weights(node)
-    if weights is None or _accepts(node) or not _cropped_by_torch(node):
+    if weights is None or _accepts_transpose(node) or not _cropped_by_torch(node):
         return None
     a, shape = node.attrs, node.operand("weight").type.shape
     ctor = Name(f"nn.ConvTranspose{_spatial(node)}d")(
