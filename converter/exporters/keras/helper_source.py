@@ -224,7 +224,7 @@ def wide_minimum(x, y):
     return ops.where(ops.logical_or(x < y, ops.isnan(x)), x, y)
 
 
-def attention(query, key, value, scale, mask=None, causal=False, dropout=None):
+def attention(query, key, value, scale, mask=None, causal=False, dropout=None, training=False):
     """softmax(query @ key.T * scale + mask) @ value; a position that sees no key gives zeros."""
     scores = ops.matmul(query, ops.swapaxes(key, -1, -2)) * scale
     if causal:
@@ -237,7 +237,7 @@ def attention(query, key, value, scale, mask=None, causal=False, dropout=None):
     if mask is not None:
         weights = ops.where(ops.max(scores, axis=-1, keepdims=True) == float("-inf"), 0.0, weights)
     if dropout is not None:
-        weights = dropout(weights)
+        weights = dropout(weights, training=training)
     return ops.matmul(weights, value)
 
 

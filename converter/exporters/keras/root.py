@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from converter.exporters.code.expr import Expr
-from converter.exporters.keras.context import OPS, Context, bare
+from converter.exporters.keras.context import OPS, Context, bare, differs_in_training
 from converter.exporters.outline.context import Shared
 from converter.exporters.outline.regions import Region
 from converter.exporters.outline.root import RootWriter
@@ -18,7 +18,7 @@ class KerasRoot(RootWriter):
 
     def __init__(self, shared: Shared, region: Region, reserved: Iterable[str], tuples: NamedTuples) -> None:
         super().__init__(shared, region, reserved, tuples)
-        if any(node.op.modal for node in shared.model.nodes()):
+        if any(differs_in_training(node) for node in shared.model.graph):
             assert isinstance(self.c, Context)
             self.c.training()
 

@@ -39,7 +39,7 @@ def attention_dropout(node: Node) -> Form | None:
     if not _drops(node) or _accepts(node):
         return None
     ctor = Name("layers.Dropout")(hole(node.attrs["dropout"], "dropout"))
-    return Form(ctor, call=lambda c, layer: _call(c, node, {"dropout": layer}))
+    return Form(ctor, call=lambda c, layer: _call(c, node, {"dropout": layer, "training": c.training()}))
 
 
 def _call(c: Context, node: Node, settings: dict[str, Any]) -> Expr:
@@ -56,5 +56,5 @@ def _call(c: Context, node: Node, settings: dict[str, Any]) -> Expr:
     mask = c.operand(node, "mask")
     if mask is not None:
         settings = {"mask": mask, **settings}
-    settings["causal"] = hole(a["causal"], "causal", False)
+    settings = {"causal": hole(a["causal"], "causal", False)} | settings
     return c.helper("attention")(query, key, value, hole(scale, "scale"), **settings)

@@ -24,9 +24,11 @@ def dropout_layer(node: Node) -> Form | None:
         return None
     extra = {"noise_shape": hole(_noise(node), "noise_shape", None), **layer_dtype(node.operand("x"))}
     ctor = Name("layers.Dropout")(hole(node.attrs["p"], "rate"), **extra)
-    if not node.attrs["always"]:
-        return Form(ctor)
-    return Form(ctor, call=lambda c, layer: layer(c.x(node.operand("x")), training=lift(True)))
+
+    def call(c: Context, layer: Expr) -> Expr:
+        return layer(c.x(node.operand("x")), training=lift(True) if node.attrs["always"] else c.training())
+
+    return Form(ctor, call=call)
 
 
 def _drawn(node: Node) -> str | None:

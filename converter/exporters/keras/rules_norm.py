@@ -59,8 +59,7 @@ def batch_norm_layer(node: Node) -> Form | None:
             c.note(UNBIASED)
         if x.type.dtype.name == _DOUBLE and not a["frozen"]:
             c.note(WIDE)
-        frozen = {"training": lift(False)} if a["frozen"] else {}
-        return layer(c.x(x), **frozen), None, None
+        return layer(c.x(x), training=lift(False) if a["frozen"] else c.training()), None, None
 
     all_weights = weights | {"moving_mean": mean, "moving_variance": var}
     return Form(ctor, all_weights, call=call, updates=True, shape=static_shape(x))

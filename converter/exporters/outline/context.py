@@ -181,6 +181,14 @@ class Context:
         """Arguments that the method takes beside its tensors and sizes."""
         return []
 
+    def call_settings(self, region: Region) -> dict[str, Expr]:
+        """What the call of an inner module is given beside its tensors and sizes."""
+        return {}
+
+    def bare_call(self, call: Any) -> Any:
+        """A call without what containers of the framework hand on to each module by themselves."""
+        return call
+
     # -- statements -------------------------------------------------------------------------------------------------
     def assign(self, value: Expr, hint: str = "", strong: bool = False, fold: bool = True, pure: bool = True) -> Var:
         """Bind an expression to a new variable."""

@@ -141,7 +141,8 @@ class MethodWriter:
         args = [self.c.x(v) for v in [*region.inputs, *self.shared.extra_weights[region]]]
         sizes = [self.c.dim(size) for size in self.shared.sizes[region]]
         if self.dialect.sizes_by_name:
-            return Call(target, tuple(args), tuple(zip(self.shared.size_names[region], sizes, strict=True)))
+            named = tuple(zip(self.shared.size_names[region], sizes, strict=True))
+            return Call(target, tuple(args), (*named, *self.c.call_settings(region).items()))
         return Call(target, (*args, *sizes))
 
     def _leaf(self, node: Node, instance: Instance) -> None:

@@ -26,7 +26,7 @@ def is_plain(shared: Shared, region: Region, node: Node) -> bool:
     if form is None or form.call is None:
         return form is not None
     c, result = _call(shared, region, node, form)
-    return not c.body and result == Call(_MODULE, (c.values[node.inputs[0]],))
+    return not c.body and c.bare_call(result) == Call(_MODULE, (c.values[node.inputs[0]],))
 
 
 def same_call(shared: Shared, region: Region, a: Node, b: Node) -> bool:

@@ -1,8 +1,8 @@
 """Trains an emitted package for an epoch on the backend of the environment. Started by path, isolated, never imported.
 
 `fit.py FOLDER DATA`: the arrays `x` and `y` of an npz file. Prints JSON: the losses of two epochs, how many trainable
-variables there are and how many of them have changed, how many others one call of training moves, the predictions'
-shape, and whether a saved file of weights restores the model.
+variables there are and how many of them have changed, how many others one call of training and `fit` move, the
+predictions' shape, and whether a saved file of weights restores the model.
 """
 
 import importlib.util
@@ -33,7 +33,11 @@ def main(folder: Path, data: Path) -> None:
     weights = model.trainable_variables
     before = [np.array(keras.ops.convert_to_numpy(v)) for v in weights]
     moved = moves(keras, model, x)
+    held = [np.array(keras.ops.convert_to_numpy(v)) for v in model.non_trainable_variables]
     losses = model.fit(x, y, batch_size=4, epochs=2, verbose=0, shuffle=False).history["loss"]
+    fitted = sum(
+        not np.array_equal(a, keras.ops.convert_to_numpy(v)) for a, v in zip(held, model.non_trainable_variables)
+    )
     changed = sum(not np.array_equal(a, keras.ops.convert_to_numpy(v)) for a, v in zip(before, weights))
     predicted = model.predict(x, verbose=0)
     with tempfile.TemporaryDirectory() as place:
@@ -44,7 +48,7 @@ def main(folder: Path, data: Path) -> None:
         twin.load_weights(path)
         same = bool(np.allclose(twin.predict(x, verbose=0), predicted, atol=1e-5))
     found = {
-        "losses": losses, "trainable": len(weights), "changed": changed, "moved": moved, "shape": list(predicted.shape), "restored": same,
+        "losses": losses, "trainable": len(weights), "changed": changed, "moved": moved, "fitted": fitted, "shape": list(predicted.shape), "restored": same,
     }  # fmt: skip
     print(json.dumps(found))
 
