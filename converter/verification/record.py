@@ -25,7 +25,8 @@ def record(written: Path, verification: Verification) -> None:
 
 
 def _write_samples(path: Path, verification: Verification) -> None:
-    """`input.<case>.<name>`, `output.<case>.<name>` (reference values in the output's dtype), `tolerance.<name>`."""
+    """`input.<case>.<name>`, `output.<case>.<name>` (reference values in the output's dtype), `tolerance.<name>`: infinite
+    for an output that is drawn at random."""
     arrays: dict[str, np.ndarray] = {}
     size = 0
     for k, sample in enumerate(verification.samples):
@@ -38,4 +39,5 @@ def _write_samples(path: Path, verification: Verification) -> None:
             break
         arrays |= found
     arrays |= {f"tolerance.{o.name}": np.asarray(o.tolerance) for o in verification.report.outputs}
+    arrays |= {f"tolerance.{name}": np.asarray(np.inf) for name in verification.report.not_compared}
     save_arrays(path, arrays)

@@ -51,6 +51,23 @@ def test_the_packages_own_test_fails_when_its_weights_are_wrong(package, tmp_pat
     assert result.returncode != 0
 
 
+@pytest.mark.parametrize("target", ["torch", "keras"])
+def test_the_packages_own_test_leaves_what_is_drawn(target, tmp_path):
+    class Sampled(nn.Module):
+        def forward(self, x):
+            return 2 * x, nn.functional.dropout(x, 0.5, training=True)
+
+    outcome = converter.convert(Sampled(), target, tmp_path / "out", (X,))
+    report = outcome.report.verification
+    assert report.not_compared == ["output.1"] and report.verdict == "inconclusive"
+    result = subprocess.run(
+        [sys.executable, "test_equivalence.py"],
+        cwd=outcome.path, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "output.1: drawn at random" in result.stdout and "output.0: error 0," in result.stdout
+
+
 def test_a_mismatch_goes_beside_the_output(tmp_path, monkeypatch):
     write = exporter.write
 
