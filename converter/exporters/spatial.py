@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ir.core import Node
 from ir.ops.axes import DimPairs, explicit_padding, spatial_sizes
-from ir.types import DimExpr
+from ir.types import Dim, DimExpr
 
 
 def squash(values: Sequence[int]) -> int | tuple[int, ...]:
@@ -14,7 +14,7 @@ def squash(values: Sequence[int]) -> int | tuple[int, ...]:
     return values[0] if len(set(values)) == 1 else tuple(values)
 
 
-def static_pads(node: Node, window: Sequence[int]) -> DimPairs | None:
+def static_pads(node: Node, window: Sequence[Dim]) -> DimPairs | None:
     """(before, after) of each spatial axis; None where they depend on the size of the input at run time."""
     a = node.attrs
     x = node.operand("x")

@@ -3,11 +3,15 @@ conversion: passes, text form, ONNX and back, PyTorch."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from converter.errors import ConversionError
+from converter.exporters.base import ExportOptions
+from converter.exporters.keras import package as keras_package
 from ir.core import Builder, Leaf, Model, Parameter, Signature
 from ir.data import Array
 from ir.eval import EvaluationError, Evaluator
@@ -340,3 +344,31 @@ graph (x: float32[2, 3, 0], w: float32[3, 2, 3]):
     given = {"x": np.zeros((2, 3, 0)), "w": PI[:18].reshape(3, 2, 3)}
     with pytest.raises(stages.Refused, match="without extent"):
         through(text, (1,), ROUTES[1:], **given)
+
+
+@pytest.mark.parametrize("padding", ['"same_lower"', '"same_upper"', '"causal"', "((1, 0),)", '"valid"'])
+def test_a_convolution_whose_window_the_run_tells(padding: str) -> None:
+    """Sizes of a weight that is an input are symbols, too."""
+    out = {'"valid"': "n - k + 1", "((1, 0),)": "n - k + 2"}.get(padding, "n")
+    text = f"""signature (x, w) -> (output.0,)
+
+graph (x: float32[1, 2, n], w: float32[3, 2, k]):
+  y: float32[1, 3, {out}] = conv(x, w; strides=(1,), dilations=(1,), padding={padding})
+  return y
+"""
+    through(text, (4,), x=PI[:12].reshape(1, 2, 6), w=PI[:18].reshape(3, 2, 3))
+
+
+def test_keras_refuses_a_window_that_the_run_tells(tmp_path: Path) -> None:
+    text = """isomorph-ir 1
+model small
+
+signature (x, w) -> (output.0,)
+
+graph (x: float32[1, n, 2], w: float32[3, 2, k]):
+  y: float32[1, n, 3] = conv(x, w; strides=(1,), dilations=(1,), padding="causal", layout="channels_last")
+  return y
+"""
+    with pytest.raises(ConversionError) as refused:
+        keras_package.write_package(parse(text), tmp_path, ExportOptions())
+    assert [u.reason for u in refused.value.unsupported] == ["the size of its window is known only when it runs"]

@@ -14,6 +14,7 @@ from converter.exporters.outline.instances import Form
 from converter.exporters.spatial import squash
 from ir.core import Node, Value
 from ir.data.weights import role_permutation
+from ir.types import DimExpr
 
 
 def _spatial(node: Node) -> int:
@@ -21,6 +22,8 @@ def _spatial(node: Node) -> int:
 
 
 def _accepts(node: Node) -> str | None:
+    if any(isinstance(d, DimExpr) for d in node.operand("weight").type.shape[2:]):
+        return "the size of its window is known only when it runs"
     return None if 1 <= _spatial(node) <= 3 else f"Keras has no convolution over {_spatial(node)} spatial axes"
 
 

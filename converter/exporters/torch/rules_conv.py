@@ -63,7 +63,7 @@ def _dtype(node: Node) -> dict[str, Expr]:
 @rule("conv", accepts=_accepts)
 def conv(c: Context, node: Node) -> Expr:
     a = node.attrs
-    window = [int(d) for d in node.operand("weight").type.shape[2:]]
+    window = node.operand("weight").type.shape[2:]
     x, padding = padded(c, node, first(c, node, c.x(node.operand("x"))), window)
     result = getattr(F, f"conv{_spatial(node)}d")(
         x,

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from converter.exporters.code.expr import Expr, lift
+from converter.exporters.code.expr import Expr, Tup, lift
 from converter.exporters.spatial import squash, static_pads, symmetric
 from converter.exporters.torch.context import Context, F
 from ir.core import Node
+from ir.ops.axes import explicit_padding, spatial_sizes
+from ir.types import Dim, DimExpr
 
 
 def pad_widths(pads: Sequence[tuple[Any, Any]]) -> tuple[Any, ...]:
@@ -16,12 +18,17 @@ def pad_widths(pads: Sequence[tuple[Any, Any]]) -> tuple[Any, ...]:
     return tuple(p for pair in reversed(list(pads)) for p in pair)
 
 
-def padded(c: Context, node: Node, x: Expr, window: Sequence[int], value: Any = 0) -> tuple[Expr, Any]:
+def padded(c: Context, node: Node, x: Expr, window: Sequence[Dim], value: Any = 0) -> tuple[Expr, Any]:
     """(the channels-first input, padded where torch cannot; the padding left to torch)."""
     pads = static_pads(node, window)
     a = node.attrs
+    dilations = a["dilations"] or (1,) * len(window)
+    extra = {"value": value} if value != 0 else {}
+    if pads is None and any(isinstance(w, DimExpr) for w in window):
+        sizes = spatial_sizes(node.operand("x").type.shape, a["layout"])
+        pads = explicit_padding(a["padding"], sizes, window, a["strides"], dilations)
+        return F.pad(x, Tup(tuple(c.shape(pad_widths(pads)))), **extra), 0
     if pads is None:
-        dilations = a["dilations"] or (1,) * len(window)
         lower = a["padding"] == "same_lower"
         args = [x, lift(tuple(window)), lift(a["strides"]), lift(dilations)]
         kwargs = {"lower": True} if lower else {}
@@ -30,7 +37,6 @@ def padded(c: Context, node: Node, x: Expr, window: Sequence[int], value: Any = 
         return c.helper("pad_same")(*args, **kwargs), 0
     if symmetric(pads):
         return x, squash([int(p[0]) for p in pads])
-    extra = {"value": value} if value != 0 else {}
     return F.pad(x, lift(pad_widths(pads)), **extra), 0
 
 
