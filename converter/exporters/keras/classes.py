@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from converter.exporters.code import stmt as s
 from converter.exporters.code.expr import Call, Dct, Expr, Hole, Lit, Lst, Name, hole, lift, transform
-from converter.exporters.keras.constants import dtype_name, tensor_literal
+from converter.exporters.keras.constants import INLINE_ELEMENTS, dtype_name, tensor_literal
 from converter.exporters.keras.dialect import KerasDialect
 from converter.exporters.outline.context import Buffer
 from converter.exporters.outline.instances import Instance
 from converter.exporters.outline.writer import ClassWriter, in_order, runs
 from ir.types import TensorType, type_of
-
-_INLINE_ELEMENTS = 64
 
 
 class KerasClasses(ClassWriter):
@@ -63,7 +61,7 @@ class KerasClasses(ClassWriter):
         out: list[s.Stmt] = []
         for buffer in buffers:
             type_ = type_of(buffer.value)
-            if buffer.value.size <= _INLINE_ELEMENTS:
+            if buffer.value.size <= INLINE_ELEMENTS:
                 value: Expr = Hole(tensor_literal(buffer.value, type_.dtype), buffer.attr)
             else:
                 value = _variable(buffer.attr, type_, False)

@@ -10,6 +10,9 @@ from converter.exporters.code.expr import Call, Expr, Lit, Lst, Name, lift
 from converter.exporters.code.numbers import scalar
 from ir.types import DType
 
+INLINE_ELEMENTS = 64
+"""Constants of at most so many elements stand in the source."""
+
 
 def dtype_name(dtype: DType) -> str:
     """A dtype as Keras calls it."""

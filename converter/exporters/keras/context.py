@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from converter.exporters.code import stmt as s
 from converter.exporters.code.expr import Attr, Call, Expr, Name, lift
-from converter.exporters.keras.constants import dtype_name
+from converter.exporters.keras.constants import INLINE_ELEMENTS, dtype_name
 from converter.exporters.outline import context
 from converter.exporters.outline.context import SELF, Buffer, Shared
 from converter.exporters.outline.regions import Region
 from ir.core import Node, Value
-from ir.types import DType
+from ir.types import DType, TensorType
 
 OPS = Name("ops")
 LAYERS = Name("layers")
@@ -43,6 +45,11 @@ class Context(context.Context):
     def weight(self, value: Value) -> Expr:
         """A weight's value."""
         return Call(_TENSOR, (self.variable(value),))
+
+    def constant(self, array: np.ndarray, type: TensorType) -> Expr:
+        """A constant of the class; a large one is a variable."""
+        expr = super().constant(array, type)
+        return Call(_TENSOR, (expr,)) if array.size > INLINE_ELEMENTS else expr
 
     def variable(self, value: Value) -> Expr:
         """A weight in place: `self.block.scale`."""
