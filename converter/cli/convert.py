@@ -32,6 +32,13 @@ from converter.cli.show import exit_code, progress, verification_table
     type=click.Choice(["channels_first", "channels_last"]),
     help="how the written model takes its images (default: as the source does)",
 )
+@click.option(
+    "--artifact",
+    "artifacts",
+    multiple=True,
+    type=click.Choice(["weights.h5", "keras"]),
+    help="a further file of a Keras package: its variables, or the model without code where Keras' own layers do",
+)
 @click.option("--overwrite", is_flag=True, help="replace an existing output")
 @click.option(
     "--verify/--no-verify",
@@ -55,7 +62,8 @@ def command(source: str, to: str, output: Path, check: bool, as_json: bool, juni
         with progress() as tell:
             conversion = convert(
                 source, to, output, inputs, overwrite=o["overwrite"], verify=check, opset=o["opset"],
-                index_policy=o["index_policy"], input_layout=o["input_layout"], seed=o["seed"], rtol=read_tolerance(o["rtol"], "--rtol"),
+                index_policy=o["index_policy"], input_layout=o["input_layout"], artifacts=o["artifacts"], seed=o["seed"],
+                rtol=read_tolerance(o["rtol"], "--rtol"),
                 atol=read_tolerance(o["atol"], "--atol"), framework=o["framework"], trust=o["trust"],
                 trainable=o["trainable"], progress=tell,
             )  # fmt: skip

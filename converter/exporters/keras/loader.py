@@ -33,6 +33,7 @@ def load_model(weights=None):
         raise KeyError(f"there are no weights for {{', '.join(sorted(missing))}}")
     for name, tensor in tensors.items():
         find(model, name).assign(tensor)
+    model.built = True  # all of its layers are
 {freeze}    return model
 
 

@@ -29,7 +29,7 @@ from converter.exporters.keras.targets import OWNED
 from converter.exporters.keras.wide import NOTE, has_wide, needs_wide
 from converter.exporters.outline.package import Kind, Parts, write_classes
 from converter.exporters.outline.targets import normalise
-from ir.core import Model, Value, copy_model
+from ir.core import Model, Node, Value, copy_model
 from ir.data import Lazy, Pieces, Weight
 
 RESERVED = {
@@ -145,7 +145,17 @@ def _more(rows: dict[str, dict[str, Any]], parts: Parts) -> Mapping[str, Any]:
         if i.form is not None and i.form.shape is not None
     }
     found = {"layers": {name: list(shape) for name, shape in shapes.items()}, "wide": has_wide(parts.model)}
+    fixed = next(filter(None, map(_fixed_mode, parts.model.nodes())), None)
+    found |= {"fixed_modes": fixed} if fixed else {}
     return {**found, "second_rows": rows} if rows else found
+
+
+def _fixed_mode(node: Node) -> str | None:
+    """Why a graph of layers that is told once whether it trains would not do as the code does."""
+    if node.op.name == "by_mode":
+        return "what differs in training is code, and no layer"
+    always = node.attrs.get("always", False) or (node.op.name == "batch_norm" and node.attrs["frozen"])
+    return f"a {node.op.name} does in training as in inference, whatever the call says" if always else None
 
 
 def _module_text(rows: bool, parts: Parts) -> str:

@@ -48,7 +48,8 @@ def main(folder: Path, data: Path) -> None:
         twin.load_weights(path)
         same = bool(np.allclose(twin.predict(x, verbose=0), predicted, atol=1e-5))
     found = {
-        "losses": losses, "trainable": len(weights), "changed": changed, "moved": moved, "fitted": fitted, "shape": list(predicted.shape), "restored": same,
+        "losses": losses, "trainable": len(weights), "changed": changed, "moved": moved, "fitted": fitted,
+        "shape": list(predicted.shape), "restored": same,
     }  # fmt: skip
     print(json.dumps(found))
 
