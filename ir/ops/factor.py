@@ -354,7 +354,7 @@ class MatrixExp(_OfSquare):
     @staticmethod
     def decompose(b: Any, x: Any) -> Any:
         forms.known_sizes(x)
-        return in_double(forms.exponential, b, x)
+        return b.identity(x) if 0 in x.type.shape else in_double(forms.exponential, b, x)
 
     @classmethod
     def samples(cls, s: Sampler) -> Iterator[Sample]:

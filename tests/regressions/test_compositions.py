@@ -372,3 +372,16 @@ graph (x: float32[1, n, 2], w: float32[3, 2, k]):
     with pytest.raises(ConversionError) as refused:
         keras_package.write_package(parse(text), tmp_path, ExportOptions())
     assert [u.reason for u in refused.value.unsupported] == ["the size of its window is known only when it runs"]
+
+
+@pytest.mark.parametrize("shape", [(0, 2, 3, 3), (2, 0, 0)])
+def test_the_exponential_of_no_matrices(shape: tuple[int, ...]) -> None:
+    """The decomposition asked for the largest of no norms."""
+    kind = ", ".join(map(str, shape))
+    text = f"""signature (x) -> (output.0,)
+
+graph (x: float32[{kind}]):
+  y: float32[{kind}] = matrix_exp(x)
+  return y
+"""
+    through(text, (4,), x=np.zeros(shape))
