@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from converter.importers.keras import inputs as given_inputs
 from converter.importers.keras import penalties
 from converter.importers.keras.checkpoint import checkpoint_names
 from converter.importers.keras.context import KerasContext
+from converter.importers.keras.decisions import Decision, recording_decisions
 from converter.importers.keras.inputs import Inputs
 from converter.importers.keras.patching import diverted
 from converter.importers.keras.scopes import Scopes, class_name
@@ -26,12 +27,13 @@ from ir.core import Model, Signature, Value
 from ir.core.equal import model_key
 from ir.core.signature import call_arguments, result_tree
 from ir.modes import Unmergeable, merge_modes
-from ir.types import DimExpr, symbols
+from ir.types import Assumption, DimExpr, symbols
 from ir.types.dim import recording_assumptions
 
 _FIRST = (11, 13, 17, 19, 23, 29, 31, 37, 41, 43)
 _OTHER = (47, 53, 59, 61, 67, 71, 73, 79, 83, 89)
 _LARGE = 16  # axes behind the first get sizes this many times as large: room for windows
+_TRIALS = 8  # readings at sizes where code would decide otherwise
 
 
 def load(model: Any, inputs: Any, options: ImportOptions) -> Model:
@@ -56,7 +58,7 @@ def _build(model: Any, found: Inputs) -> None:
     layers = [model, *model._flatten_layers(include_self=False)]
     if all(layer.built for layer in layers):
         return
-    sizes = _sizes(found, _FIRST)
+    sizes = _sizes(found)
     arrays = {
         n: np.zeros([d if isinstance(d, int) else sizes[str(d)] for d in t.shape], t.dtype.numpy)
         for n, t in found.types.items()
@@ -81,16 +83,18 @@ def _call(model: Any, found: Inputs, leaves: dict[str, Any], training: bool) -> 
     return model(*args, **kwargs)
 
 
-def _sizes(found: Inputs, numbers: tuple[int, ...]) -> dict[str, int]:
-    """A number for each dynamic size: that of the user's example in the first reading, else primes."""
+def _sizes(found: Inputs, first: Mapping[str, int] | None = None) -> dict[str, int]:
+    """A number for each dynamic size: that of the user's example, else primes. Beside a `first` choice, others, odd where
+    those are even."""
     sizes: dict[str, int] = {}
+    numbers = _OTHER if first else _FIRST
     for name, kind in found.types.items():
         for axis, dim in enumerate(kind.shape):
             if not isinstance(dim, DimExpr) or str(dim) in sizes:
                 continue
-            example = found.examples[name][axis] if numbers is _FIRST else None
             prime = numbers[len(sizes) % len(numbers)]
-            sizes[str(dim)] = example or (prime if axis == 0 else prime * _LARGE + 1)
+            odd = prime if axis == 0 else prime * _LARGE + 1
+            sizes[str(dim)] = odd + first[str(dim)] % 2 if first else found.examples[name][axis] or odd
     return sizes
 
 
@@ -99,6 +103,7 @@ class _Trace:
     model: Model
     plan: Planner
     tracer: KerasTracer
+    decisions: list[Decision]
 
 
 class _Reading:
@@ -111,15 +116,17 @@ class _Reading:
 
     def run(self) -> Model:
         """The readings, compared and merged."""
-        training = self._trace(True, _FIRST, None)
+        sizes = _sizes(self.found)
+        training = self._trace(True, sizes, None)
         follows = training.tracer
-        inference = self._trace(False, _FIRST, follows)
+        inference = self._trace(False, sizes, follows)
         _join(inference.plan, training.plan)
         inference.plan.check()
         if any(isinstance(d, DimExpr) for t in self.found.types.values() for d in t.shape):
-            other = self._trace(False, _OTHER, follows)
+            other = self._trace(False, _sizes(self.found, sizes), follows)
             other.plan.check()
             _compare(inference.model, other.model)
+        assumed = [*self._settled(training, inference), *training.model.assumptions]
         if model_key(inference.model) != model_key(training.model):
             for name, weight in training.model.weights.items():
                 if name not in inference.model.weights:
@@ -128,26 +135,56 @@ class _Reading:
                 merge_modes(inference.model, training.model)
             except Unmergeable as error:
                 _note(inference.model, f"the model as it is in training is not carried over: {error}")
+        held = inference.model.assumptions
+        held += [a for a in dict.fromkeys(assumed) if a not in held]
         for note in (*training.model.notes, *penalties.notes(self.model, self.scopes.variables)):
             _note(inference.model, note)
         return inference.model
 
-    def _trace(self, training: bool, numbers: tuple[int, ...], follows: KerasTracer | None) -> _Trace:
+    def _settled(self, training: _Trace, inference: _Trace) -> list[Assumption]:
+        """What has to be assumed of the questions that the code asks about sizes: those whose other answer leads to
+        another model, or cannot be tried."""
+        found, tried = [], dict[tuple[tuple[str, int], ...], bool]()
+        for trace in (inference, training):
+            for decision in trace.decisions:
+                trial = decision.flipped(trace.tracer.c.sizes, trace.model.assumptions)
+                key = tuple(sorted(trial.items())) if trial else ()
+                if trial and key not in tried and len(tried) < _TRIALS:
+                    tried[key] = self._same_at(trial, training, inference)
+                if tried.get(key, False):
+                    continue
+                if decision.opaque:
+                    raise ConversionError(
+                        f"{decision.assumption().why}, which only the numbers of a tensor tell, and computes another model "
+                        "otherwise; write it without the question"
+                    )
+                found.append(decision.assumption())
+        return found
+
+    def _same_at(self, sizes: dict[str, int], training: _Trace, inference: _Trace) -> bool:
+        """Whether the model, read at these sizes in either mode, is the one that was read."""
+        for trace in (training, inference):
+            again = self._trace(trace is training, dict(sizes), None if trace is training else training.tracer)
+            if again.plan or model_key(again.model) != model_key(trace.model):
+                return False
+        return True
+
+    def _trace(self, training: bool, sizes: dict[str, int], follows: KerasTracer | None) -> _Trace:
         self.scopes.restart()
         ir = Model("model")
         plan = Planner(type(self.model).__name__)
-        sizes = _sizes(self.found, numbers)
+        sizes = dict(sizes)
         weights = Weights(ir, self.scopes.variables, None if follows is None else follows.c.weights)
         c = KerasContext(ir, plan, self.options, self.scopes, weights, sizes, training)
         tracer = KerasTracer(c, None if follows is None else follows.flags)
         values = {n: ir.graph.add_input(t, n) for n, t in self.found.types.items()}
-        with recording_assumptions() as assumed:
+        with recording_assumptions() as assumed, recording_decisions() as decisions:
             self._run(c, tracer, values, training)
         if not plan:
             weights.finish()
             weights.tell_source(self.places)
         ir.assumptions += [a for a in dict.fromkeys(assumed) if not _opaque(a)]
-        return _Trace(ir, plan, tracer)
+        return _Trace(ir, plan, tracer, list(decisions))
 
     def _run(self, c: KerasContext, tracer: KerasTracer, values: dict[str, Value], training: bool) -> None:
         leaves = {n: c.tensor(v) for n, v in values.items()}

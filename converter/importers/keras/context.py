@@ -192,7 +192,7 @@ class KerasContext(Context):
         """The name of a size that the model computes."""
         self._data_sizes += 1
         name = f"{hint}_{self._data_sizes}"
-        self.sizes[name] = 7 + self._data_sizes
+        self.sizes.setdefault(name, 7 + self._data_sizes)  # another number where one is tried
         return name
 
     # -- dtypes -----------------------------------------------------------------------------------------------------

@@ -28,7 +28,9 @@ image_data_format standardize_data_format backend set_floatx set_epsilon set_ima
 
 
 class Tracer(Protocol):
-    """What the diverted code calls."""
+    """What the diverted code calls; while it stands `aside`, the backend answers itself."""
+
+    aside: bool
 
     def call_op(self, op: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """An operation of `keras.ops` on traced tensors."""
@@ -170,7 +172,9 @@ class _Part:
         concerned = (tensor_class(), _variable_class(), Size)
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            if part == "random" or any(isinstance(x, concerned) for x in _leaves((args, kwargs))):
+            if not tracer.aside and (
+                part == "random" or any(isinstance(x, concerned) for x in _leaves((args, kwargs)))
+            ):
                 return tracer.call_backend(part, name, args, kwargs)
             return found(*args, **kwargs)
 

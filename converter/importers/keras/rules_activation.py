@@ -136,11 +136,13 @@ def sparse_sigmoid(c: KerasContext, _: Any, x: Any) -> Value:
 
 @rule("ops.Threshold")
 def threshold(c: KerasContext, op: Any, x: Any) -> Value:
-    """What is not above the threshold, NaN included, becomes the default."""
+    """What is not above the threshold, NaN included (on torch it stays), becomes the default."""
     value = c.value(x)
     kind = value.type.dtype
-    above = c.b.greater(value, c.number(op.threshold, kind))
-    return c.b.where(above, value, c.number(op.default_value, kind))
+    limit, default = c.number(op.threshold, kind), c.number(op.default_value, kind)
+    if backend() == "torch":
+        return c.b.where(c.b.less_equal(value, limit), default, value)
+    return c.b.where(c.b.greater(value, limit), value, default)
 
 
 @spelled("ops.SparsePlus")

@@ -126,6 +126,10 @@ def _linspace(start: Any, stop: Any, num: int, endpoint: bool, retstep: bool, dt
 
     kinds = [getattr(x, "dtype", type(x)) for x in (start, stop)]
     kind = result_type(*kinds, float) if dtype is None else dtype
+    from keras import config
+
+    if num == 1 and config.backend() == "torch":
+        raise_refusal("a single one of evenly spaced numbers on torch, which is NaN between tensors", "take the start")
     if "int" in kind or num < 1:
         raise_refusal("evenly spaced integers, or none", "space floats and cast them")
     start, stop = ops.cast(start, kind), ops.cast(stop, kind)

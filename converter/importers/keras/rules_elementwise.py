@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from converter.importers.keras.context import KerasContext, rule
 from converter.importers.keras.operands import doubles, floating, on_tensorflow
 from converter.importers.keras.rules_indexing import backend
@@ -147,7 +149,7 @@ def sinc(_: Any, x: Any) -> Any:
     from keras import ops
 
     x = ops.multiply(x, 1.0) if "float" not in x.dtype else x
-    at = ops.multiply(x, math.pi)
+    at = ops.multiply(x, np.array(math.pi) if x.dtype == "float64" else math.pi)  # a plain number is float32 on torch
     return ops.where(ops.equal(x, 0), 1.0, ops.divide(ops.sin(at), at))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from converter.importers.keras.context import KerasContext, rule
+from converter.importers.keras.rules_indexing import backend
 from ir.core import Value
 from ir.types import Dim
 
@@ -102,6 +103,8 @@ def stft(c: KerasContext, op: Any, x: Any) -> tuple[Value, Value]:
     """Windows of the signal, each transformed."""
     value = c.value(x)
     axis, kind = value.type.rank - 1, value.type.dtype
+    if op.window is None and op.sequence_length != op.fft_length and backend() == "torch":
+        c.refuse("sequences shorter than the transform without a window, which torch cuts out", "give a window of ones")
     if op.center:
         half = op.fft_length // 2
         pads = tuple((half, half) if i == axis else (0, 0) for i in range(value.type.rank))

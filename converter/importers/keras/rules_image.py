@@ -9,6 +9,7 @@ import numpy as np
 from converter.importers.keras.context import KerasContext, rule
 from converter.importers.keras.layers import layout_of
 from converter.importers.keras.operands import on_tensorflow
+from converter.importers.keras.rules_indexing import backend
 from converter.importers.keras.spelled import spelled
 from ir.core import Value
 
@@ -98,6 +99,10 @@ def gaussian_blur(c: KerasContext, op: Any, images: Any) -> Value:
     value, layout = c.value(images), layout_of(op)
     if not value.type.dtype.is_float:
         c.refuse("a blur of integers", "cast the images to floats")
+    if backend() == "torch" and (len(set(op.kernel_size)) > 1 or op.kernel_size[0] % 2 == 0):
+        c.refuse(
+            "a blur by an uneven or even window on torch, which changes the size of the images", "use one odd size"
+        )
     single = value.type.rank == 3
     value = c.b.unsqueeze(value, axes=(0,)) if single else value
     sizes, sigmas = (tuple(float(n) for n in v) for v in (op.kernel_size, op.sigma))

@@ -39,6 +39,8 @@ def _bounds(c: KerasContext, data: Value, index: Value, size: Dim, torch: str = 
     if backend() == "torch":
         return {"bounds": torch} if torch != "error" else {}
     kind = data.type.dtype
+    if size == 0 and 0 not in index.type.shape:
+        c.refuse("an index out of range: jax reads nothing from an empty axis")
     if kind.is_complex:
         c.refuse("positions of complex numbers that may be out of range, which jax fills", "read both parts")
     lowest = True if kind.is_bool else kind.max if kind.kind == "uint" else kind.min
@@ -69,7 +71,13 @@ def take_along_axis(c: KerasContext, op: Any, x: Any, indices: Any) -> Value:
     if op.axis is None:
         if index.type.rank != 1 and backend() == "tensorflow":
             c.refuse("positions of several axes in the flat tensor", "flatten them, or name an axis")
+        if backend() == "torch":
+            index = _from_the_end_of_rows(c, index, value.type.shape)
         value, index = flat(c, value), flat(c, index)
+    if value.type.rank != index.type.rank:
+        c.refuse(
+            f"indices of {index.type.rank} axes for a tensor of {value.type.rank}: their shapes must be of one rank"
+        )
     axis = 0 if op.axis is None else axis_of(op.axis, value.type.rank)
     common = broadcast_shapes(
         *(tuple(1 if i == axis else d for i, d in enumerate(v.type.shape)) for v in (value, index))
@@ -81,6 +89,14 @@ def take_along_axis(c: KerasContext, op: Any, x: Any, indices: Any) -> Value:
     )
     bounds = _bounds(c, value, index, value.type.shape[axis], torch="wrap")
     return c.b.gather_elements(value, index, axis=axis, **bounds)
+
+
+def _from_the_end_of_rows(c: KerasContext, index: Value, shape: tuple[Dim, ...]) -> Value:
+    """On torch, negative positions in the flat tensor count from the end of its first axis."""
+    if not shape:
+        c.refuse("positions in a tensor without axes")
+    rows = c.cast(c.b.dim(size=shape[0]), index.type.dtype)
+    return c.b.where(c.b.less(index, c.number(0, index.type.dtype)), c.b.add(index, rows), index)
 
 
 @rule("ops.OneHot")
@@ -130,7 +146,8 @@ def positions(c: KerasContext, value: Value) -> Any:
 def where(c: KerasContext, _: Any, condition: Any, x1: Any = None, x2: Any = None) -> Any:
     chosen = c.value(condition, "bool")
     if x1 is None and x2 is None:
-        return positions(c, chosen)
+        found = positions(c, chosen)
+        return c.cast(found, dtypes.int64) if backend() == "torch" else found
     kind = c.result_type(x1, x2)
     return c.b.where(chosen, c.value(x1, kind), c.value(x2, kind))
 

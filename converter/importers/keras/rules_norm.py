@@ -7,6 +7,7 @@ from typing import Any
 
 from converter.importers.keras.context import KerasContext, Unruled, rule
 from converter.importers.keras.operands import axes_of, axis_of
+from converter.importers.keras.rules_indexing import backend
 from ir.core import Value
 from ir.types import DType, dtype
 
@@ -118,6 +119,8 @@ def normalize(c: KerasContext, op: Any, x: Any) -> Value:
     """x * min(1 / norm, 1 / epsilon) in the dtype of x; half floats may overflow on the way, and do as Keras does."""
     value = c.value(x)
     kind, rank = value.type.dtype, value.type.rank
+    if kind.name == "float64" and backend() == "torch":
+        c.refuse("norms of float64 on torch, where Keras computes them in float32", "cast to float32")
     if not kind.is_float or not rank:
         c.refuse(f"{kind} tensors of {rank} axes")
     axes, eps = axes_of(op.axis, rank), _epsilon(op.epsilon)

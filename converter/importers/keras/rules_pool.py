@@ -6,6 +6,7 @@ from typing import Any
 
 from converter.importers.keras.context import KerasContext, rule
 from converter.importers.keras.layers import each, layout_of
+from converter.importers.keras.rules_indexing import backend
 from ir.core import Value
 
 PADDING = {"same": "same_upper", "valid": "valid"}
@@ -30,7 +31,28 @@ def max_pool(c: KerasContext, op: Any, inputs: Any) -> Value:
 @rule("ops.AveragePool")
 def average_pool(c: KerasContext, op: Any, inputs: Any) -> Value:
     value = c.value(inputs)
-    return c.b.avg_pool(value, **_windows(op, value.type.rank - 2), include_pad=False)
+    settings = _windows(op, value.type.rank - 2)
+    if op.padding == "same" and backend() == "torch":
+        value, settings = _edges_averaged(c, value, settings)
+    return c.b.avg_pool(value, **settings, include_pad=False)
+
+
+def _edges_averaged(c: KerasContext, value: Value, settings: dict[str, Any]) -> tuple[Value, dict[str, Any]]:
+    """On torch, where any axis has more padding behind than before, Keras repeats the edges of all axes and counts them."""
+    first = 1 if settings["layout"] == "channels_last" else 2
+    sizes = value.type.shape[first : first + len(settings["window"])]
+    pads = []
+    for size, window, stride in zip(sizes, settings["window"], settings["strides"], strict=True):
+        if stride > 1 and not isinstance(size, int):
+            c.refuse("average pooling with same padding of an open size on torch, where the padding's form decides what is "
+                     "averaged", "give the size as a number")  # fmt: skip
+        total = window - 1 if stride == 1 else max((-(-size // stride) - 1) * stride + window - size, 0)
+        pads.append((total // 2, total - total // 2))
+    if all(before == after for before, after in pads):
+        return value, settings
+    around = [(0, 0)] * value.type.rank
+    around[first : first + len(pads)] = pads
+    return c.b.pad(value, pads=tuple(around), mode="edge"), {**settings, "padding": "valid"}
 
 
 @rule("ops.AdaptiveMaxPool", "ops.AdaptiveAveragePool")

@@ -8,6 +8,7 @@ import numpy as np
 
 from converter.importers.keras.context import KerasContext, rule
 from converter.importers.keras.operands import axis_of, flat
+from converter.importers.keras.rules_indexing import backend
 from converter.importers.keras.rules_shape import turned
 from converter.importers.keras.spelled import spelled
 from ir.core import Value
@@ -19,6 +20,8 @@ from ir.types import Dim, dtypes
 def pad(c: KerasContext, op: Any, x: Any, constant_values: Any = None) -> Value:
     value = c.value(x)
     pads = tuple((c.dim(a), c.dim(b)) for a, b in _widths(op.pad_width, value.type.rank))
+    if op.mode == "symmetric" and backend() == "torch":
+        return c.b.pad(value, pads=pads, mode="edge")  # what torch's backend takes for it
     if op.mode == "symmetric":
         return symmetric(c, value, pads)
     if op.mode not in ("constant", "reflect"):
@@ -32,7 +35,10 @@ def pad(c: KerasContext, op: Any, x: Any, constant_values: Any = None) -> Value:
 
 
 def _widths(width: Any, rank: int) -> list[tuple[Any, Any]]:
-    """One pair for each axis."""
+    """One pair for each axis. On torch a single number or pair is that of the last axis alone."""
+    if backend() == "torch" and (isinstance(width, int) or len(width) < rank):
+        own = [(width, width)] if isinstance(width, int) else [tuple(w) for w in width]
+        return [(0, 0)] * (rank - len(own)) + own
     if isinstance(width, int):
         return [(width, width)] * rank
     items = [tuple(w) if isinstance(w, (tuple, list)) else (w, w) for w in width]
@@ -99,7 +105,8 @@ def blocks(c: KerasContext, op: Any, x: Any) -> Value:
     value = c.value(x)
     layout: Layout = "channels_first" if op.data_format == "channels_first" else "channels_last"
     move = c.b.depth_to_space if type(op).__name__ == "DepthToSpace" else c.b.space_to_depth
-    return move(value, block=int(op.block_size), mode="DCR", layout=layout)
+    by_block = backend() == "torch" and layout == "channels_first"  # there the channels are the slower axis
+    return move(value, block=int(op.block_size), mode="CRD" if by_block else "DCR", layout=layout)
 
 
 @rule("ops.ExtractSequences")

@@ -320,7 +320,7 @@ _ALONE = re.compile(
     r"|(Depthwise|Separable)?Conv[123]D(Transpose)?|(Zero)?(Up)?(Padding|Cropping|Sampling)[123]D|(\w+)Pooling[123]D"
     r"|(Spatial|Gaussian|Alpha)?Dropout([123]D)?|GaussianNoise|(Layer|RMS|Unit|Group)Normalization|Softmax"
     r"|LSTM|GRU|SimpleRNN|LSTMCell|GRUCell|SimpleRNNCell|Add|Subtract|Multiply|Average|Maximum|Minimum|Concatenate"
-    r"|Functional|Sequential"
+    r"|Functional|Sequential|TimeDistributed"
 )
 """Layers that compute each sample from that sample alone, in both modes, unless they are told otherwise."""
 
@@ -338,7 +338,9 @@ def time_distributed(c: KerasContext, layer: Any, inputs: Any, training: Any = N
         raise Unruled
     flat = c.b.reshape(x, shape=(x.type.shape[0] * steps, *x.type.shape[2:]))
     inner = layer.layer
-    result = inner.call(c.tensor(flat), **({"training": training} if inner._call_has_training_arg else {}))
+    how = {"training": training} if inner._call_has_training_arg else {}
+    own = type(inner).__name__ == "TimeDistributed" and type(inner).__module__.startswith("keras.src.")
+    result = time_distributed(c, inner, c.tensor(flat), **how) if own else inner.call(c.tensor(flat), **how)
 
     def back(item: Any) -> Any:
         value = c.value(item)

@@ -7,6 +7,7 @@ from typing import Any
 
 from converter.importers.keras.context import KerasContext, rule
 from converter.importers.keras.operands import axes_of, axis_of, floating, on_tensorflow, widened
+from converter.importers.keras.rules_indexing import backend
 from ir.core import Value
 from ir.types import dtypes
 
@@ -122,6 +123,8 @@ def moments(c: KerasContext, op: Any, x: Any) -> Any:
     value = c.value(x)
     if not value.type.dtype.is_float:
         c.refuse("moments of integers", "cast them to floats")
+    if value.type.dtype.name == "bfloat16" and backend() == "torch":
+        c.refuse("moments of bfloat16 on torch, the difference of two squares rounded to it", "cast to float32")
     over = {"axes": axes_of(op.axes, value.type.rank), "keepdims": bool(op.keepdims)}
     found = (c.b.reduce_mean(value, **over), c.b.reduce_var(value, correction=0.0, **over))
     if value.type.dtype.name != "bfloat16":

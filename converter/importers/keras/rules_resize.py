@@ -10,6 +10,7 @@ import numpy as np
 from converter.importers.keras.context import KerasContext, Unruled, rule, to_numpy
 from converter.importers.keras.layers import layout_of
 from converter.importers.keras.operands import on_tensorflow
+from converter.importers.keras.rules_indexing import backend
 from converter.importers.keras.tensors import is_traced
 from ir.core import Value
 from ir.ops.axes import Layout
@@ -100,15 +101,9 @@ def _filtered(c: KerasContext, op: Any, value: Value, axes: tuple[int, int], lay
             value = along(c, value, axis, _tabled(have, want))
         return value
     if form == "bicubic":
-        return c.b.resize(
-            value,
-            sizes=sizes,
-            mode="cubic",
-            cubic_a=-0.5,
-            exclude_outside=True,
-            antialias=bool(op.antialias),
-            layout=layout,
-        )
+        own = backend() == "torch" and not op.antialias  # torch's kernel, beyond the edge lies the edge
+        kernel = {"cubic_a": -0.75} if own else {"cubic_a": -0.5, "exclude_outside": True}
+        return c.b.resize(value, sizes=sizes, mode="cubic", antialias=bool(op.antialias), layout=layout, **kernel)
     if form in ("lanczos3", "lanczos5"):
         for axis, have, want in zip(axes, _sizes(c, value, axes), sizes, strict=True):
             factor = np.float64(want / have)

@@ -34,7 +34,10 @@ def scatter_update(c: KerasContext, op: Any, inputs: Any, indices: Any, updates:
     data, index = c.value(inputs), indices_of(c, indices)
     if index.type.rank != 2 and backend() != "tensorflow":
         c.refuse("index vectors of more than one axis, which only TensorFlow takes so", "flatten them to [count, axes]")
-    given = c.value(updates, data.type.dtype)
+    given = c.value(updates, data.type.dtype if isinstance(updates, (list, tuple, int, float)) else None)
+    if given.type.dtype != data.type.dtype and backend() == "tensorflow":
+        c.refuse(f"updates whose dtype, {given.type.dtype}, must match {data.type.dtype} on TensorFlow", "cast them")
+    given = c.cast(given, data.type.dtype)
     if op.reduction in ("max", "min") and backend() == "tensorflow" and data.type.dtype.is_float:
         c.note(
             "NaN among the updates of a scatter by max or min is passed over by TensorFlow, not by the converted model"

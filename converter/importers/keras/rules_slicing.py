@@ -34,6 +34,15 @@ def slice_(c: KerasContext, op: Any, inputs: Any, start_indices: Any) -> Value:
         if -1 in sizes:
             c.refuse("all that is left behind a computed position", "give the size")
         return _moving(c, value, starts, sizes)
+    if backend() == "torch":  # Python's own slices: -1 is a place, what is beyond the end is not there
+        whole = tuple(range(len(sizes)))
+        stops = tuple(s + n for s, n in zip(starts, sizes, strict=True))
+        if any(s == 0 and n == d for s, n, d in zip(starts, sizes, shape)):
+            whole = tuple(a for a in whole if not (starts[a] == 0 and sizes[a] == shape[a]))
+        if not whole:
+            return value
+        first, last = (tuple(ends[a] for a in whole) for ends in (starts, stops))
+        return c.b.slice(value, axes=whole, starts=first, stops=last, steps=(1,) * len(whole))
     rest = [n - s if size == -1 else size for n, s, size in zip(shape, starts, sizes, strict=True)]
     _check(c, shape, starts, rest)
     parts = [(a, s, s + n) for a, (s, n, d) in enumerate(zip(starts, rest, shape)) if not (s == 0 and n == d)]
@@ -55,7 +64,7 @@ def _check(c: KerasContext, shape: Any, starts: Any, sizes: Any) -> None:
 
 def _moving(c: KerasContext, value: Value, starts: Any, sizes: list[Dim]) -> Value:
     bounds = "clip" if backend() == "jax" else "error"
-    neg = "from_end" if backend() == "jax" else "invalid"
+    neg = "invalid" if backend() == "tensorflow" else "from_end"
     return c.b.dynamic_slice(value, _as_values(c, starts), sizes=tuple(sizes), bounds=bounds, neg=neg)
 
 
@@ -78,6 +87,11 @@ def slice_update(c: KerasContext, op: Any, inputs: Any, start_indices: Any, upda
     if any(isinstance(s, Value) for s in starts):
         bounds = "error" if backend() == "torch" else "clip"
         neg = "from_end" if backend() == "jax" else "invalid"
+        if backend() == "torch":
+            c.note(
+                "a block written at a negative position is an error in the converted model; on PyTorch each of its rows counts "
+                "from the end for itself"
+            )
         return c.b.dynamic_update_slice(value, given, _as_values(c, starts), bounds=bounds, neg=neg)
     _check(c, shape, starts, given.type.shape)
     axes = tuple(range(value.type.rank))

@@ -6,9 +6,12 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from converter.importers.base import Refusal
-from ir.types import Dim, DimExpr
-from ir.types.dim import dim_min, evaluate_dim, floordiv, mod, require_same
+from converter.importers.keras.decisions import decided
+from ir.types import Dim, DimExpr, symbols
+from ir.types.dim import dim_min, evaluate_dim, floordiv, mod, require_same, same
 
 if TYPE_CHECKING:
     from ir.core import Value
@@ -87,7 +90,10 @@ def _compared(name: str, less: bool, strict: bool) -> Callable[[Size, Any], Any]
             if not answer:  # the other way round, and strict where this is not
                 small, large = large, small
             least = small + 1 if strict is bool(answer) else small
-            require_same(least, dim_min(least, large), "the model's code compares these sizes")
+            if any(s.opaque for d in (least, large) for s in symbols(d)):
+                decided(least - 1, large, True, less=True)
+            else:
+                require_same(least, dim_min(least, large), "the model's code compares these sizes")
         return answer
 
     return method
@@ -95,6 +101,29 @@ def _compared(name: str, less: bool, strict: bool) -> Callable[[Size, Any], Any]
 
 for _name, _less, _strict in (("lt", True, True), ("le", True, False), ("gt", False, True), ("ge", False, False)):
     setattr(Size, f"__{_name}__", _compared(f"__{_name}__", _less, _strict))
+
+
+def _equal(self: Size, other: Any) -> Any:
+    """As the example has it: what other sizes would answer is found out when the model has been read."""
+    if isinstance(other, float) and other.is_integer():
+        other = int(other)
+    if not isinstance(other, (int, np.integer)):
+        return int.__eq__(self, other)
+    answer = int(self) == int(other)
+    right = expr_of(other) if isinstance(other, int) else int(other)
+    if same(self.expr, right) is None:
+        decided(self.expr, right, answer)
+    return answer
+
+
+def _unequal(self: Size, other: Any) -> Any:
+    answer = _equal(self, other)
+    return answer if answer is NotImplemented else not answer
+
+
+setattr(Size, "__eq__", _equal)  # noqa: B010 - as the others above
+setattr(Size, "__ne__", _unequal)  # noqa: B010
+setattr(Size, "__bool__", lambda self: not _equal(self, 0))  # noqa: B010
 
 
 def _negative(self: Size) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -29,6 +30,7 @@ class KerasTracer:
         self._follows = follows or {}
         self._calls: dict[int, int] = {}
         self._depth = 0
+        self.aside = False  # while Keras is asked what a result is like: its backend answers itself
         self._held: Origin | None = None
         c.tracer = self
 
@@ -61,10 +63,13 @@ class KerasTracer:
         own = [x for x in tree.flatten((args, kwargs, result)) if hasattr(x, "dtype")]
         if all(str(x.dtype) in ("float32", "int32", "bool") for x in own):
             return result
+        self.aside = True
         try:
             spec = backend.compute_output_spec(op.call, *args, **kwargs)
         except Exception:  # noqa: BLE001 - what cannot be told without numbers is told by the rule alone
             return result
+        finally:
+            self.aside = False
         pairs = zip(tree.flatten(result), tree.flatten(spec))
         for have, want in ((a, b) for a, b in pairs if hasattr(a, "dtype") and hasattr(b, "dtype")):
             if have.dtype != want.dtype:
@@ -105,6 +110,10 @@ class KerasTracer:
             if getattr(layer, "quantization_mode", None) is not None:
                 advice = "convert the model before it is quantised"
                 return self._refused(name, Refusal(f"quantised to {layer.quantization_mode}", advice), None)
+            if own and _halved(layer):
+                reason = f"{layer.compute_dtype} on torch, where Keras computes a part of this layer in float32"
+                error = Refusal(reason, "convert it from the TensorFlow backend")
+                return self._refused(name, error, lambda: layer.compute_output_spec(*args, **kwargs))
             found = rule.get(f"layers.{cls.__name__}") if own else None
             if found is not None:
                 with contextlib.suppress(Unruled):
@@ -234,6 +243,23 @@ class KerasTracer:
 
     def _origin(self, name: str, rule_name: str) -> Origin:
         return Origin(name, "", self.c.scopes.path(), user_line(), rule_name)
+
+
+_WIDE_ON_TORCH = re.compile(
+    r"Functional|Sequential|InputLayer|(Depthwise|Separable)?Conv[123]D(Transpose)?|\w+(Pooling|Padding|Cropping)[123]D"
+    r"|(Zero|Up)\w+[123]D|Cropping[123]D|Embedding|Flatten|Reshape|Permute|RepeatVector|Rescaling|Identity|Activation"
+    r"|\w*ReLU|ELU|Softmax|Add|Subtract|Multiply|Average|Maximum|Minimum|Concatenate|TimeDistributed"
+    r"|(Spatial|Gaussian|Alpha)?Dropout([123]D)?|GaussianNoise|Masking|Lambda"
+)
+"""Layers of Keras that keep 64 bits on torch: measured, the others may take products, means and moments to float32."""
+
+
+def _halved(layer: Any) -> bool:
+    """Whether a layer of doubles may not compute with doubles: Keras' promotion makes float32 of float64 on torch."""
+    from keras import config
+
+    doubles = config.backend() == "torch" and getattr(layer, "compute_dtype", None) == "float64"
+    return doubles and not _WIDE_ON_TORCH.fullmatch(type(layer).__name__)
 
 
 __all__ = ["KerasTracer", "Size", "Stopped"]

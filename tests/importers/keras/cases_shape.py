@@ -82,6 +82,7 @@ def movement() -> Iterator[Case]:
         yield Case(op, name, call, (given,), sizes=(1, 4))
     live: list[Row] = [
         ("Reshape", "open size", lambda x: ops.reshape(x, (ops.shape(x)[0], 2, 2)), x),
+        ("Reshape", "open size of doubles", lambda x: ops.reshape(x, (ops.shape(x)[0], 2, 2)), x.astype("float64")),
         ("BroadcastTo", "plain", lambda x: ops.broadcast_to(x, (2, ops.shape(x)[0], 4)), x),
         ("Rearrange", "transpose", lambda x: ops.rearrange(x, "b h w c -> b c h w"), array(2, 4, 3, 2)),
         ("Rearrange", "patches", lambda x: ops.rearrange(x, "b (h p) w c -> b h w (c p)", p=2, h=2), array(2, 4, 3, 2)),

@@ -128,6 +128,7 @@ def wrappers() -> Iterator[Case]:
     yield row("Bidirectional", (5, 3), layer=made(lambda: _layer("LSTM", 4, stateful=True)), fixed_=3)
     yield row("TimeDistributed", (5, 3), layer=made(lambda: _layer("Dense", 2, activation="relu")))
     yield row("TimeDistributed", (None, 3), layer=made(lambda: _layer("Dense", 2)))
+    yield row("TimeDistributed", (None, 3, 2), layer=made(lambda: _layer("TimeDistributed", layer=_layer("Dense", 2))))
     yield row("TimeDistributed", (2, 6, 6, 3), layer=made(lambda: _layer("Conv2D", 2, 3)))
     yield row("TimeDistributed", (3, 5), layer=made(lambda: _layer("BatchNormalization")))
 

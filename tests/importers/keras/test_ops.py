@@ -66,6 +66,14 @@ OTHERS = {
 """What is not equal of the first case of each operation: refused by us, an error of Keras itself on that backend, or left open by it."""
 
 
+UNLIKE = (
+    "Threshold: special numbers", "Sinc: float64", "TakeAlongAxis: flat", "SliceUpdate: computed", "Slice: computed",
+    "AveragePool: 2 axes, channels_last, same, 3, 2", "Reshape: open size of doubles", "Pad: symmetric", "Pad: number",
+    "DepthToSpace: first", "SpaceToDepth: first", "Where: positions", "Slice: the rest", "Resize: bicubic, (3, 5), False",
+)  # fmt: skip
+"""Cases on which the backends are known to differ, beside the first of each operation."""
+
+
 @pytest.mark.parametrize("backend", OTHERS)
 def test_other_backends(backend: str) -> None:
     """Reads, writes, orders, loops and branches, where the backends differ most; `make test-keras-backends` runs all."""
@@ -79,6 +87,7 @@ def test_other_backends(backend: str) -> None:
         "reads",
         "writes",
         "control",
+        *UNLIKE,
     ]
     done = subprocess.run(
         command, env={**os.environ, "KERAS_BACKEND": backend}, capture_output=True, text=True, cwd=ROOT, timeout=600
