@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ from converter.verification.inputs import Case, evaluated_cases
 from converter.verification.judge import Expected, Sample, judge
 from converter.verification.report import OutputResult, VerificationReport
 from converter.verification.sensitivity import has_decisions, undecided
+from converter.verification.steps import by_steps
 from ir.core import Model, Node
 from ir.eval import Evaluator
 from ir.ops.dropout import draws_in_inference
@@ -120,7 +122,8 @@ def _failed(baseline: Baseline, converted: Runner, reason: str) -> VerificationR
 def _expected(model: Model, case: Case, exact: Case, source: Case, seed: int) -> Expected:
     reference = {n: _overflowed(a, exact[n]) for n, a in Evaluator().run(model, case).items()}
     masks = undecided(model, case, reference, exact, seed) if has_decisions(model) else {}
-    return Expected(case, reference, exact, source, masks)
+    steps = functools.cache(lambda: by_steps(model, case, reference))
+    return Expected(case, reference, exact, source, masks, steps)
 
 
 def _overflowed(reference: np.ndarray, exact: np.ndarray) -> np.ndarray:

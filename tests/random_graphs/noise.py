@@ -20,12 +20,12 @@ from converter.verification.judge import Expected, Sample, judge
 from converter.verification.report import OutputResult
 from converter.verification.run import _overflowed, random_outputs
 from converter.verification.sensitivity import _jumps, has_decisions, undecided
+from converter.verification.steps import shifted, taken_apart
 from converter.verification.tolerance import FLOOR_ULPS
 from ir.core import Model, Node, Value, copy_model
 from ir.eval import EvaluationError, Evaluator
 from ir.eval.evaluator import concrete_attrs, evaluate_op
 from ir.ops.define import OpDef
-from ir.passes import Decompose
 from ir.types import DType, dtypes, symbols
 from ir.types.dim import evaluate_dim
 from tests.ops.harness import cases_of
@@ -38,9 +38,8 @@ MOVES = ("shape", "rearrange", "slicing", "indexing", "subscript")
 """Families of ops that copy what they read; where they compute instead (sums of slices), that is moved."""
 DECIDE = ("factor", "triangular")
 """Families of ops that decide inside, on ranks and pivots: equal elements of an operand are moved apart."""
-INSIDE = ("activation", "attention", "norm", "recurrent", "recurrent_layer", "reduction")
-"""Families of ops whose steps frameworks round one by one: a mean of equal numbers is none of them, 1 + erf(x) cancels."""
 APART = 2
+"""More runs, of what an op that takes several steps is made of."""
 LESS_ONE = {"elu": ("alpha",), "celu": ("alpha",), "selu": ("alpha", "gamma")}
 """ONNX Runtime computes e**x - 1 by a subtraction, which leaves the rounding of 1 near 0; by what it is multiplied.
 The tanh of its RNN is made of such differences too."""
@@ -186,40 +185,31 @@ def _apart(model: Model, inputs: Arrays, reference: Arrays, seed: int, training:
     A decomposition that answers otherwise is not in it: it is measured against its own reference, as it stands. None
     where nothing is taken apart, or where what is made does not evaluate: the step of that pass tells of it.
     """
-    inner = copy_model(model)
     try:
-        if not Decompose(lambda node: node.op.family not in INSIDE or node.op.name in LESS_ONE).run(inner):
+        inner = taken_apart(model, kept=LESS_ONE)
+        if inner is None:
             return []
-        centre = _run(Evaluator(training=training), inner, inputs)
-        runs = [_Moved(seed, RUNS + k, training, whole=True).run(inner, inputs) for k in range(APART)]
+        centre = _run(Evaluator(training=training), inner.model, inputs)
+        runs = [_Moved(seed, RUNS + k, training, inner.narrow).run(inner.model, inputs) for k in range(APART)]
     except (Unfit, TypeError, ValueError):
         return []
     if any(a.shape != reference[n].shape for run in (centre, *runs) for n, a in run.items()):
         return []
-    return [{n: _shifted(reference[n], centre[n], a) for n, a in run.items()} for run in runs]
-
-
-def _shifted(reference: np.ndarray, centre: np.ndarray, moved: np.ndarray) -> np.ndarray:
-    """`reference` moved from `centre` to `moved`."""
-    if reference.dtype.kind in "biu":
-        return np.where(moved == centre, reference, moved)
-    with np.errstate(invalid="ignore"):
-        wide = moved.astype(reference.dtype)
-        same = (wide == centre) | (np.isnan(wide) & np.isnan(centre))
-        return np.where(same, reference, reference + (wide - centre))
+    return [{n: shifted(reference[n], centre[n], a) for n, a in run.items()} for run in runs]
 
 
 @dataclass
 class _Moved:
     """An evaluation that moves every float that is given or computed; copies stay what they are copies of.
 
-    `whole`: each by as much as it may be, this way or that. Of a mean there is one, and a small draw says little.
+    With `narrow`, which has types of nodes that round further than they declare, each by as much as it may be, this way
+    or that: of a mean there is one, and a small draw says little.
     """
 
     seed: int
     k: int
     training: bool
-    whole: bool = False
+    narrow: Mapping[Node, DType] | None = None
     arrays: dict[Value, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -240,7 +230,7 @@ class _Moved:
         return (array.astype(wide) * (1 + size * self._share(array.shape))).astype(array.dtype)
 
     def _share(self, shape: tuple[int, ...]) -> np.ndarray:
-        return self.rng.choice((-1.0, 1.0), shape) if self.whole else self.rng.uniform(-1, 1, shape)
+        return self.rng.choice((-1.0, 1.0), shape) if self.narrow is not None else self.rng.uniform(-1, 1, shape)
 
     def _keep(self, value: Value, array: np.ndarray) -> None:
         self.arrays[value] = array
@@ -270,7 +260,8 @@ class _Moved:
     def _one(self, node: Node, dtype: DType, array: np.ndarray, given: list[np.ndarray]) -> np.ndarray:
         if node.op.family in MOVES and _copied(array, given):
             return array
-        moved = self._by(array, dtype, amplitude(node.op, dtype))
+        size = amplitude(node.op, (self.narrow or {}).get(node, dtype))
+        moved = self._by(array, dtype, size)
         ones = _ones(node)
         if ones and dtype != dtypes.float64:
             step = least(dtypes.float32) * ones * self._share(array.shape)

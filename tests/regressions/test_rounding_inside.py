@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import converter
 from converter.verification.sensitivity import has_decisions, undecided
 from ir.core import Model
 from ir.eval import Evaluator
@@ -176,3 +178,18 @@ def test_norms_of_what_lies_channels_last(way: str) -> None:
     x = 3 + np.random.default_rng(0).normal(size=(2, 8, 8, 6)) / 10
     for _, work in stages.to_torch(measured(text, x=x, s=np.ones(6))):
         work()
+
+
+@pytest.mark.parametrize("bias", [4.0, 8.0])
+def test_a_correct_import_of_gates_in_float16_is_no_wrong_one(bias: float, tmp_path: Path) -> None:
+    """The source was as far from the reference as its rounded gates take it, and the import called wrong for it."""
+    import torch
+
+    torch.manual_seed(0)
+    net = torch.nn.GRU(6, 4, bidirectional=True)
+    with torch.no_grad():
+        for name, p in net.named_parameters():
+            p += bias if "bias" in name else 0
+    net.half().eval()
+    done = converter.convert(net, to="torch", output=tmp_path / "out", inputs=(torch.randn(5, 3, 6).half(),))
+    assert done.path.name == "out"
