@@ -89,11 +89,11 @@ def _own_scopes(model: Model, forms: dict[Node, Form]) -> None:
         )
         if form.weights or not node.op.random or alone:
             continue
-        number = 1
-        while (place := (*path, "dropout" if number == 1 else f"dropout_{number}")) in places:
+        number, word = 1, "seed" if node.op.family == "creation" else "dropout"
+        while (place := (*path, word if number == 1 else f"{word}_{number}")) in places:
             number += 1
         places.add(place)
-        node.origin = replace(node.origin, path=(*node.origin.path, Scope(place[-1], "Dropout")))
+        node.origin = replace(node.origin, path=(*node.origin.path, Scope(place[-1], word.capitalize())))
 
 
 def _claims(model: Model, forms: dict[Node, Form]) -> dict[Value, _Claim | None]:

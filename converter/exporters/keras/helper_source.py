@@ -257,3 +257,9 @@ def pad_by_index(x, pads, mode):
             at = np.pad(kept, (max(before, 0), max(after, 0)), mode=mode)
             x = ops.take(x, ops.convert_to_tensor(at, dtype="int32"), axis=axis)
     return x
+
+
+def number_range(start, stop, step, dtype):
+    """Numbers from `start` on, below `stop`, of which there may be none."""
+    count = math.ceil((stop - start) / step) if isinstance(step, float) else -((start - stop) // step)
+    return ops.convert_to_tensor(np.arange(max(count, 0)) * step + start, dtype=dtype)

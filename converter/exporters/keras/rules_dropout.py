@@ -5,7 +5,7 @@ from __future__ import annotations
 from converter.exporters.code.expr import Expr, IfElse, Name, hole, lift
 from converter.exporters.keras.context import Context
 from converter.exporters.keras.settings import layer_dtype
-from converter.exporters.keras.table import form, rule
+from converter.exporters.keras.table import form, no_place, rule
 from converter.exporters.outline.instances import Form
 from ir.core import Node
 from ir.types import normalize_axes
@@ -44,5 +44,7 @@ def dropout(c: Context, node: Node) -> Expr:
     a, x = node.attrs, c.x(node.operand("x"))
     if a["frozen"] or a["p"] == 0:
         return x
+    if a["p"] != 1:
+        raise no_place(node)
     nothing = Name("ops.zeros_like")(x)
     return nothing if a["always"] else IfElse(c.training(), nothing, x)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from converter.exporters.base import RuleTable
+from converter.errors import ConversionError
+from converter.exporters.base import RuleTable, refusal
 from converter.exporters.outline.instances import Form
 from ir.core import Node, Value
 
@@ -48,6 +49,12 @@ def form(*ops: str) -> Callable[[Callable[[Node], Form | None]], Callable[[Node]
         return fn
 
     return register
+
+
+def no_place(node: Node) -> ConversionError:
+    """The refusal of a layer that no class can hold."""
+    what = refusal(node, "its random numbers are a layer's, and no class holds it", TABLE.file_of(node))
+    return ConversionError("1 operation cannot be written for keras", (what,))
 
 
 def form_of(node: Node) -> Form | None:
