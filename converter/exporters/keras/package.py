@@ -17,6 +17,7 @@ from converter.exporters.code.files import PackageKind, Source, write_files
 from converter.exporters.keras.adopt import Adoption, adopt
 from converter.exporters.keras.classes import KerasClasses
 from converter.exporters.keras.dialect import DIALECT
+from converter.exporters.keras.draws import hoist_draws
 from converter.exporters.keras.equivalence import TEST_SOURCE
 from converter.exporters.keras.helpers import HELPERS
 from converter.exporters.keras.loader import loader_source
@@ -61,6 +62,7 @@ def write_source(model: Model, options: ExportOptions) -> Source:
 def _written(model: Model, options: ExportOptions, loops: bool = False) -> Source:
     prepared = copy_model(model)
     prepare_stacks(prepared, loops)
+    hoist_draws(prepared)
     lowered = lower(prepared, TABLE)
     _drop_unread(lowered)
     names = normalise(lowered, OWNED)

@@ -45,6 +45,24 @@ def test_draws(package: Path, on: str) -> None:
     assert all(not np.array_equal(a, b) for a, b in zip(first, again))
 
 
+class Noisy(nn.Module):
+    """Noise in training alone."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + 0.5 * torch.randn(x.shape) if self.training else x
+
+
+@pytest.mark.parametrize("on", BACKENDS)
+def test_noise_of_training(on: str, tmp_path: Path) -> None:
+    folder = tmp_path / "noisy"
+    converter.convert(Noisy().eval(), to="keras", output=folder, inputs=["float32[n,400]"], verify=False)
+    x = np.ones((5, 400), np.float32)
+    (still,) = backend(on).run(folder, {"x": x}).values()
+    np.testing.assert_array_equal(still, x)
+    moved = backend(on).run(folder, {"x": x}, training=True)["output"]
+    assert abs(moved.std() - 0.5) < 0.05 and abs(moved.mean() - 1) < 0.05
+
+
 def test_draws_in_bodies_are_refused(tmp_path: Path) -> None:
     """A branch has no place for a generator."""
     model = Model("branch", Signature((Parameter("x", Leaf("x")),), Leaf("output")))
