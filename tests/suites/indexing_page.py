@@ -12,6 +12,7 @@ from tests.suites import indexing_onnx
 from tests.suites.indexing_run import VERDICTS, Outcome, cases
 
 RECORD = Path(__file__).with_name("results") / "indexing.json"
+RECORD_KERAS = RECORD.with_name("indexing_keras.json")
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "indexing.md"
 LIBRARIES = ("numpy", "onnx", "onnxruntime", "torch")
 Counts = dict[str, dict[str, int]]
@@ -20,6 +21,11 @@ Counts = dict[str, dict[str, int]]
 def read() -> dict[str, Any]:
     """What is recorded; empty when nothing is."""
     return json.loads(RECORD.read_text()) if RECORD.exists() else {}
+
+
+def read_keras() -> dict[str, Any]:
+    """What is recorded of the cases from Keras; empty when nothing is."""
+    return json.loads(RECORD_KERAS.read_text()) if RECORD_KERAS.exists() else {}
 
 
 def counted(outcomes: Sequence[Outcome]) -> Counts:
@@ -56,6 +62,21 @@ def summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:
 def record(outcomes: Sequence[Outcome]) -> None:
     """Store the results and write the page anew."""
     RECORD.write_text(json.dumps(summary(outcomes), indent=1, sort_keys=True) + "\n")
+    PAGE.write_text(page(read()))
+
+
+def record_keras(outcomes: Sequence[Outcome]) -> None:
+    """Store the results from Keras and write the page anew. Reasons are recorded once, with the cases by source."""
+    listed: dict[str, dict[str, dict[str, list[str]]]] = {"noted": {}, "refused": {}, "inexpressible": {}}
+    for o in outcomes:
+        if o.verdict in listed:
+            names = listed[o.verdict].setdefault(" ".join(o.detail.split())[:200], {}).setdefault(o.source, [])
+            names += [o.case] if o.case not in names else []
+    counts = counted([o for o in outcomes if o.verdict != "inexpressible"])
+    versions = {name: importlib.metadata.version(name) for name in (*LIBRARIES, "keras", "tensorflow", "jax")}
+    RECORD_KERAS.write_text(
+        json.dumps({"versions": versions, "counts": counts, **listed}, indent=1, sort_keys=True) + "\n"
+    )
     PAGE.write_text(page(read()))
 
 
@@ -121,6 +142,37 @@ or another gradient, and that the report says so.
 """
 
 
+_KERAS_TEXT = """\
+
+## From Keras
+
+A case may have several spellings in keras.ops (`tests/suites/indexing_keras_source.py`): with the case's own bounds
+written out, and *as it is*, which leaves indices out of range to the backend. Each is a live model on each backend.
+What it computes there, an array or an error, is measured first; the import, and the PyTorch and ONNX written of it,
+must do the same. TensorFlow raises where JAX fills, drops or clamps and where PyTorch
+wraps: the importer takes the meaning of the backend that runs, and metadata.json names it under `source.versions.backend`.
+Where what is written stops instead, or goes on, a note says so.
+"""
+
+
+def _keras_lines(recorded: Mapping[str, Any]) -> list[str]:
+    """The section on Keras; none where nothing is recorded."""
+    if not recorded:
+        return []
+    lines = [_KERAS_TEXT, *table(recorded["counts"]), ""]
+    lines += ["Measured with " + ", ".join(f"{k} {v}" for k, v in recorded["versions"].items()) + "."]
+    titles = {
+        "noted": "Noted",
+        "refused": "Refused",
+        "inexpressible": "What Keras itself has no words for, or fails at",
+    }
+    for verdict, title in titles.items():
+        lines += ["", f"{title}:", ""]
+        for reason, sources in sorted(recorded[verdict].items()):
+            lines += [f"- {reason}: " + "; ".join(f"{s}: {', '.join(n)}" for s, n in sorted(sources.items()))]
+    return lines
+
+
 def page(recorded: Mapping[str, Any]) -> str:
     """docs/indexing.md."""
     lines = [_TEXT.format(count=len(cases())), *table(recorded["counts"]), ""]
@@ -132,4 +184,5 @@ def page(recorded: Mapping[str, Any]) -> str:
     if recorded["inexpressible"]:
         lines += ["", "Not from ONNX, which cannot say them:", ""]
         lines += [f"- {name}: {reason}" for name, reason in sorted(recorded["inexpressible"].items())]
+    lines += _keras_lines(read_keras())
     return "\n".join(lines) + "\n"

@@ -191,11 +191,13 @@ def imag(c: KerasContext, _: Any, x: Any) -> Value:
 
 @rule("ops.Angle")
 def angle(c: KerasContext, _: Any, x: Any) -> Value:
-    """Of a real number 0 or pi."""
+    """Of a real number 0, or pi where it is negative."""
     value = floating(c, x)
     if value.type.dtype.is_complex:
         return c.b.angle(value)
     kind = value.type.dtype
+    if backend() == "jax":
+        return c.b.atan2(c.number(0, kind), value)  # pi for -0.0, too
     turned = c.b.where(c.b.less(value, c.number(0, kind)), c.number(math.pi, kind), c.number(0, kind))
     return turned if on_tensorflow() else c.b.where(c.b.isnan(value), value, turned)
 

@@ -105,7 +105,7 @@ def blocks(c: KerasContext, op: Any, x: Any) -> Value:
     value = c.value(x)
     layout: Layout = "channels_first" if op.data_format == "channels_first" else "channels_last"
     move = c.b.depth_to_space if type(op).__name__ == "DepthToSpace" else c.b.space_to_depth
-    by_block = backend() == "torch" and layout == "channels_first"  # there the channels are the slower axis
+    by_block = backend() != "tensorflow" and layout == "channels_first"  # there the channels are the slower axis
     return move(value, block=int(op.block_size), mode="CRD" if by_block else "DCR", layout=layout)
 
 

@@ -24,7 +24,9 @@ def segments(c: KerasContext, op: Any, data: Any, segment_ids: Any) -> Value:
     if backend() == "torch" and (not kind.is_float or kind.name == "float64"):
         c.refuse(f"segments of {kind}, which Keras takes by way of float32 on torch", "cast to float32 first")
     if backend() == "tensorflow":
-        c.note("segment numbers beyond the last are an error on TensorFlow; in the converted model their slices are left out")
+        c.note(
+            "segment numbers beyond the last are an error on TensorFlow; in the converted model their slices are left out"
+        )
     found = c.b.segment_reduce(
         value, ids, num_segments=c.dim(op.num_segments), reduction=_REDUCTIONS[form], bounds="drop"
     )
