@@ -38,16 +38,17 @@ class Apart:
             return tuple(r.astype(kind.numpy).astype(r.dtype) if r.dtype == np.float32 else r for r in results)
 
 
-def taken_apart(model: Model, kept: Collection[str] = ()) -> Apart | None:
-    """A copy in which such ops are the steps they are made of, but for those `kept` by name; None where that changes
-    nothing. Raises TypeError or ValueError where a decomposition does not apply."""
+def taken_apart(model: Model, kept: Collection[str] = (), also: Collection[str] = ()) -> Apart | None:
+    """A copy in which ops of such families, and of those `also` named, are the steps they are made of, but for the ops
+    `kept`; None where that changes nothing. Raises TypeError or ValueError where a decomposition does not apply."""
     inner = copy_model(model)
     narrow: dict[Node, DType] = {}
     for kind in (dtypes.float16, dtypes.bfloat16):
         before = set(inner.nodes())
         Decompose(functools.partial(_not_rounded, kind)).run(inner)
         narrow |= {node: kind for node in inner.nodes() if node not in before}
-    rest = Decompose(lambda n: n.op.family not in INSIDE or n.op.name in kept or n in narrow).run(inner)
+    families = {*INSIDE, *also}
+    rest = Decompose(lambda n: n.op.family not in families or n.op.name in kept or n in narrow).run(inner)
     return Apart(inner, narrow) if rest or narrow else None
 
 
@@ -74,9 +75,9 @@ def by_steps(model: Model, inputs: dict[str, np.ndarray], reference: dict[str, n
 
 
 def shifted(reference: np.ndarray, centre: np.ndarray, moved: np.ndarray) -> np.ndarray:
-    """`reference` moved as `moved` is from `centre`."""
+    """`reference` moved as `moved` is from `centre`; integers that move are other than the reference in any case."""
     if reference.dtype.kind in "biu":
-        return np.where(moved == centre, reference, moved)
+        return np.where(moved == centre, reference, np.where(moved == reference, centre, moved))
     with np.errstate(invalid="ignore"):
         wide = moved.astype(reference.dtype)
         same = (wide == centre) | (np.isnan(wide) & np.isnan(centre))

@@ -186,7 +186,7 @@ def _apart(model: Model, inputs: Arrays, reference: Arrays, seed: int, training:
     where nothing is taken apart, or where what is made does not evaluate: the step of that pass tells of it.
     """
     try:
-        inner = taken_apart(model, kept=LESS_ONE)
+        inner = taken_apart(model, kept=LESS_ONE, also=DECIDE)
         if inner is None:
             return []
         centre = _run(Evaluator(training=training), inner.model, inputs)
