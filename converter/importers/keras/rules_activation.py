@@ -95,9 +95,9 @@ def gelu(c: KerasContext, op: Any, x: Any) -> Value:
 
 @rule("ops.SoftShrink", "ops.HardShrink")
 def shrink(c: KerasContext, op: Any, x: Any) -> Value:
-    """What lies within the threshold becomes 0; on TensorFlow so does NaN."""
+    """What lies within the threshold becomes 0; so does NaN, but not on torch."""
     value, width, soft = c.value(x), float(op.threshold), type(op).__name__ == "SoftShrink"
-    if not on_tensorflow():
+    if backend() == "torch":
         return (c.b.soft_shrink if soft else c.b.hard_shrink)(value, lambd=width)
     zero, limit = c.number(0, value.type.dtype), c.number(width, value.type.dtype)
     if not soft:
@@ -119,7 +119,10 @@ def clipped(c: KerasContext, value: Value, low: float, high: float) -> Value:
 
 @rule("ops.Relu6")
 def relu6(c: KerasContext, _: Any, x: Any) -> Value:
-    return clipped(c, c.value(x), 0, 6)
+    value = c.value(x)
+    if backend() == "jax" and not value.type.dtype.is_float:
+        value = c.cast(value, "float32")  # jax takes the smaller of it and 6.0
+    return clipped(c, value, 0, 6)
 
 
 @rule("ops.HardTanh")

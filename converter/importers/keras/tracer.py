@@ -61,7 +61,7 @@ class KerasTracer:
         if config.backend() == "tensorflow" or self._held is not None:
             return result
         own = [x for x in tree.flatten((args, kwargs, result)) if hasattr(x, "dtype")]
-        if all(str(x.dtype) in ("float32", "int32", "bool") for x in own):
+        if all(str(x.dtype) in ("float32", "bool") for x in own):
             return result
         self.aside = True
         try:

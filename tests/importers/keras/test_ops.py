@@ -74,7 +74,8 @@ OTHERS = {
 UNLIKE = (
     "Threshold: special numbers", "Sinc: float64", "TakeAlongAxis: flat", "SliceUpdate: computed", "Slice: computed",
     "AveragePool: 2 axes, channels_last, same, 3, 2", "Reshape: open size of doubles", "Pad: symmetric", "Pad: number",
-    "DepthToSpace: first", "SpaceToDepth: first", "Where: positions", "Angle: special numbers", "Slice: the rest", "Resize: bicubic, (3, 5), False",
+    "DepthToSpace: first", "SpaceToDepth: first", "Where: positions", "Slice: the rest", "Resize: bicubic, (3, 5), False",
+    "Angle: special numbers", "Relu6: int32", "SoftShrink: special numbers", "HardShrink: special numbers",
 )  # fmt: skip
 """Cases on which the backends are known to differ, beside the first of each operation."""
 
