@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from converter.importers.base import Refusal
 from converter.importers.keras.context import KerasContext, rule
 from converter.importers.keras.spelled import spelled
 from ir.core import Value
@@ -22,8 +23,12 @@ def cast(c: KerasContext, op: Any, x: Any) -> Value:
 @spelled("ops.SaturateCast")
 def saturate_cast(op: Any, x: Any) -> Any:
     """What is out of range becomes the nearest that is not, by Keras' own limits."""
+    from keras import config
     from keras.src.ops.core import _saturate_cast
 
+    if config.backend() == "jax" and "float" in x.dtype and str(op.dtype) in ("int32", "uint32", "int64", "uint64"):
+        reason = "floats saturated to 32 bits on jax, whose cast takes the limit that float32 cannot hold for the nearest that fits"
+        raise Refusal(reason, "clip to a smaller range, then cast")
     return _saturate_cast(x, op.dtype)
 
 
