@@ -177,12 +177,13 @@ class Printer:
     def _broken(self, opening: str, expr: Expr, closing: str, depth: int) -> list[str]:
         pad = INDENT * depth
         inner = expr.value if isinstance(expr, Star) else expr
-        together = pad + ", ".join(self._bracket_items(inner))
         parts = _items(inner)
+        comma = "," if isinstance(inner, Tup) and len(parts) == 1 else ""  # without it, no tuple
+        together = pad + ", ".join(self._bracket_items(inner)) + comma
         if len(together) <= self.width and not isinstance(inner, (Lst, Dct)):
             return [opening, together, closing]
         if len(parts) == 1 and isinstance(parts[0][1], (Star, Generator)):
-            return [opening, *self.lines(parts[0][0], parts[0][1], "", depth), closing]
+            return [opening, *self.lines(parts[0][0], parts[0][1], comma, depth), closing]
         body = [line for prefix, part in parts for line in self.lines(prefix, part, ",", depth)]
         return [opening, *body, closing]
 

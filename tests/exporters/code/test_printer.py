@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ast
 import random
+import textwrap
+
+import pytest
 
 from converter.exporters.code import stmt as s
-from converter.exporters.code.expr import Binary, Expr, Hole, IfElse, Lit, Name, Slice, Tup, Unary, Var, lift
+from converter.exporters.code.expr import Binary, Expr, Hole, IfElse, Lit, Name, Slice, Star, Tup, Unary, Var, lift
 from converter.exporters.code.fold import fold
 from converter.exporters.code.names import allocate, bind
 from converter.exporters.code.printer import Printer, literal
@@ -138,3 +141,15 @@ def test_loop_variables_stay_apart() -> None:
 
 def test_a_hole_prints_its_value() -> None:
     assert Printer().flat(Hole(Lit(3), "size")) == "3"
+
+
+LONG = Name("function")(Name("argument_0"), Name("argument_1"), Name("argument_2"))
+
+
+@pytest.mark.parametrize("item", [LONG, LONG.reshape(Lit(2)) * LONG, Star(LONG)])
+def test_a_tuple_of_one_stays_one_over_several_lines(item: Expr) -> None:
+    """Its comma was lost where it did not fit a line, so that a module gave what it held instead."""
+    for width in range(10, 60):
+        text = "\n".join(Printer(width).statement(s.Return(Tup((item,))), 0))
+        (statement,) = ast.parse(f"def g():\n{textwrap.indent(text, '    ')}").body[0].body
+        assert isinstance(statement.value, ast.Tuple) and len(statement.value.elts) == 1, text
