@@ -13,7 +13,6 @@ import numpy as np
 from converter.exporters.code import stmt as s
 from converter.exporters.code.expr import Expr, Lst, Name, Tup, Var, hole, lift
 from converter.exporters.keras.context import OPS, Context
-from converter.exporters.keras.settings import layer_dtype
 from converter.exporters.keras.table import form, form_of, rule
 from converter.exporters.outline.instances import Form
 from ir.core import Node, Value
@@ -36,8 +35,8 @@ def layer_reason(node: Node) -> str | None:
         return "inside control flow there is no layer of Keras"
     if a.get("projection"):
         return "Keras' layers project no states"
-    if x.dtype.name not in ("float32", "float64"):
-        return "Keras' layers round each step of half types"
+    if x.dtype.name != "float32":
+        return "Keras' layers round each step of half types, and on JAX and PyTorch steps of float64 to float32"
     if 0 in x.shape or not isinstance(x.shape[2], int):
         return "Keras' layers take no empty sequences"
     return None
@@ -102,7 +101,6 @@ def recurrent_layer(node: Node) -> Form | None:
     steps, states = _wanted(node)
     kind = _LAYERS[node.op.name]
     both = _two_biases(node)
-    dtype = layer_dtype(node.operand("x"))
     settings: dict[str, Expr] = {"use_bias": hole(bool(a["bias"]), "use_bias", True)}
     if node.op.name == "rnn":
         settings["activation"] = hole(a["nonlinearity"], "activation", "tanh")
@@ -118,10 +116,10 @@ def recurrent_layer(node: Node) -> Form | None:
     if _steps_alone(node):
         settings["use_cudnn"] = lift(False)
     helper = f"TwoBias{kind}" if both else ""
-    ctor = Name(helper or f"layers.{kind}")(hole(a["hidden_size"], "units"), **settings, **dtype)
+    ctor = Name(helper or f"layers.{kind}")(hole(a["hidden_size"], "units"), **settings)
     if a["direction"] == "bidirectional":
         merge = "concat" if steps or states else None
-        ctor = Name("layers.Bidirectional")(ctor, merge_mode=hole(merge, "merge_mode", "concat"), **dtype)
+        ctor = Name("layers.Bidirectional")(ctor, merge_mode=hole(merge, "merge_mode", "concat"))
 
     def call(c: Context, layer: Expr) -> tuple[Expr | None, ...]:
         if helper:
