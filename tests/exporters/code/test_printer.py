@@ -150,6 +150,6 @@ LONG = Name("function")(Name("argument_0"), Name("argument_1"), Name("argument_2
 def test_a_tuple_of_one_stays_one_over_several_lines(item: Expr) -> None:
     """Its comma was lost where it did not fit a line, so that a module gave what it held instead."""
     for width in range(10, 60):
-        text = "\n".join(Printer(width).statement(s.Return(Tup((item,))), 0))
+        text = "\n".join(Printer(width=width).statement(s.Return(Tup((item,))), 0))
         (statement,) = ast.parse(f"def g():\n{textwrap.indent(text, '    ')}").body[0].body
         assert isinstance(statement.value, ast.Tuple) and len(statement.value.elts) == 1, text
