@@ -14,7 +14,10 @@ WRITERS = {
     "onnx": "converter.exporters.onnx.table:RULES",
     "keras": "converter.exporters.keras.table:TABLE",
 }
-EXPANSIONS = {"onnx": ("converter.exporters.onnx.table:EXPANSIONS", "ir.passes.real_pairs_rules:RULES")}
+EXPANSIONS = {
+    "onnx": ("converter.exporters.onnx.table:EXPANSIONS", "ir.passes.real_pairs_rules:RULES"),
+    "keras": ("ir.passes.real_pairs_rules:RULES",),
+}
 """Ops that an exporter itself writes as smaller ones."""
 READERS = {
     "torch": "converter.importers.torch.context:rule",

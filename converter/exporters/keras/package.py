@@ -30,6 +30,7 @@ from converter.exporters.keras.targets import OWNED
 from converter.exporters.keras.wide import NOTE, has_wide, needs_wide
 from converter.exporters.outline.package import Kind, Parts, write_classes
 from converter.exporters.outline.targets import normalise
+from converter.exporters.reals import in_reals
 from ir.core import Model, Node, Value, copy_model
 from ir.data import Lazy, Pieces, Weight
 
@@ -61,6 +62,9 @@ def write_source(model: Model, options: ExportOptions) -> Source:
 
 def _written(model: Model, options: ExportOptions, loops: bool = False) -> Source:
     prepared = copy_model(model)
+    refused = in_reals(prepared, "the backends of Keras share")
+    if refused:
+        raise ConversionError(f"{len(refused)} operations on complex numbers cannot be written for keras", refused)
     prepare_stacks(prepared, loops)
     hoist_draws(prepared)
     lowered = lower(prepared, TABLE)
@@ -88,11 +92,11 @@ def _written(model: Model, options: ExportOptions, loops: bool = False) -> Sourc
 def _check(model: Model) -> None:
     """Refuse what no rule is asked about: inputs, weights and results that Keras cannot hold, a model without inputs."""
     values: list[Value] = [*model.graph.inputs, *(model.weight_value(n) for n in model.weights)]
-    lacking = sorted({v.type.dtype.name for v in values} - HELD)
+    results = [v for v in model.graph.outputs if v.type.dtype.is_complex]
+    lacking = sorted({v.type.dtype.name for v in (*values, *results)} - HELD)
     if lacking:
-        refused = tuple(
-            Unsupported(k, f"Keras has no {k} on every backend", place="inputs and weights") for k in lacking
-        )
+        where = "inputs, outputs and weights"
+        refused = tuple(Unsupported(k, f"Keras has no {k} on every backend", place=where) for k in lacking)
         raise ConversionError(f"Keras has no {', '.join(lacking)} on every backend", refused)
     if not model.graph.inputs:
         raise ConversionError("a Keras model has at least one input", (Unsupported("model", "it has no input"),))

@@ -7,23 +7,7 @@ runner and importer turn it back.
 
 from __future__ import annotations
 
-from converter.errors import Unsupported
-from converter.exporters.base import refusal
 from ir.core import Model
-from ir.passes import DeadCode
-from ir.passes.real_pairs import has_complex, split
-
-FILE = "ir/passes/real_pairs_rules.py"
-
-
-def in_reals(model: Model) -> list[Unsupported]:
-    """Turn every complex tensor into a pair of real ones; returns what has no such form."""
-    if not has_complex(model):
-        return []
-    refused = split(model)
-    if not refused:
-        DeadCode().run(model)  # parts that nothing reads
-    return [refusal(node, f"ONNX Runtime has no complex numbers: {why}", FILE) for node, why in refused]
 
 
 def complex_ports(model: Model) -> dict[str, str]:

@@ -9,9 +9,9 @@ from typing import Any
 from converter.errors import ConversionError, Unsupported, merge
 from converter.exporters.base import decompose, refusal
 from converter.exporters.empty_results import fill_empty
-from converter.exporters.onnx.complex import in_reals
 from converter.exporters.onnx.index_guards import guarded
 from converter.exporters.onnx.table import EXPANSIONS, RULES
+from converter.exporters.reals import in_reals
 from converter.exporters.wide_indices import limit_indices
 from ir.core import Builder, Graph, Model, Node, Value, copy_model
 from ir.types import dtypes
@@ -27,7 +27,7 @@ def lower(model: Model, opset: int, strict: bool = False) -> Model:
     lowered = copy_model(model)
     limit_indices(lowered)
     fill_empty(lowered, "pool")
-    refused = in_reals(lowered)
+    refused = in_reals(lowered, "ONNX Runtime has")
     raise_refused(refused)
     _graph(lowered.graph, Setting(opset, strict), refused)
     raise_refused(refused)
