@@ -275,10 +275,11 @@ class Gelu(Unary):
 
     @staticmethod
     def decompose(b: Builder, x: Value, approximate: str) -> Value:
-        if x.type.dtype.is_half:  # 1 + erf cancels on the left: rounded once, as frameworks do
-            return b.cast(b.gelu(b.cast(x, to=dtypes.float32), approximate=approximate), to=x.type.dtype)
+        half = x.type.dtype if x.type.dtype.is_half else None
+        x = b.cast(x, to=dtypes.float32) if half else x  # 1 + erf cancels on the left: rounded once, as frameworks do
         bell = b.erf(b.mul(x, math.sqrt(0.5))) if approximate == "none" else _tanh_bell(b, x)
-        return b.mul(b.mul(x, 0.5), b.add(bell, 1.0))
+        result = b.mul(b.mul(x, 0.5), b.add(bell, 1.0))
+        return b.cast(result, to=half) if half else result
 
 
 @op

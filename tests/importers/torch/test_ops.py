@@ -101,10 +101,15 @@ def test_read_as_recorded(family: str, run: str) -> None:
     )
 
 
+IN_TRAINING = {"isomorph.batch_norm_of.default"}
+"""What only a reading in training mode makes (the programs here are read in inference): see `test_uncorrected.py`."""
+
+
 def test_no_rule_without_a_case() -> None:
     families.load()
     reached = frozenset().union(*(reading(*program).targets for program in READ))
-    assert not sorted(str(r.key) for r in rule if r.key not in reached)
+    assert not reached & IN_TRAINING
+    assert not sorted(str(r.key) for r in rule if r.key not in reached | IN_TRAINING)
 
 
 def tolerance(run: str, want: np.ndarray, case: str) -> float:
