@@ -76,7 +76,7 @@ class Weights:
     def plain(self, builder: Builder, variable: Any) -> Value:
         """What a variable holds at this point of the call, in Keras' own order of axes however it is stored."""
         if id(variable) in self.state:
-            return self.state[id(variable)]
+            return self._assigned(builder, variable, self.state[id(variable)])
         self._settle(variable)
         if id(variable) in self._gated:
             return self._gated[id(variable)].joined(builder, self.model)
@@ -86,6 +86,19 @@ class Weights:
             return value
         back = role_permutation(settled[1], settled[0], value.type.rank)
         return value if back == tuple(range(len(back))) else builder.transpose(value, perm=back)
+
+    def _assigned(self, b: Builder, variable: Any, now: Value) -> Value:
+        """A variable that the call has assigned. On TensorFlow and PyTorch no gradient passes the assignment: that of a
+        weight which trains is the one of the value it has now. On JAX it passes, as everywhere."""
+        from keras import config
+
+        if config.backend() == "jax" or not now.type.dtype.is_float:
+            return now
+        own = self.stored(variable)
+        fixed = b.stop_gradient(now)
+        if not self.model.weights[own.name].trainable:
+            return fixed
+        return b.add(fixed, b.sub(own, b.stop_gradient(own)))  # zero, with the weight's gradient
 
     # -- recurrent layers -------------------------------------------------------------------------------------------
     def gates(self, variables: Sequence[Any], order: tuple[int, ...]) -> list[Value] | None:
