@@ -80,6 +80,10 @@ class Weights:
         self._settle(variable)
         if id(variable) in self._gated:
             return self._gated[id(variable)].joined(builder, self.model)
+        return self._own(builder, variable)
+
+    def _own(self, builder: Builder, variable: Any) -> Value:
+        """The stored weight in Keras' order of axes."""
         value = self.stored(variable)
         settled = self._turned.get(id(variable))
         if settled is None:
@@ -94,10 +98,10 @@ class Weights:
 
         if config.backend() == "jax" or not now.type.dtype.is_float:
             return now
-        own = self.stored(variable)
         fixed = b.stop_gradient(now)
-        if not self.model.weights[own.name].trainable:
+        if not self.model.weights[self._known[id(variable)]].trainable:
             return fixed
+        own = self._own(b, variable)
         return b.add(fixed, b.sub(own, b.stop_gradient(own)))  # zero, with the weight's gradient
 
     # -- recurrent layers -------------------------------------------------------------------------------------------
@@ -175,15 +179,21 @@ class Weights:
         return self.model.weight_value(self._constants[key])
 
     def assign(self, variable: Any, value: Value) -> None:
-        """The call gives a variable its next value."""
+        """The call gives a variable its next value, in Keras' order of axes."""
+        self._settle(variable)
         if id(variable) in self._gated:
             raise Refusal(f"the weight {variable.path} of a recurrent layer is assigned")
         self.stored(variable)
         self.state[id(variable)] = value
 
     def finish(self) -> None:
-        """Enter the next values as the model's state."""
+        """Enter the next values as the model's state, each in the order in which its weight is stored."""
+        b = Builder(self.model.graph)
         for key, value in self.state.items():
+            turned = self._turned.get(key)
+            order = tuple(range(value.type.rank)) if turned is None else role_permutation(*turned, value.type.rank)
+            if order != tuple(sorted(order)):
+                value = b.transpose(value, perm=order)
             self.model.set_state(self._known[key], value)
 
     def tell_source(self, names: dict[int, str]) -> None:

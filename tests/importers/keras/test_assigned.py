@@ -30,7 +30,23 @@ class Codebook(L.Layer):
         return x * self.codes
 
 
+class Decay(L.Layer):
+    """A kernel that a layer has used already, and uses again; a square one has the shape of its transpose."""
+
+    def __init__(self, units: int) -> None:
+        super().__init__()
+        self.dense = L.Dense(units)
+
+    def call(self, x: Any, training: bool = False) -> Any:
+        first = self.dense(x)
+        if training:
+            self.dense.kernel.assign(self.dense.kernel * 0.5)
+        return first + 2 * self.dense(x)
+
+
 MODELS = {
+    "decay": lambda: [Decay(3)],
+    "square decay": lambda: [Decay(5)],
     "spectral dense": lambda: [L.SpectralNormalization(L.Dense(3, name="inner"))],
     "spectral conv": lambda: [L.Reshape((5, 1)), L.SpectralNormalization(L.Conv1D(2, 2)), L.Flatten()],
     "codebook": lambda: [L.Dense(4), Codebook(), L.Dense(2)],
@@ -54,3 +70,5 @@ def test_gradients(name: str, tmp_path: Path) -> None:
     mine = sorted((p.grad.numpy().ravel() for p in emitted.parameters()), key=lambda g: g.size)
     for a, b in zip(mine, found, strict=True):  # kernels are turned: as sets of numbers
         np.testing.assert_allclose(np.sort(a), np.sort(b), rtol=0, atol=2e-5 * np.abs(b).max())
+    left = emitted.eval()(torch.from_numpy(X)).detach().numpy()  # by what the call has assigned
+    np.testing.assert_allclose(left, net(X, training=False), rtol=0, atol=1e-5 * np.abs(left).max())
