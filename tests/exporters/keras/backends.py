@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import atexit
 import functools
+import importlib.util
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
@@ -75,4 +77,13 @@ def backend(name: str) -> Backend:
     return Backend(name)
 
 
-__all__ = ["BACKENDS", "Backend", "PackageFailed", "backend"]
+def module_of(folder: Path) -> ModuleType:
+    """A package's module, in this process."""
+    spec = importlib.util.spec_from_file_location(f"{folder.parent.name}_{folder.name}", folder / "model.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+__all__ = ["BACKENDS", "Backend", "PackageFailed", "backend", "module_of"]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -14,18 +12,10 @@ from torch import nn
 
 import converter
 from converter.errors import ConversionError, UsageError
+from tests.exporters.keras.backends import module_of
 
 keras = pytest.importorskip("keras")
 layers = keras.layers
-
-
-def package(folder: Path) -> ModuleType:
-    """The module of a package, in this process."""
-    spec = importlib.util.spec_from_file_location(f"package_{folder.name}", folder / "model.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def bits(net: Any) -> list[bytes]:
@@ -41,7 +31,7 @@ def test_both_files(tmp_path: Path) -> None:
     net = keras.Model(inputs, layers.Dense(2, activation="relu")(x))
     out = tmp_path / "both"
     converter.convert(net, to="keras", output=out, artifacts=("weights.h5", "keras"), verify=False)
-    alone, emitted = keras.models.load_model(out / "model.keras"), package(out).load_model()
+    alone, emitted = keras.models.load_model(out / "model.keras"), module_of(out).load_model()
     given = np.random.default_rng(1).standard_normal((3, 6, 6, 2)).astype("float32")
     assert np.asarray(alone(given)).tobytes() == np.asarray(emitted(given)).tobytes()
     assert bits(alone) == bits(emitted) == bits(net)
@@ -50,7 +40,7 @@ def test_both_files(tmp_path: Path) -> None:
     for one in (alone, emitted):
         one(given, training=True)
     assert bits(alone) == bits(emitted) != bits(net), "statistics move alike"
-    fresh = package(out).load_model()
+    fresh = module_of(out).load_model()
     for variable in fresh.weights:
         variable.assign(0.5 * np.ones(variable.shape))
     fresh.load_weights(out / "model.weights.h5")
@@ -74,7 +64,7 @@ def test_weights_of_what_has_code(tmp_path: Path) -> None:
     torch.manual_seed(0)
     net, spec, out = TwoBiases().eval(), ["float32[batch,time,2]"], tmp_path / "code"
     converter.convert(net, to="keras", output=out, inputs=spec, artifacts=["weights.h5"], verify=False)
-    model = package(out).load_model()
+    model = module_of(out).load_model()
     before = bits(model)
     for variable in model.weights:
         variable.assign(np.zeros(variable.shape))

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -19,7 +17,7 @@ from converter.exporters.base import ExportOptions
 from converter.exporters.keras.package import write_package
 from ir.eval import Evaluator
 from ir.types import dtypes
-from tests.exporters.keras.backends import BACKENDS, backend
+from tests.exporters.keras.backends import BACKENDS, backend, module_of
 from tests.ops.harness import assert_close, cases_of
 from tests.ops.layers import layer_of
 
@@ -94,15 +92,6 @@ def tagger(tmp_path_factory: pytest.TempPathFactory) -> tuple[Tagger, Path]:
     net, folder = Tagger().eval(), tmp_path_factory.mktemp("tagger") / "package"
     converter.convert(net, to="keras", output=folder, inputs=["float32[batch,time,3]"], verify=False)
     return net, folder
-
-
-def module_of(folder: Path) -> ModuleType:
-    """The package's module in this process."""
-    spec = importlib.util.spec_from_file_location(f"package_{folder.parent.name}", folder / "model.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_code(tagger) -> None:
