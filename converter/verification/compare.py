@@ -63,14 +63,22 @@ def _exact(actual: np.ndarray, expected: np.ndarray) -> Difference:
 
 def _inexact(actual: np.ndarray, expected: np.ndarray, scale: float | None) -> Difference:
     finite = np.isfinite(expected)
+    if (finite & np.isfinite(actual)).all():  # nearly always: the same in fewer steps
+        gaps = np.abs(actual - expected)
+        return _worst(gaps, gaps, float(np.abs(expected).max()), scale, mismatched=0)
     same_special = (np.isnan(actual) & np.isnan(expected)) | (~np.isnan(expected) & (actual == expected))
     bad = (~finite & ~same_special) | (finite & ~np.isfinite(actual))
     both = finite & np.isfinite(actual)
     gaps = np.where(both, np.abs(np.where(both, actual, 0) - np.where(both, expected, 0)), 0.0)
     found = float(np.abs(expected[finite]).max()) if finite.any() else 0.0
-    used = found if scale is None else scale
     mismatched = int(np.count_nonzero(bad))
-    worst = np.inf if mismatched else float(gaps.max())
-    index = np.unravel_index(int(np.argmax(bad if mismatched else gaps)), expected.shape)
-    scaled = 0.0 if worst == 0 else worst / used if used > 0 else worst / np.finfo(np.float64).tiny
-    return Difference(worst, scaled, found, tuple(int(i) for i in index), mismatched, expected.size)
+    return _worst(gaps, bad if mismatched else gaps, found, scale, mismatched)
+
+
+def _worst(gaps: np.ndarray, where: np.ndarray, found: float, scale: float | None, mismatched: int) -> Difference:
+    """The difference at the greatest element of `where`."""
+    used = found if scale is None else scale
+    index = np.unravel_index(int(np.argmax(where)), gaps.shape)
+    worst = np.inf if mismatched else float(gaps[index])
+    scaled = 0.0 if worst == 0 else worst / used if used > 0 else worst / float(np.finfo(np.float64).tiny)
+    return Difference(worst, scaled, found, tuple(int(i) for i in index), mismatched, gaps.size)

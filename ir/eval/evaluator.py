@@ -58,7 +58,8 @@ class Evaluator:
         missing = [v.name for v in model.graph.inputs if v.name not in inputs]
         if missing:
             raise EvaluationError(f"no value for input {', '.join(missing)}")
-        outs = run.graph(model.graph, [np.asarray(inputs[v.name]) for v in model.graph.inputs])
+        with np.errstate(all="ignore"):  # overflow of a narrow float is infinity
+            outs = run.graph(model.graph, [np.asarray(inputs[v.name]) for v in model.graph.inputs])
         state = {name: run.value(v) for name, v in model.state.items()}
         return dict(zip(model.signature.output_names, outs, strict=True)), state
 
@@ -111,6 +112,7 @@ class _Run:
         self.rng = np.random.default_rng(settings.seed)
         self.kept = frozenset(model.state.values())
         self._plans: dict[Graph, dict[Node, tuple[Value, ...]]] = {}
+        self._fixed: dict[Node, dict[str, Any] | None] = {}
 
     def graph(self, graph: Graph, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         for value, array in zip(graph.inputs, inputs, strict=True):
@@ -149,8 +151,7 @@ class _Run:
 
     def _held(self, array: np.ndarray, dtype: DType) -> np.ndarray:
         held = self.s.storage(dtype).numpy
-        with np.errstate(all="ignore"):  # overflow of a narrow float is infinity
-            return array if array.dtype == held else array.astype(held)
+        return array if array.dtype == held else array.astype(held)
 
     def _store(self, value: Value, array: np.ndarray) -> None:
         self.values[value] = self._held(array, value.type.dtype)
@@ -170,9 +171,7 @@ class _Run:
         operands = {k: self._operand(v) for k, v in node.operands.items()}
         bodies = {k: _Body(self, b) for k, b in node.bodies.items()}
         try:
-            results = evaluate_op(
-                self.s, node.op, operands, concrete_attrs(node.op, node.attrs, self.env, self.s), bodies, self.rng
-            )
+            results = _evaluate(self.s, node.op, operands, self._attrs(node), bodies, self.rng)
         except (ValueError, IndexError, TypeError, KeyError, ZeroDivisionError, np.exceptions.AxisError) as error:
             raise EvaluationError(f"{node.op.name} ({node.origin}): {type(error).__name__}: {error}") from error
         if self.s.replay is not None:
@@ -184,7 +183,17 @@ class _Run:
                 self._check(node, value, array)
             self._store(value, array)
 
+    def _attrs(self, node: Node) -> dict[str, Any]:
+        """The node's concrete attributes, made once where no size is among them: a body runs many times."""
+        if node not in self._fixed:
+            fixed = not any(_has_sizes(a) for a in node.attrs.values())
+            self._fixed[node] = concrete_attrs(node.op, node.attrs, {}, self.s) if fixed else None
+        known = self._fixed[node]
+        return concrete_attrs(node.op, node.attrs, self.env, self.s) if known is None else known
+
     def _check(self, node: Node, value: Value, array: np.ndarray) -> None:
+        if array.shape == value.type.shape:
+            return
         try:
             bind_shape(value.type.shape, array.shape, self.env)
         except ValueError as error:
@@ -240,14 +249,29 @@ def evaluate_op(
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, ...]:
     """Call an op's `evaluate` on concrete operands, as a tuple of arrays."""
+    with np.errstate(all="ignore"):
+        return _evaluate(settings, op, operands, attrs, bodies, rng)
+
+
+def _evaluate(
+    settings: Evaluator,
+    op: OpDef,
+    operands: Mapping[str, Any],
+    attrs: Mapping[str, Any],
+    bodies: Mapping[str, Any],
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, ...]:
     extra: dict[str, Any] = {}
     if op.modal:
         extra["training"] = settings.training
     if op.random:
         extra["rng"] = rng
-    with np.errstate(all="ignore"):
-        result = op.evaluate(**operands, **attrs, **bodies, **extra)
+    result = op.evaluate(**operands, **attrs, **bodies, **extra)
     return tuple(np.asarray(r) for r in (result if isinstance(result, tuple) else (result,)))
+
+
+def _has_sizes(item: Any) -> bool:
+    return any(map(_has_sizes, item)) if isinstance(item, tuple) else isinstance(item, DimExpr)
 
 
 def concrete_attrs(op: OpDef, attrs: Mapping[str, Any], env: Mapping[str, int], settings: Evaluator) -> dict[str, Any]:
