@@ -41,7 +41,7 @@ DEFINITIONS = {"ir.ops.define", "ir.ops.registry", "ir.ops.axes"}
 """What an op is; below `ir.core`, while the op families of the same folder are above it."""
 
 ONE_FRAMEWORK = ("converter.importers", "converter.exporters")
-SHARED = {"code", "outline", "rules"}
+SHARED = {"code", "outline", "partial", "rules"}
 """Folders in there that belong to no framework."""
 
 IMPORTS = [i for path in python_files("ir", "converter") for i in imports_of(path)]

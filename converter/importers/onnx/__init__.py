@@ -61,7 +61,7 @@ def load(source: Any, inputs: Any = None, *, options: ImportOptions | None = Non
 
 
 def _bind_inputs(importer: GraphImporter, frame: Frame, inputs: Any) -> None:
-    from converter.importers.onnx.values import Ref
+    from converter.importers.partial.values import Ref
 
     graph = importer.source.model.graph
     infos = [i for i in graph.input if i.name not in frame.names and i.name not in frame.poisoned]
@@ -86,7 +86,7 @@ def _bind_inputs(importer: GraphImporter, frame: Frame, inputs: Any) -> None:
 
 
 def _refuse_sequences(importer: GraphImporter, frame: Frame) -> None:
-    from converter.importers.onnx.values import Sequence
+    from converter.importers.partial.values import Sequence
 
     for info in importer.source.model.graph.output:
         if isinstance(frame.names.get(info.name), Sequence):

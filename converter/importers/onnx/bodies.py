@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from converter.importers.base import Refusal
 from converter.importers.onnx.order import free_names
-from converter.importers.onnx.values import Element, Ref
-from converter.importers.onnx.values import Sequence as SequenceRef
+from converter.importers.partial.values import Element, Ref
+from converter.importers.partial.values import Sequence as SequenceRef
 from ir.core import Builder, Graph, Value
 from ir.types import DimExpr, TensorType, same, symbol
 from ir.types.dim import recording_assumptions

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from converter.importers.onnx.context import OnnxContext
     from converter.importers.onnx.graph import Frame, GraphImporter
-    from converter.importers.onnx.values import Ref
+    from converter.importers.partial.values import Ref
 
 Key = tuple[str, str, str]
 

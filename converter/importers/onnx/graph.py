@@ -19,9 +19,9 @@ from converter.importers.onnx.reader import Source, standard_domain
 from converter.importers.onnx.scopes import metadata, node_line, node_path
 from converter.importers.onnx.table import RULES
 from converter.importers.onnx.tensors import read_sparse, read_tensor
-from converter.importers.onnx.values import Element, Ref, Sequence, Stored
 from converter.importers.onnx.weights import WEIGHT_KEY, is_literal, parse_record, weight_of
 from converter.importers.onnx.wire import Payload
+from converter.importers.partial.values import Element, Ref, Sequence, Stored
 from ir.core import Builder, Model, Origin, Path, Value
 from ir.types import Assumption
 

@@ -11,7 +11,7 @@ import numpy as np
 from converter.errors import UsageError
 from converter.importers.base import Refusal
 from converter.importers.onnx.tensors import element_type
-from converter.importers.onnx.values import Ref, known, objects
+from converter.importers.partial.values import Ref, known, objects
 from converter.importers.specs import InputSpec, parse_spec
 from ir.types import Dim, DType, TensorType, dtype, symbol
 

@@ -9,7 +9,7 @@ import numpy as np
 from converter.importers.onnx.bodies import Body, Captures, capture, import_body, settle, with_symbols
 from converter.importers.onnx.context import OnnxContext
 from converter.importers.onnx.table import rule
-from converter.importers.onnx.values import Element
+from converter.importers.partial.values import Element
 from ir.core import Builder, Graph, Value
 from ir.types import Dim, TensorType, dtypes, normalize_axis
 

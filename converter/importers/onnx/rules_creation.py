@@ -9,7 +9,7 @@ import numpy as np
 from converter.importers.onnx.context import OnnxContext
 from converter.importers.onnx.table import rule
 from converter.importers.onnx.tensors import element_type
-from converter.importers.onnx.values import Element, Ref, known
+from converter.importers.partial.values import Element, Ref, known
 from ir.core import Value
 from ir.data import Array
 from ir.types import Dim, DType, dtypes, numel

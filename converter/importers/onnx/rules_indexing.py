@@ -8,7 +8,7 @@ import numpy as np
 
 from converter.importers.onnx.context import OnnxContext
 from converter.importers.onnx.table import rule
-from converter.importers.onnx.values import Element
+from converter.importers.partial.values import Element
 from ir.core import Value
 from ir.types import dtypes, normalize_axis, numel, same
 

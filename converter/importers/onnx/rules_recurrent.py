@@ -15,7 +15,7 @@ from converter.importers.onnx import packed as packing
 from converter.importers.onnx.attributes import short
 from converter.importers.onnx.context import OnnxContext
 from converter.importers.onnx.table import rule
-from converter.importers.onnx.values import Ref
+from converter.importers.partial.values import Ref
 from ir.core import Value
 from ir.data import Data
 from ir.ops.recurrent_cell import ACTIVATIONS, DEFAULTS

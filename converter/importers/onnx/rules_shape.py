@@ -9,7 +9,7 @@ import numpy as np
 
 from converter.importers.onnx.context import OnnxContext
 from converter.importers.onnx.table import rule
-from converter.importers.onnx.values import Element, Ref
+from converter.importers.partial.values import Element, Ref
 from ir.core import Value
 from ir.types import (
     Dim,

@@ -15,7 +15,7 @@ import numpy as np
 
 from converter.importers.onnx.slices import slice_arguments
 from converter.importers.onnx.tensors import element_type
-from converter.importers.onnx.values import SMALL, Element, Ref, known, objects
+from converter.importers.partial.values import SMALL, Element, Ref, known, objects
 from ir.types import Assumption, Dim, DimExpr, DType, dim_max, dim_min, dtypes, floordiv, mod, same
 from ir.types.dim import bounds
 

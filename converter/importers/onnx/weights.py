@@ -15,7 +15,7 @@ import math
 import re
 from typing import Any
 
-from converter.importers.onnx.values import Stored
+from converter.importers.partial.values import Stored
 from ir.core import Model, Value
 from ir.core.graph import Node, Use
 from ir.data import Weight

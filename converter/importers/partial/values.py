@@ -1,4 +1,4 @@
-"""What an ONNX name stands for during import: a value of the IR, stored bytes, or known small content."""
+"""What a name of a source graph stands for during import: a value of the IR, stored bytes, or known small content."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Element:
 
 
 class Ref:
-    """One ONNX name. At least one of `value`, `stored`, `known` is set.
+    """One name. At least one of `value`, `stored`, `known` is set.
 
     `known` is an object array of the content: Python numbers, symbolic sizes, or `Element` where only the run knows.
     """
