@@ -27,3 +27,24 @@ def flatten(value, tree):
         for child, subtree in zip(children, tree[kind]):
             yield from flatten(child, subtree)
 '''
+
+SAMPLES = '''def samples():
+    """Recorded calls, number -> {"input": {name: array}, "output": {...}}, and the tolerance of each output."""
+    path = HERE / "samples.npz"
+    cases, tolerances = {}, {}
+    if not path.exists():
+        return cases, tolerances
+    with np.load(path) as archive:
+        kinds = json.loads(str(archive["__dtypes__"]))
+        for key in archive.files:
+            group, _, rest = key.partition(".")
+            array = archive[key]
+            if group == "tolerance":
+                tolerances[rest] = float(array)
+            elif key != "__dtypes__":
+                number, _, name = rest.partition(".")
+                array = array.view(np.dtype(kinds[key])) if key in kinds else array
+                cases.setdefault(number, {"input": {}, "output": {}})[group][name] = array
+    return cases, tolerances
+'''
+"""Recorded samples as NumPy arrays."""

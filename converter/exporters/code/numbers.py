@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from converter.exporters.code.expr import Expr, Lit, Lst
 from ir.types import DType
 
 _LARGEST = float(np.finfo(np.float32).max)
@@ -25,3 +26,10 @@ def scalar(array: np.ndarray, dtype: DType) -> bool | int | float | complex | No
         short = float(str(np.float32(array))) if math.isfinite(value) else value
         return short if np.float32(short) == np.float32(array) and abs(short) <= _LARGEST or value != value else value
     return float(array)
+
+
+def nested(array: np.ndarray, dtype: DType) -> Expr:
+    """An array as a number, or as lists of numbers."""
+    if array.ndim == 0:
+        return Lit(scalar(array, dtype))
+    return Lst(tuple(nested(part, dtype) for part in array))

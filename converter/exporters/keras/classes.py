@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from converter.exporters.code import stmt as s
-from converter.exporters.code.expr import Call, Dct, Expr, Hole, Lit, Lst, Name, hole, lift, transform
+from converter.exporters.code.expr import Call, Expr, Hole, Lst, Name, hole, lift
 from converter.exporters.keras.constants import INLINE_ELEMENTS, dtype_name, tensor_literal
 from converter.exporters.keras.dialect import KerasDialect
 from converter.exporters.outline.context import Buffer
 from converter.exporters.outline.instances import Instance
-from converter.exporters.outline.writer import ClassWriter, in_order, runs
+from converter.exporters.outline.lists import ListClasses
+from converter.exporters.outline.writer import in_order
 from ir.types import TensorType, type_of
 
 
-class KerasClasses(ClassWriter):
+class KerasClasses(ListClasses):
     """Turns the instance tree into layers of Keras."""
 
     def is_chain(self, instance: Instance) -> bool:
@@ -37,21 +38,8 @@ class KerasClasses(ClassWriter):
         """`keras.Sequential([...])`."""
         return Call(Name("keras.Sequential"), (Lst(tuple(self.numbered(in_order(instance)))),))
 
-    def holder(self, instance: Instance, kind: str) -> Expr:
-        """A list or dict, which Keras tracks."""
-        children = in_order(instance)
-        if kind == "ModuleList":
-            return Lst(tuple(self.numbered(children)))
-        if kind == "ModuleDict":
-            return Dct(tuple((Lit(c.path[-1]), self.ctor(c)) for c in children))
-        ordered = sorted(instance.weights, key=int)
-        return Lst(tuple(self._weight(f"weight_{w}", instance.weights[w]) for w in ordered))
-
-    def weight_statements(self, instance: Instance) -> list[s.Stmt]:
-        """Parameters and buffers of the instance itself."""
-        return [s.Assign(Name(f"self.{a}"), self._weight(a, name)) for a, name in instance.weights.items()]
-
-    def _weight(self, attr: str, name: str) -> Expr:
+    def variable(self, attr: str, name: str) -> Expr:
+        """`self.add_weight((3, 4), name="kernel")`."""
         weight = self.shared.model.weights[name]
         learned = weight.kind == "parameter" and weight.type.dtype.is_float
         return _variable(attr, weight.type, learned)
@@ -69,23 +57,9 @@ class KerasClasses(ClassWriter):
             out.append(s.Assign(Name(f"self.{buffer.attr}"), value))
         return out
 
-    def ties(self) -> list[s.Stmt]:
-        """Tied weights are one variable wherever they are read."""
-        return []
-
     def frozen(self) -> list[s.Stmt]:
         """`load_model` freezes variables, which are made when a layer is built."""
         return []
-
-    def compress(self, expr: Expr) -> Expr:
-        """Runs of equal constructors in a list become a loop: `[Block(64) for _ in range(3)]`."""
-
-        def visit(part: Expr) -> Expr | None:
-            if not isinstance(part, Lst) or not any(isinstance(i, Call) for i in part.items):
-                return None
-            return Lst(tuple(runs([self.compress(i) for i in part.items], self.shared.dialect.identity)))
-
-        return transform(expr, visit)
 
 
 def _variable(attr: str, type_: TensorType, learned: bool) -> Expr:

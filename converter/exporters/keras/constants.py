@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from converter.exporters.code.expr import Call, Expr, Lit, Lst, Name, lift
-from converter.exporters.code.numbers import scalar
+from converter.exporters.code.expr import Call, Expr, Name, lift
+from converter.exporters.code.numbers import nested
 from ir.types import DType
 
 INLINE_ELEMENTS = 64
@@ -24,11 +22,4 @@ def tensor_literal(array: np.ndarray, dtype: DType) -> Expr:
     kind = (("dtype", lift(dtype_name(dtype))),)
     if array.size == 0:
         return Call(Name("ops.zeros"), (lift(tuple(int(d) for d in array.shape)),), kind)
-    return Call(Name("ops.convert_to_tensor"), (_nested(array, dtype),), kind)
-
-
-def _nested(array: np.ndarray, dtype: DType) -> Expr:
-    if array.ndim == 0:
-        number: Any = scalar(array, dtype)
-        return Lit(number)
-    return Lst(tuple(_nested(part, dtype) for part in array))
+    return Call(Name("ops.convert_to_tensor"), (nested(array, dtype),), kind)

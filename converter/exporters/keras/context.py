@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
-
 import numpy as np
 
-from converter.exporters.code import stmt as s
 from converter.exporters.code.expr import Attr, Call, Expr, Name, lift
 from converter.exporters.keras.constants import INLINE_ELEMENTS, dtype_name
-from converter.exporters.outline import context
 from converter.exporters.outline.context import SELF, Buffer, Shared
-from converter.exporters.outline.regions import Region
-from ir.core import Node, Value
+from converter.exporters.outline.training import TrainingContext
+from ir.core import Value
 from ir.types import DType, TensorType
 
 OPS = Name("ops")
 LAYERS = Name("layers")
 KERAS = Name("keras")
 _TENSOR = Name("ops.convert_to_tensor")
-_TRAINING = Name("training")
 
 
-class Context(context.Context):
+class Context(TrainingContext):
     """Writes one `call`.
 
     A weight is a `keras.Variable`: Python's operators take it as it is, functions of a backend do not always, so that `x`
     gives it as a tensor and `bare` takes that back.
     """
-
-    def __init__(self, shared: Shared, region: Region) -> None:
-        super().__init__(shared, region)
-        self._reads_training = reads_training(region)
 
     def dtype(self, dtype: DType) -> Expr:
         """`"float32"`."""
@@ -58,38 +48,6 @@ class Context(context.Context):
     def cast(self, x: Expr, dtype: DType) -> Expr:
         """`ops.cast(x, "float32")`."""
         return OPS.cast(x, self.dtype(dtype))
-
-    def training(self) -> Expr:
-        """The argument that says whether the call is one of training."""
-        self._reads_training = True
-        return _TRAINING
-
-    def call_settings(self, region: Region) -> dict[str, Expr]:
-        """`training=training`, where anything below reads it: on JAX, Keras hands it on to nobody by itself."""
-        return {"training": self.training()} if reads_training(region) else {}
-
-    def bare_call(self, call: Any) -> Any:
-        """A call without `training`, which `keras.Sequential` hands on."""
-        if isinstance(call, Call) and call.kwargs and call.kwargs[-1] == ("training", _TRAINING):
-            return replace(call, kwargs=call.kwargs[:-1])
-        return call
-
-    def parameters(self) -> list[s.Param]:
-        """`training`, where something reads it."""
-        return [s.Param("training", "", lift(False))] if self._reads_training else []
-
-
-def reads_training(region: Region) -> bool:
-    """Whether anything in a module, or in one below it, differs in training."""
-    return any(differs_in_training(node) for node in region.nodes())
-
-
-def differs_in_training(node: Node) -> bool:
-    """Whether a node, or one in its bodies, is written in two ways. Recurrent ops drop nothing by themselves: see `stacks`."""
-    if any(differs_in_training(inner) for body in node.bodies.values() for inner in body):
-        return True
-    rate = node.attrs.get("dropout", 1)
-    return node.op.modal and node.op.family != "recurrent" and bool(rate) and not node.attrs.get("frozen", False)
 
 
 def bare(x: Expr) -> Expr:

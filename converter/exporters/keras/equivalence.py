@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from converter.exporters.code.equivalence import TREES
+from converter.exporters.code.equivalence import SAMPLES, TREES
 
 _SOURCE = '''"""Compares the model with outputs recorded from its source. Run by pytest, or `python test_equivalence.py`."""
 
@@ -26,24 +26,7 @@ def load():
     return module.load_model()
 
 
-def samples():
-    """Recorded calls, number -> {"input": {name: array}, "output": {...}}, and the tolerance of each output."""
-    path = HERE / "samples.npz"
-    cases, tolerances = {}, {}
-    if not path.exists():
-        return cases, tolerances
-    with np.load(path) as archive:
-        kinds = json.loads(str(archive["__dtypes__"]))
-        for key in archive.files:
-            group, _, rest = key.partition(".")
-            array = archive[key]
-            if group == "tolerance":
-                tolerances[rest] = float(array)
-            elif key != "__dtypes__":
-                number, _, name = rest.partition(".")
-                array = array.view(np.dtype(kinds[key])) if key in kinds else array
-                cases.setdefault(number, {"input": {}, "output": {}})[group][name] = array
-    return cases, tolerances
+@SAMPLES@
 
 
 @TREES@
@@ -95,4 +78,4 @@ def test_equivalence():
 if __name__ == "__main__":
     print("\\n".join(compare(load())) or "samples.npz is missing: nothing to compare")
 '''
-TEST_SOURCE = _SOURCE.replace("@TREES@\n", TREES)
+TEST_SOURCE = _SOURCE.replace("@TREES@\n", TREES).replace("@SAMPLES@\n", SAMPLES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from converter.exporters.code.loading import of_source
 from converter.exporters.code.printer import literal
 from converter.exporters.outline.package import Parts
 from ir.core import Model
@@ -37,15 +38,7 @@ def load_model(weights=None):
 {freeze}    return model
 
 
-def of_source(saved, record):
-    """A weight of a checkpoint of the source as this model keeps it; None where the source keeps none."""
-    found = next((saved[n] for n in (record["source"], *record["aliases"]) if n in saved), None)
-    if found is None:
-        if record["persistent"]:
-            raise KeyError(f"there is no {{record['source']}}")
-        return None
-{pieces}{blocks}    return found.transpose(record["axes"]) if "axes" in record else found
-
+{of_source}
 
 def load_source_weights(model, path):
     """Copy a checkpoint of the source model (.safetensors or .npz, under the source's names) into `model`."""
@@ -68,16 +61,6 @@ if __name__ == "__main__":
 _FREEZE = """    for name in FROZEN:
         find(model, name).trainable = False
 """
-_PIECES = """    if "pieces" in record:
-        row, axis, order = (record["pieces"][k] for k in ("row", "axis", "order"))
-        pieces = np.split(found if row is None else found[row], len(order), axis)
-        found = np.concatenate([pieces[i] for i in order], axis)
-"""
-_BLOCKS = """    if "blocks" in record:
-        sizes, order = record["blocks"]["sizes"], record["blocks"]["order"]
-        positions = np.arange(math.prod(sizes)).reshape(sizes).transpose(order).ravel()
-        found = np.take(found, positions, record["blocks"]["axis"])
-"""
 _ROWS = """        if name in about["second_rows"]:
             found = np.stack([found, of_source(saved, about["second_rows"][name])])
 """
@@ -95,11 +78,9 @@ def loader_source(parts: Parts, spatial: bool, wide: bool, rows: bool) -> str:
     frozen = frozen_weights(parts.model)
     table = "\n".join(["FROZEN = (", *(f"    {literal(n)}," for n in frozen), ")", ""]) if frozen else ""
     text = (_LAYOUT if spatial else "") + (_WIDE if wide else "")
-    blocks = _BLOCKS if any(w.source_blocks is not None for w in parts.model.weights.values()) else ""
-    pieces = _PIECES if any(w.source_pieces is not None for w in parts.model.weights.values()) else ""
     return _LOAD.format(
-        root=parts.root.name, frozen=table, freeze=_FREEZE if frozen else "", checks=text, blocks=blocks, pieces=pieces,
-        rows=_ROWS if rows else "",
+        root=parts.root.name, frozen=table, freeze=_FREEZE if frozen else "", checks=text,
+        of_source=of_source(parts.model), rows=_ROWS if rows else "",
     )  # fmt: skip
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from converter.exporters.code.expr import Expr
-from converter.exporters.keras.context import OPS, Context, bare, differs_in_training
+from converter.exporters.keras.context import OPS, bare
 from converter.exporters.outline.context import Shared
 from converter.exporters.outline.regions import Region
 from converter.exporters.outline.root import RootWriter
+from converter.exporters.outline.training import TrainingContext, differs_in_training
 from converter.exporters.outline.tuples import NamedTuples
 from ir.core import Value
 
@@ -19,7 +20,7 @@ class KerasRoot(RootWriter):
     def __init__(self, shared: Shared, region: Region, reserved: Iterable[str], tuples: NamedTuples) -> None:
         super().__init__(shared, region, reserved, tuples)
         if any(differs_in_training(node) for node in shared.model.graph):
-            assert isinstance(self.c, Context)
+            assert isinstance(self.c, TrainingContext)
             self.c.training()
 
     def copied(self, value: Expr) -> Expr:
