@@ -385,3 +385,19 @@ graph (x: float32[{kind}]):
   return y
 """
     through(text, (4,), x=np.zeros(shape))
+
+
+@pytest.mark.parametrize("how", ("equal", "not_equal", "less", "greater_equal"))
+def test_a_rounded_number_against_its_copy(how: str) -> None:
+    """ONNX Runtime would compare one of both before it was rounded."""
+    through(
+        f"""signature (x) -> (output.0,)
+graph (x: float32[4]):
+  a: float16[4] = cast(x; to=float16)
+  b: float16[2, 1, 4] = expand(a; shape=(2, 1, 4))
+  c: bool[2, 1, 4] = {how}(a, b)
+  return c
+""",
+        seeds=tuple(range(7)),
+        x=[-0.6970946, 0.1, 0.2, 0.3],
+    )
