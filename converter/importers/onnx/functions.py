@@ -174,7 +174,7 @@ def _bind_inputs(node: onnx.NodeProto, function: onnx.FunctionProto, frame: Fram
 
 
 def _is_poisoned(frame: Frame, name: str) -> bool:
-    from converter.importers.onnx.graph import Poisoned
+    from converter.importers.partial.importer import Poisoned
 
     try:
         frame.find(name)

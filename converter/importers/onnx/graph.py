@@ -6,10 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from converter.errors import Unsupported, UsageError
-from converter.importers.base import ImportOptions, Planner, Refusal, Rule, place_of
+from converter.importers.base import ImportOptions, Planner, Rule, place_of
 from converter.importers.onnx import functions, recorded, refused, shapes
 from converter.importers.onnx.attributes import AttributeReader
 from converter.importers.onnx.context import OnnxContext
@@ -21,19 +19,15 @@ from converter.importers.onnx.table import RULES
 from converter.importers.onnx.tensors import read_sparse, read_tensor
 from converter.importers.onnx.weights import WEIGHT_KEY, is_literal, parse_record, weight_of
 from converter.importers.onnx.wire import Payload
-from converter.importers.partial.values import Element, Ref, Sequence, Stored
+from converter.importers.partial.importer import PartialImporter, Poisoned
+from converter.importers.partial.values import Ref, Sequence, Stored
 from ir.core import Builder, Model, Origin, Path, Value
-from ir.types import Assumption
 
 if TYPE_CHECKING:
     import onnx
 
 NODE_LIMIT = 2_000_000
 """Nodes imported at most, functions inlined: nested functions can grow a small file without end."""
-
-
-class Poisoned(Exception):
-    """A name whose maker was refused: what reads it cannot be judged."""
 
 
 class Frame:
@@ -83,38 +77,20 @@ class Frame:
         return Frame(builder, self.opsets, None, self.path, self.attrs)
 
 
-class GraphImporter:
+class GraphImporter(PartialImporter):
     """The state of one import."""
 
     def __init__(self, source: Source, model: Model, plan: Planner, options: ImportOptions) -> None:
+        super().__init__(model, plan, options)
         self.source = source
-        self.model = model
-        self.plan = plan
-        self.options = options
         self.attributes = AttributeReader(source.folder)
         self.functions = functions.index(source.model)
         self.recorded_file = recorded.read(source.model)
-        self.symbols: set[str] = set()
         self.recorded: set[str] = set()
         self.active: list[Any] = []  # functions being inlined, outermost first
         self.instances: dict[tuple[Path, str], int] = {}
-        self.derived: dict[Any, Ref] = {}  # parts of packed weights, so that a weight used twice stays one
-        self.changing: set[str] = set()  # sizes of carried values that change from trip to trip
-        self.assumptions: list[Assumption] = []
         self.fixed: dict[str, bool | int | float] = {}  # inputs that the caller gave a plain value
-        self._serial = 0
-        self._weights: dict[int, tuple[Stored, Value]] = {}
         self._count = 0
-
-    # -- names ------------------------------------------------------------------------------------------------
-    def fresh_symbol(self, base: str) -> str:
-        """A size name that the model does not have yet."""
-        name, i = base, 0
-        while name in self.symbols:
-            i += 1
-            name = f"{base}_{i}"
-        self.symbols.add(name)
-        return name
 
     # -- graphs -----------------------------------------------------------------------------------------------
     def bind_stored(
@@ -144,28 +120,6 @@ class GraphImporter:
     def _tensor_plan(self, frame: Frame, name: str) -> Any:
         frame.poisoned.add(name)
         return _Unpoison(self.plan.collecting(f"initialiser {name!r}", file=f"{RULES.folder}/tensors.py"), frame, name)
-
-    def stored(self, name: str, data: Any, record: dict[str, Any] | None = None) -> Ref:
-        """A reference to bytes of the file."""
-        self._serial += 1
-        return Ref(data.type, stored=Stored(name, data, record, self._serial))
-
-    def mark(self) -> int:
-        """A point in time for `forget`."""
-        return self._serial
-
-    def forget(self, mark: int) -> None:
-        """Take back weights made of tensors that were read after `mark`: the body that read them is imported again."""
-        for key, (stored, value) in list(self._weights.items()):
-            if stored.serial > mark and not value.uses:
-                self.model.remove_weight(value.name)
-                self.recorded.discard(value.name)
-                del self._weights[key]
-        self.derived = {k: r for k, r in self.derived.items() if r.stored is None or r.stored.serial <= mark}
-
-    def assume(self, assumptions: Iterable[Assumption]) -> None:
-        """Keep assumptions that were recorded apart."""
-        self.assumptions.extend(assumptions)
 
     def run_nodes(self, nodes: Iterable[onnx.NodeProto], outputs: Iterable[str], frame: Frame, label: str) -> None:
         """Import the nodes that `outputs` need."""
@@ -270,66 +224,26 @@ class GraphImporter:
         return place_of(Origin(name=name, path=frame.path + node_path(node), line=node_line(node))) or node_label(node)
 
     # -- values -----------------------------------------------------------------------------------------------
-    def value(self, ref: Ref, frame: Frame) -> Value:
-        """A reference as a value readable in the frame's graph: a weight, a constant, or sizes made a tensor."""
-        if isinstance(ref, Sequence):
-            raise Refusal("a sequence cannot leave the graph that makes it")
-        if ref.value is not None:
-            return ref.value
-        graph = frame.builder.graph
-        if graph in ref.made:
-            return ref.made[graph]
-        if ref.stored is None:
-            ref.made[graph] = self._known_value(ref, frame)
-        elif is_literal(ref.stored, ref.type, self.options.trainable, self.recorded_file.ours):
-            ref.made[graph] = frame.builder.constant(ref.stored.data.numpy())
-            ref.made[graph].name = hint(ref.stored.name)
-        else:
-            ref.value = self._weight(ref.stored, frame)
-            return ref.value
-        return ref.made[graph]
+    def forgotten(self, name: str) -> None:
+        self.recorded.discard(name)
 
-    def _weight(self, stored: Stored, frame: Frame) -> Value:
-        if id(stored) in self._weights:
-            return self._weights[id(stored)][1]
+    def is_literal(self, stored: Stored, ref: Ref) -> bool:
+        return is_literal(stored, ref.type, self.options.trainable, self.recorded_file.ours)
+
+    def hint(self, name: str) -> str:
+        return hint(name)
+
+    def make_weight(self, stored: Stored, frame: Frame) -> Value:
         base = stored.name or "weight"
         if stored.record is not None and isinstance(stored.record.get("name"), str):
             base = stored.record["name"]
         if base in self.model.weights and frame.path:
             base = ".".join([*(s.name for s in frame.path), base])
-        name, i = base, 0
-        while name in self.model.weights or name in {v.name for v in self.model.graph.inputs}:
-            i += 1
-            name = f"{base}_{i}"
+        name = self.free_name(base)
         value = self.model.add_weight(weight_of(stored, name))
         if stored.record is not None:
             self.recorded.add(name)
-        self._weights[id(stored)] = (stored, value)
         return value
-
-    def _known_value(self, ref: Ref, frame: Frame) -> Value:
-        b, content = frame.builder, ref.content()
-        if content is None:
-            raise AssertionError(f"{ref!r} has no content")
-        if all(isinstance(e, (bool, int, float, complex)) for e in content.flat):
-            return b.constant(ref.concrete())
-        scalars = [self._scalar(e, ref, frame) for e in content.flat]
-        if content.ndim == 0:
-            return scalars[0]
-        out = b.stack(scalars, axis=0)
-        return out if content.ndim == 1 else b.reshape(out, shape=content.shape)
-
-    def _scalar(self, element: Any, ref: Ref, frame: Frame) -> Value:
-        b = frame.builder
-        if isinstance(element, (bool, int, float, complex)):
-            return b.constant(np.asarray(element, ref.dtype.numpy))
-        if isinstance(element, Element):
-            value = self.value(element.source, frame)
-            for position in element.index:
-                value = b.select(value, axis=0, index=position)
-        else:
-            value = b.dim(size=element)
-        return value if value.type.dtype == ref.dtype else b.cast(value, to=ref.dtype)
 
 
 class _Unpoison:

@@ -1,0 +1,79 @@
+"""Nodes that do something beside computing their outputs: which they are, and what becomes of those without a rule."""
+
+from __future__ import annotations
+
+from converter.errors import Unsupported
+from converter.importers.tensorflow.wiring import Library, Wired
+
+HARMLESS = frozenset(
+    """
+    ReadVariableOp VarHandleOp VarIsInitializedOp VariableV2 Variable VariableShape ResourceGather ResourceGatherNd
+    Placeholder PlaceholderWithDefault HashTableV2 MutableHashTableV2 LookupTableFindV2 LookupTableSizeV2 LookupTableExportV2
+    RandomUniform RandomStandardNormal RandomUniformInt TruncatedNormal ParameterizedTruncatedNormal RandomShuffle Multinomial
+    RandomGamma RandomPoissonV2 RandomPoisson StatelessIf StatelessWhile StatelessCase TensorArrayV3 TensorArraySizeV3
+    TensorArrayReadV3 TensorArrayGatherV3 TensorArrayConcatV3 TensorListReserve TensorListSetItem TensorListStack
+    RngReadAndSkip AnonymousSeedGenerator DummySeedGenerator StackV2 CollectiveReduceV2
+    """.split()
+)
+"""Ops declared stateful that do nothing to be seen where their outputs are not read: reading, and drawing numbers."""
+
+CALLS = {
+    "PartitionedCall": ("f",),
+    "StatefulPartitionedCall": ("f",),
+    "If": ("then_branch", "else_branch"),
+    "While": ("cond", "body"),
+}
+
+_FAMILIES = {
+    "files": """
+        WriteFile ReadFile SaveV2 RestoreV2 Save Restore SaveSlices MergeV2Checkpoints MatchingFiles ShardedFilename
+    """,
+    "Python code": "PyFunc EagerPyFunc PyFuncStateless",
+    "queues": """
+        FIFOQueueV2 QueueEnqueueV2 QueueDequeueV2 QueueEnqueueManyV2 QueueDequeueManyV2 QueueCloseV2 QueueSizeV2
+    """,
+    "text": """
+        ParseExample ParseExampleV2 ParseSingleExample DecodeJpeg DecodePng DecodeImage DecodeRaw StringSplitV2 StringToNumber
+        StringJoin StringLower RegexReplace StaticRegexReplace StringToHashBucketFast AsString
+    """,
+}
+_WITHOUT = {op: what for what, ops in _FAMILIES.items() for op in ops.split()}
+
+
+def refused(op: str, place: str) -> Unsupported | None:
+    """The refusal of an op whose kind says why it has no rule; None for others."""
+    what = _WITHOUT.get(op)
+    if what == "text":
+        advice = "cut the model behind it: name the tensors that it gives as inputs"
+        return Unsupported(op, "it works on text, which no target has", place, advice=advice)
+    return None if what is None else Unsupported(op, f"it works with {what} outside the graph", place)
+
+
+class Effects:
+    """Knows of each node whether it must run although nothing reads it."""
+
+    def __init__(self, library: Library) -> None:
+        self.library = library
+        self._functions: dict[str, bool] = {}
+
+    def of_node(self, wired: Wired) -> bool:
+        """Whether a node does something beside computing its outputs; a call does where the function does."""
+        node = wired.node
+        if node.op in self.library.functions:
+            return self._of_function(node.op)
+        if node.op in CALLS:
+            return any(self._of_function(node.attr[a].func.name) for a in CALLS[node.op])
+        if node.op == "Case":
+            return any(self._of_function(f.name) for f in node.attr["branches"].list.func)
+        declared = self.library.definition(node.op)
+        return declared is None or (declared.stateful and node.op not in HARMLESS)
+
+    def _of_function(self, name: str) -> bool:
+        if name not in self._functions:
+            self._functions[name] = False  # a function that calls itself is refused where it is called
+            if name not in self.library.functions:
+                self._functions[name] = True
+            else:
+                body = self.library.body(name)
+                self._functions[name] = any(map(self.of_node, body.nodes.values()))
+        return self._functions[name]

@@ -1,0 +1,213 @@
+"""Walking a TensorFlow graph: tensors to references, nodes through rules, functions inlined, everything refused collected."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from converter.errors import Unsupported, UsageError
+from converter.importers.base import ImportOptions, Planner, Refusal, Rule, place_of
+from converter.importers.partial.importer import PartialImporter, Poisoned
+from converter.importers.partial.values import Ref, Stored
+from converter.importers.tensorflow import effects
+from converter.importers.tensorflow.attributes import decoded
+from converter.importers.tensorflow.context import TensorflowContext
+from converter.importers.tensorflow.handles import Variable
+from converter.importers.tensorflow.order import live_nodes
+from converter.importers.tensorflow.scopes import call_path, hint, node_path
+from converter.importers.tensorflow.table import rule as RULES
+from converter.importers.tensorflow.wiring import Body, Key, Library, Wired
+from ir.core import Builder, Model, Origin, Path, Value
+from ir.data import Weight
+
+NODE_LIMIT = 2_000_000
+"""Nodes imported at most, functions inlined: nested functions can grow a small file without end."""
+DEPTH_LIMIT = 100
+
+INLINE = 16
+"""Floating constants up to this many elements become literals of the graph."""
+LITERALS = 64
+"""Integers and booleans up to this many elements become literals; longer ones are weights of kind `constant`."""
+
+Object = "Ref | SequenceRef | Handle | Compound | Strings"
+
+
+class Frame:
+    """Tensors of one graph or function body, and where its nodes go. A function sees nothing of what calls it."""
+
+    def __init__(self, builder: Builder, body: Body, path: Path = ()) -> None:
+        self.builder = builder
+        self.body = body
+        self.path = path
+        self.names: dict[Key, Any] = {}
+        self.poisoned: set[str] = set()  # nodes that were refused
+
+    def find(self, key: Key) -> Any:
+        """What a tensor of the source stands for; raises Poisoned or UsageError."""
+        if key[0] in self.poisoned:
+            raise Poisoned(key[0])
+        if key not in self.names:
+            raise UsageError(f"{self.body.name}: the tensor {key[0]}:{key[1]} is read but nothing defines it")
+        return self.names[key]
+
+
+class GraphImporter(PartialImporter):
+    """The state of one import. `library` holds the functions, `current` what variables are after assignments so far."""
+
+    def __init__(self, library: Library, model: Model, plan: Planner, options: ImportOptions) -> None:
+        super().__init__(model, plan, options)
+        self.library = library
+        self.current: dict[Variable, Ref] = {}
+        self.active: list[str] = []  # functions being inlined, outermost first
+        self.lines: dict[str, str] = {}  # node of the main graph -> the user's `file.py:12`
+        self._count = 0
+        self._effects = effects.Effects(library)
+
+    # -- graphs -----------------------------------------------------------------------------------------------
+    def run(self, frame: Frame) -> None:
+        """Import the nodes that the frame's graph needs; what the graph is given is in `frame.names` already."""
+        body = frame.body
+        known = {name for name, _ in frame.names} | frame.poisoned
+        for wired in live_nodes(body, known, self._effects.of_node):
+            self._count += 1
+            if self._count > NODE_LIMIT:
+                raise UsageError(
+                    f"{body.name}: the model grows beyond {NODE_LIMIT} nodes once its functions are inlined"
+                )
+            self.node(wired, frame)
+
+    def enter(self, name: str, builder: Builder, path: Path, arguments: Sequence[Any]) -> Frame:
+        """A frame for a function of the library, its arguments bound (None: one whose maker was refused). Raises Refusal
+        where they do not fit."""
+        body = self.library.body(name)
+        if len(arguments) != len(body.arguments):
+            raise Refusal(f"the function {name} takes {len(body.arguments)} arguments, {len(arguments)} are given")
+        frame = Frame(builder, body, path)
+        for argument, given in zip(body.arguments, arguments, strict=True):
+            if given is None:
+                frame.poisoned.add(argument)
+            else:
+                frame.names[(argument, 0)] = given
+        return frame
+
+    def call(self, name: str, frame: Frame, arguments: Sequence[Any], path: Path | None = None) -> list[Any]:
+        """Inline a function in the frame's graph; its results in order, None where refused."""
+        inner = self.enter(name, frame.builder, frame.path if path is None else path, arguments)
+        self.run_function(name, inner)
+        return [None if key[0] in inner.poisoned else inner.find(key) for key in inner.body.outputs]
+
+    def run_function(self, name: str, frame: Frame) -> None:
+        """Import a function's nodes. Raises UsageError when it calls itself."""
+        if name in self.active:
+            loop = [*self.active[self.active.index(name) :], name]
+            raise UsageError(f"functions call themselves: {' -> '.join(loop)}")
+        if len(self.active) >= DEPTH_LIMIT:
+            raise Refusal(f"functions are nested more than {DEPTH_LIMIT} deep")
+        self.active.append(name)
+        try:
+            self.run(frame)
+        finally:
+            self.active.pop()
+
+    def is_used(self, frame: Frame, node: Any, index: int) -> bool:
+        """Whether anything in the frame's graph reads the node's output `index`."""
+        return (node.name, index) in frame.body.reads
+
+    # -- nodes ------------------------------------------------------------------------------------------------
+    def node(self, wired: Wired, frame: Frame) -> None:
+        """Import one node: its outputs are bound, or it is poisoned when it is refused."""
+        node = wired.node
+        frame.poisoned.add(node.name)
+        if node.op in self.library.functions:
+            with self.plan.collecting(node.op, self._place(node, frame)):
+                results = self.call(node.op, frame, self._arguments(wired, frame), frame.path + call_path(node.name))
+                self._bind_all(wired, frame, results)
+            return
+        rule, declared = RULES.get(node.op), self.library.definition(node.op)
+        if rule is None or declared is None:
+            self.plan.add(self._missing(node, frame, declared is not None))
+            return
+        origin = Origin(node.op, node.name, frame.path + node_path(node.name), self._line(node, frame), rule.name)
+        with self.plan.collecting(node.op, place_of(origin), rule.file):
+            try:
+                inputs = [frame.find(k) for k in wired.inputs]
+            except Poisoned:
+                return
+            attrs = {k: decoded(v) for k, v in node.attr.items()}
+            context = TensorflowContext(self, frame, wired, declared, inputs, attrs)
+            with context.at(origin):
+                self._bind_all(wired, frame, self._apply(context, rule))
+
+    def _arguments(self, wired: Wired, frame: Frame) -> list[Any]:
+        return [None if k[0] in frame.poisoned else frame.find(k) for k in wired.inputs]
+
+    def _apply(self, context: TensorflowContext, rule: Rule[Any]) -> list[Any]:
+        try:
+            result = rule.fn(context)
+        except Poisoned:
+            return []
+        except (IndexError, OverflowError) as error:
+            context.refuse(f"does not fit the IR: {error}")
+        if unread := context.unread():
+            context.refuse(f"nothing reads the attribute {', '.join(unread)}")
+        return list(result) if isinstance(result, (tuple, list)) else [] if result is None else [result]
+
+    def _bind_all(self, wired: Wired, frame: Frame, results: list[Any]) -> None:
+        """Bind a node's outputs. A result that is None stands for one that is not computed: it must not be read."""
+        name = wired.name
+        for i, result in enumerate(results):
+            if result is not None:
+                frame.names[(name, i)] = self._named(result, name)
+        missing = [i for i in self._read_outputs(wired, frame) if (name, i) not in frame.names]
+        if missing and results:
+            raise Refusal(f"its output {', '.join(map(str, missing))} is read and not computed")
+        if not missing:
+            frame.poisoned.discard(name)
+
+    def _read_outputs(self, wired: Wired, frame: Frame) -> list[int]:
+        declared = self.library.definition(wired.node.op)
+        count = 0 if declared is None else declared.outputs(wired.node)
+        return [i for i in range(count) if self.is_used(frame, wired.node, i)]
+
+    def _named(self, result: Any, name: str) -> Any:
+        if not isinstance(result, Value):
+            return result
+        if result.kind == "node" and not result.name:
+            result.name = hint(name)
+        return Ref(result.type, result)
+
+    def _missing(self, node: Any, frame: Frame, exists: bool) -> Unsupported:
+        place = self._place(node, frame)
+        if exists:
+            return effects.refused(node.op, place) or RULES.missing(node.op, place)
+        return Unsupported(node.op, "no such op in the installed TensorFlow", place)
+
+    def _place(self, node: Any, frame: Frame) -> str:
+        return place_of(Origin(name=node.name, path=frame.path + node_path(node.name), line=self._line(node, frame)))
+
+    def _line(self, node: Any, frame: Frame) -> str:
+        return "" if self.active else self.lines.get(node.name, "")
+
+    # -- values -----------------------------------------------------------------------------------------------
+    def hint(self, name: str) -> str:
+        return hint(name)
+
+    def is_literal(self, stored: Stored, ref: Ref) -> bool:
+        if stored.record is not None:
+            return False
+        count = 1
+        for d in ref.type.shape:
+            count *= int(d)
+        return count <= (INLINE if ref.dtype.is_float or ref.dtype.is_complex else LITERALS)
+
+    def make_weight(self, stored: Stored, frame: Any) -> Value:
+        base = stored.name.replace("/", ".") or "weight"
+        record = stored.record or {"kind": "constant", "trainable": None}
+        name = self.free_name(base)
+        return self.model.add_weight(
+            Weight(name, stored.data, record["kind"], record["trainable"], tuple(record.get("aliases", ())))
+        )
+
+    def read_variable(self, variable: Variable) -> Ref:
+        """What a variable is at this point of the graph."""
+        return self.current.get(variable, variable.ref)

@@ -1,0 +1,36 @@
+"""What a graph is made of besides computing: constants, names for values, points of order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from converter.importers.partial.values import Ref
+from converter.importers.tensorflow.context import TensorflowContext
+from converter.importers.tensorflow.handles import Strings
+from converter.importers.tensorflow.table import rule
+from ir.data import Array
+
+
+@rule("Const")
+def const(c: TensorflowContext) -> Ref | Strings:
+    """The content of the graph itself."""
+    from tensorflow import make_ndarray
+
+    c.ignore("dtype")
+    array = make_ndarray(c.attr("value"))
+    if array.dtype == object:
+        return Strings(array)
+    return c.importer.stored(c.node.name, Array(np.asarray(array)))
+
+
+@rule("Identity", "IdentityN", "PreventGradient", "Snapshot", "EnsureShape")
+def identity(c: TensorflowContext) -> list[Any]:
+    c.ignore("message", "shape")
+    return list(c.inputs)
+
+
+@rule("NoOp")
+def no_op(c: TensorflowContext) -> None:
+    """Only orders what runs before and after it."""
