@@ -6,7 +6,7 @@ extend. `lower` walks the ladder for a whole model and reports every refusal at 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from converter.exporters.empty_results import fill_empty
 from converter.exporters.wide_indices import limit_indices
 from converter.policies import INDEX_POLICIES as INDEX_POLICIES
 from converter.policies import IndexPolicy
-from ir.core import Builder, Graph, Model, Node, copy_model
+from ir.core import Builder, Graph, Model, Node, Value, copy_model
 
 Accepts = Callable[[Node], "str | None"]
 """Says why a rule does not apply to a node; None when it does."""
@@ -88,6 +88,34 @@ class RuleTable:
     def file_of(self, node: Node) -> str:
         """The file in which a rule for `node` belongs."""
         return self.folder.format(family=node.op.family)
+
+
+@dataclass
+class TypedTable(RuleTable):
+    """Refuses what no rule can write: values of an element type that `holder`, the framework in words, lacks.
+
+    `held` are the types it has, `where` ends the sentence (`on every backend`).
+    """
+
+    held: frozenset[str] = frozenset()
+    holder: str = ""
+    where: str = ""
+
+    def refusal(self, node: Node) -> str | None:
+        """Why this table cannot write `node` as it is, or None when it can."""
+        values: list[Value] = [*node.inputs, *node.outputs]
+        lacking = next((v.type.dtype.name for v in values if v.type.dtype.name not in self.held), None)
+        return super().refusal(node) if lacking is None else self._lacks(lacking)
+
+    def _lacks(self, kinds: str) -> str:
+        return f"{self.holder} has no {kinds}" + (f" {self.where}" if self.where else "")
+
+    def check(self, values: Iterable[Value]) -> None:
+        """Refuse inputs, outputs and weights of other types; raises ConversionError listing every type."""
+        lacking = sorted({v.type.dtype.name for v in values} - self.held)
+        if lacking:
+            refused = tuple(Unsupported(k, self._lacks(k), place="inputs, outputs and weights") for k in lacking)
+            raise ConversionError(self._lacks(", ".join(lacking)), refused)
 
 
 def lower(model: Model, table: RuleTable, apart: Accepts | None = None) -> Model:

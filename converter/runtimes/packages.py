@@ -21,7 +21,7 @@ from converter.runtimes.base import RuntimeFailure, check_inputs
 from ir.types import TensorType
 from ir.types.parse import parse_type
 
-WORKERS = {name: Path(__file__).with_name(f"{name}_worker.py") for name in ("torch", "keras")}
+WORKERS = {name: Path(__file__).with_name(f"{name}_worker.py") for name in ("torch", "keras", "tensorflow")}
 BACKENDS = ("tensorflow", "jax", "torch")
 """What Keras can run on, in the order in which it is chosen where nobody says."""
 

@@ -25,7 +25,6 @@ from converter.exporters.keras.root import KerasRoot
 from converter.exporters.keras.rules import TABLE
 from converter.exporters.keras.rules_recurrent import GRU_GATES, NoLayer
 from converter.exporters.keras.stacks import prepare_stacks
-from converter.exporters.keras.table import HELD
 from converter.exporters.keras.targets import OWNED
 from converter.exporters.keras.wide import NOTE, has_wide, needs_wide
 from converter.exporters.outline.package import Kind, Parts, write_classes
@@ -93,11 +92,7 @@ def _check(model: Model) -> None:
     """Refuse what no rule is asked about: inputs, weights and results that Keras cannot hold, a model without inputs."""
     values: list[Value] = [*model.graph.inputs, *(model.weight_value(n) for n in model.weights)]
     results = [v for v in model.graph.outputs if v.type.dtype.is_complex]
-    lacking = sorted({v.type.dtype.name for v in (*values, *results)} - HELD)
-    if lacking:
-        where = "inputs, outputs and weights"
-        refused = tuple(Unsupported(k, f"Keras has no {k} on every backend", place=where) for k in lacking)
-        raise ConversionError(f"Keras has no {', '.join(lacking)} on every backend", refused)
+    TABLE.check([*values, *results])
     if not model.graph.inputs:
         raise ConversionError("a Keras model has at least one input", (Unsupported("model", "it has no input"),))
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from converter.errors import ConversionError
-from converter.exporters.base import RuleTable, refusal
+from converter.exporters.base import TypedTable, refusal
 from converter.exporters.outline.instances import Form
-from ir.core import Node, Value
+from ir.core import Node
 
 HELD = frozenset(
     "bool int8 int16 int32 int64 uint8 float16 bfloat16 float32 float64".split()
@@ -16,23 +15,9 @@ HELD = frozenset(
 """Element types that mean the same on every backend of Keras: PyTorch's keeps uint16 as int32 and uint32 as int64."""
 
 
-@dataclass
-class KerasTable(RuleTable):
-    """Refuses what no rule can write: values of an element type that a backend lacks."""
-
-    def refusal(self, node: Node) -> str | None:
-        """Why this table cannot write `node` as it is, or None when it can."""
-        return missing_type(node) or super().refusal(node)
-
-
-def missing_type(node: Node) -> str | None:
-    """The element type among a node's values that Keras cannot hold on every backend."""
-    values: list[Value] = [*node.inputs, *node.outputs]
-    lacking = next((v.type.dtype.name for v in values if v.type.dtype.name not in HELD), None)
-    return None if lacking is None else f"Keras has no {lacking} on every backend"
-
-
-TABLE = KerasTable("keras", "converter/exporters/keras/rules_{family}.py")
+TABLE = TypedTable(
+    "keras", "converter/exporters/keras/rules_{family}.py", held=HELD, holder="Keras", where="on every backend"
+)
 FORMS: dict[str, Callable[[Node], Form | None]] = {}
 
 rule = TABLE.rule

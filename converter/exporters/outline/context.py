@@ -196,6 +196,10 @@ class Context:
         self.body.append(s.Assign(var, value, pure))
         return var
 
+    def require(self, test: Expr, message: Expr) -> None:
+        """Emit a check: the code raises an error with this message where the test fails."""
+        self.body.append(s.Check(test, message))
+
     def unpack(self, value: Expr, wanted: Iterable[bool], hint: str = "") -> tuple[Expr | None, ...]:
         """Bind the parts of a tuple; those not wanted are `_`, and None in what is returned."""
         parts = [Var(f"{hint}_{i}" if hint else "") if keep else None for i, keep in enumerate(wanted)]

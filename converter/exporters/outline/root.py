@@ -103,7 +103,7 @@ class RootWriter(MethodWriter):
             left, op, right = assumption.relation
             if not any(sym.opaque for d in (left, right) for sym in symbols(d)):
                 message = Lit(f"this model needs {left} {op} {right} ({assumption.why})")
-                self.c.body.append(s.Check(Binary(op, self.c.dim(left), self.c.dim(right)), message))
+                self.c.require(Binary(op, self.c.dim(left), self.c.dim(right)), message)
 
     def _state(self) -> None:
         """State that no module keeps by itself is assigned at the end; no gradient reaches back into earlier calls."""

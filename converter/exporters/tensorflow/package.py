@@ -1,0 +1,86 @@
+"""The package on disk: model.py, weights.safetensors, metadata.json, test_equivalence.py, requirements.txt."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+from dataclasses import replace
+
+from converter.exporters.base import ExportOptions, lower
+from converter.exporters.code.files import PackageKind, Source, write_files
+from converter.exporters.outline.package import Kind, Parts, write_classes
+from converter.exporters.outline.targets import normalise
+from converter.exporters.tensorflow.classes import TensorflowClasses
+from converter.exporters.tensorflow.dialect import DIALECT
+from converter.exporters.tensorflow.equivalence import TEST_SOURCE
+from converter.exporters.tensorflow.helpers import HELPERS
+from converter.exporters.tensorflow.loader import loader_source
+from converter.exporters.tensorflow.root import TensorflowRoot
+from converter.exporters.tensorflow.rules import TABLE
+from converter.exporters.tensorflow.serving import serving_source
+from converter.exporters.tensorflow.stored import choose, store
+from converter.exporters.tensorflow.targets import OWNED
+from ir.core import Model
+
+RESERVED = {
+    "tf", "np", "Any", "NamedTuple", "math", "json", "sys", "Path", "load_file", "load_model", "find", "serving",
+    "load_source_weights", "of_source", "HERE", "training", *HELPERS.sources,
+}  # fmt: skip
+FILES = PackageKind("tensorflow", (("tensorflow", ">=2.16"),), TEST_SOURCE)
+
+
+def write_package(model: Model, target: pathlib.Path, options: ExportOptions) -> None:
+    """Write the package; what it does not carry over is appended to `model.notes`. Raises ConversionError listing
+    everything unsupported before anything is written."""
+    source = write_source(model, options)
+    target.mkdir(parents=True, exist_ok=True)
+    write_files(source, target, FILES)
+    model.notes += [n for n in source.model.notes if n not in model.notes]
+
+
+def write_source(model: Model, options: ExportOptions) -> Source:
+    """The module's source, and the model as it is stored."""
+    TABLE.check([*model.graph.inputs, *(model.weight_value(n) for n in model.weights), *model.graph.outputs])
+    lowered = lower(model, TABLE)
+    names = normalise(lowered, OWNED)
+    aliases = {name: w.aliases for name, w in lowered.weights.items() if w.aliases}
+    for name in aliases:  # one variable, whatever else the source calls it
+        lowered.update_weight(name, aliases=())
+    stored = choose(lowered)
+    kind = replace(KIND, dialect=replace(DIALECT, stored=stored))
+    source = write_classes(lowered, kind, options, names)
+    store(lowered, stored)
+    for name, found in aliases.items():
+        lowered.update_weight(name, aliases=found)
+    return source
+
+
+def _module_text(parts: Parts) -> str:
+    root = parts.root.name
+    end = loader_source(parts.model, root, serving_source(parts.model, parts.tuples))
+    body = "\n\n\n".join([*parts.definitions(HELPERS), end])
+    return _header(body, root) + "\n\n" + body + "\n"
+
+
+def _header(body: str, root: str) -> str:
+    lines = [f'"""{root} in TensorFlow. Weights: weights.safetensors; origin and signature: metadata.json."""', ""]
+    lines += ["import json", "import math", "from pathlib import Path"]
+    typing = [name for name in ("Any", "NamedTuple") if re.search(rf"(?<![.\w]){name}\b", body)]
+    lines += [f"from typing import {', '.join(typing)}"] if "(NamedTuple)" in body else []
+    return "\n".join(
+        [*lines, "", "import numpy as np", "import tensorflow as tf", "from safetensors.numpy import load_file", ""]
+    )
+
+
+KIND = Kind(
+    "tensorflow",
+    DIALECT,
+    TensorflowClasses,
+    TensorflowRoot,
+    frozenset(RESERVED),
+    _module_text,
+    tuple_fields="Any",
+    names_leaves=False,
+)
+
+__all__ = ["Source", "write_package", "write_source"]

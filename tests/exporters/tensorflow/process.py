@@ -1,0 +1,76 @@
+"""A process that runs emitted TensorFlow packages."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from converter.runtimes.arrays import load_arrays, save_arrays
+from converter.runtimes.packages import WORKERS
+
+WAYS = ("eager", "function", "compiled")
+"""Called as it is; as a graph whose sizes vary where the signature says so; compiled by XLA for the sizes at hand."""
+
+
+class PackageFailed(Exception):
+    """The package could not be run; the message is its own."""
+
+
+class Process:
+    """Runs one package after the other."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-I", str(Path(__file__).with_name("worker.py")), str(WORKERS["tensorflow"])]
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        )
+        atexit.register(self.close)
+
+    def run(
+        self, folder: Path, inputs: Mapping[str, np.ndarray], way: str = "eager", training: bool = False
+    ) -> dict[str, np.ndarray]:
+        """Results by flat name (and, of a call of training, the variables after it); raises PackageFailed."""
+        sent, received = folder / "in.npz", folder / f"out_{way}.npz"
+        save_arrays(sent, inputs)
+        request = {
+            "folder": str(folder),
+            "inputs": str(sent),
+            "outputs": str(received),
+            "way": way,
+            "training": training,
+        }
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        answer = json.loads(self._process.stdout.readline() or '{"error": "the process ended"}')
+        if "error" in answer:
+            raise PackageFailed(answer["error"])
+        return load_arrays(received)
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._process.wait(timeout=60)
+
+
+@functools.cache
+def process() -> Process:
+    """This process's own one, started when needed."""
+    return Process()
+
+
+__all__ = ["WAYS", "PackageFailed", "Process", "process"]
