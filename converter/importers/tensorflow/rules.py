@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 
-FAMILIES: tuple[str, ...] = ("control", "graph", "state")
+FAMILIES: tuple[str, ...] = ("control", "conv", "graph", "loss", "norm", "pool", "state")
 
 
 def register() -> None:
