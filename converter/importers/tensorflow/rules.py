@@ -4,7 +4,22 @@ from __future__ import annotations
 
 import importlib
 
-FAMILIES: tuple[str, ...] = ("control", "conv", "graph", "loss", "norm", "pool", "state")
+FAMILIES: tuple[str, ...] = (
+    "activation",
+    "arithmetic",
+    "cast",
+    "comparison",
+    "control",
+    "conv",
+    "elementwise",
+    "graph",
+    "logic",
+    "loss",
+    "norm",
+    "pool",
+    "reduction",
+    "state",
+)
 
 
 def register() -> None:
