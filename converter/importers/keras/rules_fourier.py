@@ -8,6 +8,7 @@ import numpy as np
 
 from converter.importers.keras.context import KerasContext, rule
 from converter.importers.keras.rules_indexing import backend
+from converter.importers.spectra import fitted, inverse_real
 from ir.core import Value
 from ir.types import Dim
 
@@ -30,27 +31,12 @@ def fft(c: KerasContext, op: Any, x: Any) -> tuple[Value, Value]:
     return _parts(c, c.b.fft(value, axes=axes, inverse=back, norm="count" if back else "none"))
 
 
-def _fitted(c: KerasContext, value: Value, axis: int, size: Dim) -> Value:
-    """An axis cut, or filled with zeros, to a size."""
-    have = value.type.shape[axis]
-    if have == size:
-        return value
-    if not isinstance(have, int) or not isinstance(size, int):
-        c.refuse(
-            "a transform of a length of its own over an axis of open size", "fix the size, or leave fft_length out"
-        )
-    if have > size:
-        return c.b.slice(value, axes=(axis,), starts=(None,), stops=(size,), steps=(1,))
-    pads = tuple((0, size - have) if i == axis else (0, 0) for i in range(value.type.rank))
-    return c.b.pad(value, pads=pads, value=0)
-
-
 @rule("ops.RFFT")
 def rfft(c: KerasContext, op: Any, x: Any) -> tuple[Value, Value]:
     value = c.value(x)
     axis = value.type.rank - 1
     if op.fft_length is not None:
-        value = _fitted(c, value, axis, c.dim(op.fft_length))
+        value = fitted(c, value, axis, c.dim(op.fft_length))
     return _parts(c, c.b.fft(value, axes=(axis,), onesided=True))
 
 
@@ -63,19 +49,8 @@ def irfft(c: KerasContext, op: Any, x: Any) -> Value:
     size: Dim = 2 * (have - 1) if op.fft_length is None else c.dim(op.fft_length)
     if not isinstance(size, int) or not isinstance(have, int):
         c.refuse("the inverse of a spectrum of open length", "fix the size")
-    real, imag = (_fitted(c, v, axis, size // 2 + 1) for v in (real, imag))
-    return inverse_real(c, real, imag, size)
-
-
-def inverse_real(c: KerasContext, real: Value, imag: Value, size: int) -> Value:
-    """The inverse transform of size // 2 + 1 frequencies along the last axis."""
-    axis = real.type.rank - 1
-    value = c.b.complex(real, imag)
-    rest = (size - 1) // 2
-    if rest:
-        tail = c.b.slice(value, axes=(axis,), starts=(1,), stops=(1 + rest,), steps=(1,))
-        value = c.b.concat([value, c.b.conj(c.b.flip(tail, axes=(axis,)))], axis=axis)
-    return c.b.real(c.b.fft(value, axes=(axis,), inverse=True, norm="count"))
+    real, imag = (fitted(c, v, axis, size // 2 + 1) for v in (real, imag))
+    return inverse_real(c.b, c.b.complex(real, imag), size, axis)
 
 
 def _window(c: KerasContext, op: Any, kind: Any) -> np.ndarray:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from converter.importers import filters
 from converter.importers.keras.context import KerasContext, Unruled, rule, to_numpy
 from converter.importers.keras.layers import layout_of
 from converter.importers.keras.operands import on_tensorflow
@@ -15,8 +15,6 @@ from converter.importers.keras.tensors import is_traced
 from ir.core import Value
 from ir.ops.axes import Layout
 from ir.types import Dim
-
-Kernel = Callable[[np.ndarray], np.ndarray]
 
 
 @rule("ops.Resize")
@@ -98,7 +96,7 @@ def _filtered(c: KerasContext, op: Any, value: Value, axes: tuple[int, int], lay
         c.refuse(f"interpolation of kind {form!r} to an open size", "fix the size of the images")
     if form == "bicubic" and on_tensorflow() and not op.antialias:
         for axis, have, want in zip(axes, _sizes(c, value, axes), sizes, strict=True):
-            value = along(c, value, axis, _tabled(have, want))
+            value = _along(c, value, axis, filters.tabled(have, want))
         return value
     if form == "bicubic":
         own = backend() == "torch" and not op.antialias  # torch's kernel, beyond the edge lies the edge
@@ -107,12 +105,12 @@ def _filtered(c: KerasContext, op: Any, value: Value, axes: tuple[int, int], lay
     if form in ("lanczos3", "lanczos5"):
         for axis, have, want in zip(axes, _sizes(c, value, axes), sizes, strict=True):
             factor = np.float64(want / have)
-            matrix = weights(have, want, factor, np.float64(0), _KERNELS[form], bool(op.antialias))
-            value = along(c, value, axis, matrix)
+            matrix = filters.weights(have, want, factor, np.float64(0), filters.KERNELS[form][0], bool(op.antialias))
+            value = _along(c, value, axis, matrix)
         return value
     if form == "area" and on_tensorflow():
         for axis, have, want in zip(axes, _sizes(c, value, axes), sizes, strict=True):
-            value = along(c, value, axis, _shares(have, want))
+            value = _along(c, value, axis, filters.shares(have, want))
         return value
     c.refuse(f"interpolation of kind {form!r}")
 
@@ -134,67 +132,12 @@ def _same_picks(c: KerasContext, value: Value, axes: tuple[int, int], sizes: tup
 
 
 # -- filters as matrices ------------------------------------------------------------------------------------------------
-def _triangle(x: np.ndarray) -> np.ndarray:
-    return np.maximum(0, 1 - np.abs(x))
+_KERNELS = {"linear": "triangle", "cubic": "keyscubic", "lanczos3": "lanczos3", "lanczos5": "lanczos5"}
 
 
-def _cubic(x: np.ndarray) -> np.ndarray:
-    out = np.where(x >= 1, ((-0.5 * x + 2.5) * x - 4) * x + 2, (1.5 * x - 2.5) * x * x + 1)
-    return np.where(x >= 2, 0, out)
-
-
-def _lanczos(radius: int) -> Kernel:
-    def kernel(x: np.ndarray) -> np.ndarray:
-        y = radius * np.sin(np.pi * x) * np.sin(np.pi * x / radius)
-        out = np.where(x > 1e-3, y / np.where(x != 0, np.pi**2 * x**2, 1), 1)
-        return np.where(x > radius, 0, out)
-
-    return kernel
-
-
-_KERNELS: dict[str, Kernel] = {"linear": _triangle, "cubic": _cubic, "lanczos3": _lanczos(3), "lanczos5": _lanczos(5)}
-
-
-def weights(have: int, want: int, scale: Any, shift: Any, kernel: Kernel, antialias: bool) -> np.ndarray:
-    """What each of `have` elements counts for each of `want`: [have, want]."""
-    back = 1 / scale
-    wide = max(back, 1.0) if antialias else 1.0
-    at = (np.arange(want) + 0.5) * back - shift * back - 0.5
-    matrix = kernel(np.abs(at[None, :] - np.arange(have)[:, None]) / wide)
-    total = matrix.sum(0, keepdims=True)
-    matrix = np.where(np.abs(total) > 1000 * np.finfo(np.float32).eps, matrix / np.where(total != 0, total, 1), 0)
-    return np.where(((at >= -0.5) & (at <= have - 0.5))[None, :], matrix, 0)
-
-
-def _tabled(have: int, want: int) -> np.ndarray:
-    """TensorFlow's bicubic weights: the kernel at multiples of 1/1024, nothing from beyond the edge."""
-    place = (np.arange(want, dtype=np.float32) + np.float32(0.5)) * (np.float32(have) / np.float32(want)) - np.float32(
-        0.5
-    )
-    low = np.floor(place)
-    near = np.rint((place - low) * np.float32(1024)) / 1024
-    matrix = np.zeros((have, want))
-    for step in (-1, 0, 1, 2):
-        at = low.astype(int) + step
-        inside = (at >= 0) & (at < have)
-        matrix[at[inside], np.flatnonzero(inside)] = _cubic(np.abs(near - step))[inside]
-    return matrix / matrix.sum(0, keepdims=True)
-
-
-def _shares(have: int, want: int) -> np.ndarray:
-    """The part of each element that lies under each of `want` equal pieces."""
-    edge = np.arange(want + 1) * have / want
-    low, high = np.arange(have)[:, None], np.arange(1, have + 1)[:, None]
-    covered = np.clip(np.minimum(high, edge[None, 1:]) - np.maximum(low, edge[None, :-1]), 0, None)
-    return covered * want / have
-
-
-def along(c: KerasContext, value: Value, axis: int, matrix: np.ndarray) -> Value:
+def _along(c: KerasContext, value: Value, axis: int, matrix: np.ndarray) -> Value:
     """The product of one axis with a constant matrix."""
-    letters = "abcdefgh"[: value.type.rank]
-    out = letters.replace(letters[axis], "z")
-    weight = c.array(matrix.astype(value.type.dtype.numpy))
-    return c.b.einsum([value, weight], equation=f"{letters},{letters[axis]}z->{out}")
+    return filters.along(c.b, value, axis, c.array(matrix.astype(value.type.dtype.numpy)))
 
 
 @rule("ops.ScaleAndTranslate")
@@ -206,15 +149,16 @@ def scale_and_translate(
         c.refuse(
             "a scale or translation that a tensor holds, or images of integers", "give numbers, and cast to floats"
         )
-    kernel = _KERNELS["linear" if "linear" in op.method else "cubic" if "cubic" in op.method else op.method]
+    form = "linear" if "linear" in op.method else "cubic" if "cubic" in op.method else op.method
+    kernel, _ = filters.KERNELS[_KERNELS[form]]
     factors, shifts = (to_numpy(v).astype(np.float32).reshape(-1) for v in (scale, translation))
     for i, d in enumerate(op.spatial_dims):
         axis = d % value.type.rank
         have, want = value.type.shape[axis], c.dim(output_shape[axis])
         if not isinstance(have, int) or not isinstance(want, int):
             c.refuse("images of open size", "fix the sizes")
-        matrix = weights(have, want, np.float64(factors[i]), np.float64(shifts[i]), kernel, bool(op.antialias))
-        value = along(c, value, axis, matrix)
+        matrix = filters.weights(have, want, np.float64(factors[i]), np.float64(shifts[i]), kernel, bool(op.antialias))
+        value = _along(c, value, axis, matrix)
     return value
 
 

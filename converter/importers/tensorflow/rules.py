@@ -12,12 +12,14 @@ FAMILIES: tuple[str, ...] = (
     "control",
     "conv",
     "elementwise",
+    "fourier",
     "graph",
     "logic",
     "loss",
     "norm",
     "pool",
     "reduction",
+    "resize",
     "state",
 )
 
