@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tests.importers.tensorflow.harness import Case, array, fixed
+from tests.importers.tensorflow.harness import Case, Table, array, fixed
 
 IMAGE = array(2, 7, 6, 4)
 EXPLICIT = [0, 0, 1, 2, 0, 1, 0, 0]
@@ -109,3 +109,6 @@ def _dilation() -> Iterator[Case]:
     yield Case("Dilation2D", "edges", {"input": odd, "filter": array(1, 2, 1)}, attrs, open=())
     whole = {"input": array(1, 4, 4, 2, dtype="int32"), "filter": array(2, 2, 2, dtype="int32")}
     yield Case("Dilation2D", "integers", whole, attrs, refused="a convolution of int32")
+
+
+TABLES: dict[str, Table] = {"all": cases}

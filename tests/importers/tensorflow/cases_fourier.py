@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.importers.tensorflow.harness import Case, array, fixed
+from tests.importers.tensorflow.harness import Case, Table, array, fixed
 
 
 def cases() -> Iterator[Case]:
@@ -46,3 +46,6 @@ def _sound() -> Iterator[Case]:
     ):  # fmt: skip
         operands = {"spectrogram": spectrum, "sample_rate": fixed(16000)}
         yield Case("Mfcc", str(attrs), operands, attrs, open=(1,), rtol=1e-4)
+
+
+TABLES: dict[str, Table] = {"all": cases}

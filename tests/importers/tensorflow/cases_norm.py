@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tests.importers.tensorflow.harness import Case, array, fixed
+from tests.importers.tensorflow.harness import Case, Table, array, fixed
 
 IMAGE = array(2, 5, 4, 3)
 
@@ -97,3 +97,6 @@ def _losses() -> Iterator[Case]:
         open=(),
         use=(0,),
     )
+
+
+TABLES: dict[str, Table] = {"all": cases}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tests.importers.tensorflow.harness import Case, array, fixed
+from tests.importers.tensorflow.harness import Case, Table, array, fixed
 
 IMAGE = array(2, 7, 6, 3)
 VOLUME = array(2, 4, 6, 5, 2)
@@ -59,3 +59,6 @@ def _patches() -> Iterator[Case]:
     for padding in ("SAME", "VALID"):
         attrs = {"ksizes": [1, 2, 3, 2, 1], "strides": [1, 1, 2, 2, 1], "padding": padding}
         yield Case("ExtractVolumePatches", padding, {"input": VOLUME}, attrs, open=(0, 1), sizes=(5,))
+
+
+TABLES: dict[str, Table] = {"all": cases}

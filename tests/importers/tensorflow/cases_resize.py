@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tests.importers.tensorflow.harness import Case, array, fixed
+from tests.importers.tensorflow.harness import Case, Table, array, fixed
 
 IMAGE = array(2, 7, 5, 2)
 SIZES = ((7, 9), (3, 2), (14, 10), (1, 13), (7, 5))
@@ -59,3 +59,6 @@ def _rounding() -> Iterator[Case]:
         for corners, half in FORMS:
             attrs = {"align_corners": corners, "half_pixel_centers": half}
             yield Case("ResizeNearestNeighbor", f"{have} to {want} {attrs}", line, attrs, open=(0,))
+
+
+TABLES: dict[str, Table] = {"all": cases}
