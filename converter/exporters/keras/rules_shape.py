@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from converter.exporters.code.expr import Expr, Lit, Name, hole, lift
+from converter.exporters.code.expr import Expr, Name, hole, lift
 from converter.exporters.keras.context import OPS, Context
 from converter.exporters.keras.table import form, rule
 from converter.exporters.outline.instances import Form
+from converter.exporters.outline.operands import shape_argument
 from ir.core import Node
-from ir.types import Dim, DimExpr
 
 
 @form("identity")
@@ -19,14 +19,6 @@ def identity_layer(node: Node) -> Form | None:
 @rule("identity")
 def identity(c: Context, node: Node) -> Expr:
     return c.x(node.operand("x"))
-
-
-def shape_argument(c: Context, shape: tuple[Dim, ...]) -> Expr:
-    """A shape; one dim that is an expression prints as -1 where that is exact: no other dim can be zero."""
-    symbolic = [i for i, d in enumerate(shape) if isinstance(d, DimExpr)]
-    if len(symbolic) == 1 and all(d != 0 for d in shape):
-        return lift(tuple(Lit(-1) if i in symbolic else c.dim(d, f"dim{i}") for i, d in enumerate(shape)))
-    return lift(tuple(c.dim(d, f"dim{i}") for i, d in enumerate(shape)))
 
 
 @rule("reshape", "flatten")

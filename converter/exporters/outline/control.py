@@ -51,6 +51,19 @@ def write_cond(c: Context, node: Node) -> None:
     _finish(c, node, results)
 
 
+def write_by_mode(c: Context, node: Node, training: Expr) -> None:
+    """`if training:`, one branch each."""
+    captures = [c.name_once(c.x(v)) for v in node.operands["captures"]]
+    results = [Var(mutable=True) for _ in node.outputs]
+    branches = []
+    for name in ("train", "infer"):
+        with c.block() as block:
+            assign_all(c, results, run_body(c, node.bodies[name], captures))
+        branches.append(block)
+    c.body.append(s.If(training, *branches))
+    _finish(c, node, results)
+
+
 def _carried(c: Context, values: Sequence[Value]) -> list[Var]:
     """Variables that the loop assigns, set to where it starts."""
     made = []

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from converter.exporters.code.expr import Expr
+from converter.exporters.code.expr import Expr, Lit, lift
 from converter.exporters.outline.context import Context
 from ir.core import Node
+from ir.types import Dim, DimExpr
 
 
 def numbers(c: Context, node: Node) -> tuple[Expr, Expr]:
@@ -30,3 +31,11 @@ def axes_of(node: Node) -> tuple[int, ...] | None:
     if every and not node.attrs["keepdims"]:
         return None
     return tuple(range(rank)) if axes is None else axes
+
+
+def shape_argument(c: Context, shape: tuple[Dim, ...]) -> Expr:
+    """A shape; one dim that is an expression prints as -1 where that is exact: no other dim can be zero."""
+    symbolic = [i for i, d in enumerate(shape) if isinstance(d, DimExpr)]
+    if len(symbolic) == 1 and all(d != 0 for d in shape):
+        return lift(tuple(Lit(-1) if i in symbolic else c.dim(d, f"dim{i}") for i, d in enumerate(shape)))
+    return lift(tuple(c.dim(d, f"dim{i}") for i, d in enumerate(shape)))

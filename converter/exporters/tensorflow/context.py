@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from converter.exporters.code import stmt as s
-from converter.exporters.code.expr import Expr, Name, lift
+from converter.exporters.code.expr import Expr, Name, hole, lift
+from converter.exporters.code.numbers import scalar
 from converter.exporters.outline.context import SELF, Buffer, Shared
 from converter.exporters.outline.training import TrainingContext
 from converter.exporters.tensorflow.constants import dtype_expr
 from converter.exporters.tensorflow.table import Axes
 from ir.core import Value
-from ir.types import DimExpr, DType, dtypes
+from ir.types import DimExpr, DType, TensorType, dtypes
 from ir.types.dim import Func, Symbol
 
 TF = Name("tf")
 MATH = Name("tf.math")
 NN = Name("tf.nn")
 RAW = Name("tf.raw_ops")
+_OWN_TYPES = ("bool", "int32", "float32")
+"""Element types that Python's numbers have in TensorFlow by themselves."""
 
 
 class Context(TrainingContext):
@@ -30,6 +35,19 @@ class Context(TrainingContext):
     def shape_of(self, tensor: Expr) -> Expr:
         """The sizes of a tensor: numbers where they are known while a graph is traced, else tensors."""
         return self.helper("shape_of")(tensor)
+
+    def constant(self, array: np.ndarray, type: TensorType) -> Expr:
+        """A number as a tensor where it is read; any other constant is the class's."""
+        number = None if array.ndim else scalar(array, type.dtype)
+        if number is None:
+            return super().constant(array, type)
+        kind = () if type.dtype.name in _OWN_TYPES else (self.dtype(type.dtype),)
+        return TF.constant(hole(number, "value"), *kind)
+
+    def choice(self, value: Value) -> Expr:
+        """An operand of a function that takes Python numbers for tensors of the type they have by themselves."""
+        found = self.literal(value)
+        return found if found is not None and value.type.dtype.name in _OWN_TYPES else self.x(value)
 
     def cast(self, x: Expr, dtype: DType) -> Expr:
         """`tf.cast(x, tf.float32)`."""

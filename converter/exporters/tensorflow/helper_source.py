@@ -17,3 +17,51 @@ def check(test, message):
         tf.debugging.Assert(test, [message])
     elif not test:
         raise ValueError(message)
+
+
+def unsigned_power(x, y):
+    """x to the power y for unsigned integers, by squaring."""
+    result = tf.ones_like(x * y)
+    for _ in range(8 * x.dtype.size):
+        result = tf.where(y % 2 == 1, result * x, result)
+        x, y = x * x, y // 2
+    return result
+
+
+def shift_any(x, y, bits, shift, signed):
+    """Bits shifted by any amount: outside of [0, bits) all are shifted out."""
+    inside = (y >= 0) & (y < bits)
+    moved = shift(x, tf.where(inside, y, tf.cast(bits - 1, y.dtype)))
+    return moved if signed else tf.where(inside, moved, tf.zeros_like(moved))
+
+
+def complex_of(real, imag):
+    """real + i imag; the two are broadcast."""
+    shape = tf.broadcast_dynamic_shape(tf.shape(real), tf.shape(imag))
+    return tf.complex(tf.broadcast_to(real, shape), tf.broadcast_to(imag, shape))
+
+
+def number_range(start, stop, step, dtype):
+    """Numbers from `start` on, before `stop`, of which there may be none."""
+    wide = tf.float64 if dtype.is_floating else tf.int64
+    start, stop, step = (tf.cast(n, wide) for n in (start, stop, step))
+    count = tf.cast(tf.math.ceil((stop - start) / step), tf.int64) if dtype.is_floating else -((start - stop) // step)
+    return tf.cast(tf.range(tf.maximum(count, 0)), dtype) * tf.cast(step, dtype) + tf.cast(start, dtype)
+
+
+def digamma(x):
+    """The derivative of lgamma, with its limits at 0 and at infinity."""
+    return tf.where(x == 0, -1 / x, tf.where(x == float("inf"), x, tf.math.digamma(x)))
+
+
+def mantissa_and_exponent(x):
+    """x as mantissa times two to the exponent, from the bits of a float64; what is not finite is its own mantissa."""
+    wide = tf.cast(x, tf.float64)
+    small = tf.abs(wide) < 2.0**-1022
+    bits = tf.bitcast(tf.where(small, wide * 2.0**54, wide), tf.int64)
+    field = tf.bitwise.right_shift(bits, tf.constant(52, tf.int64)) & 2047
+    plain = (wide != 0) & tf.math.is_finite(wide)
+    rest = bits & ~tf.constant(2047 << 52, tf.int64)
+    mantissa = tf.where(plain, tf.bitcast(rest | tf.constant(1022 << 52, tf.int64), tf.float64), wide)
+    exponent = tf.where(plain, field - tf.where(small, 1076, tf.constant(1022, tf.int64)), tf.zeros_like(field))
+    return tf.cast(mantissa, x.dtype), tf.cast(exponent, tf.int32)

@@ -75,15 +75,20 @@ def difference(case: Case, folder: Path, way: str) -> str | None:
         if case.op.name in DRAWN or (case.sample.attrs.get("always") and case.sample.attrs["p"] < 1):
             continue
         try:
-            assert_close(*_compared(case, have, want), value.type.dtype, case.sample.rtol)
+            assert_close(*_compared(case, have, want, way), value.type.dtype, case.sample.rtol)
         except AssertionError as error:
             return f"{key}: " + " ".join(str(error).split())[:300]
     return None
 
 
-def _compared(case: Case, have: np.ndarray, want: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What is defined of a result: casts of floats that no integer is near are not."""
-    if case.op.name == "cast" and want.dtype.kind in "iu" and case.arrays["x"].dtype.kind not in "iub":
+def _compared(case: Case, have: np.ndarray, want: np.ndarray, way: str) -> tuple[np.ndarray, np.ndarray]:
+    """What is defined of a result: of casts of floats that no integer is near, XLA makes another number."""
+    if (
+        way == "compiled"
+        and case.op.name == "cast"
+        and want.dtype.kind in "iu"
+        and case.arrays["x"].dtype.kind not in "iub"
+    ):
         wide = np.trunc(case.arrays["x"].astype(np.float64))
         info = np.iinfo(want.dtype)
         keep = np.isfinite(wide) & (wide >= info.min) & (wide < float(info.max) + 1)
