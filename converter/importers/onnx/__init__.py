@@ -5,7 +5,6 @@ Which weights become parameters is said in `converter.importers.onnx.weights`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from converter.errors import Unsupported, UsageError
@@ -13,9 +12,9 @@ from converter.importers.base import ImportOptions, Planner, apply_trainable
 from converter.importers.onnx.complex import held, restore
 from converter.importers.onnx.inputs import InputTypes, given_specs
 from converter.importers.onnx.reader import open_source
+from converter.importers.partial.importer import keep_assumptions
 from ir.core import Branch, Builder, Constant, Leaf, Model, Parameter, Signature, Value
-from ir.types import Assumption
-from ir.types.dim import recording_assumptions, symbols
+from ir.types.dim import recording_assumptions
 
 if TYPE_CHECKING:
     from converter.importers.onnx.graph import Frame, GraphImporter
@@ -141,7 +140,7 @@ def _finish(importer: GraphImporter) -> None:
         importer.recorded.update(model.weights)
     classify(model, importer.recorded, importer.options.trainable)
     apply_trainable(model, importer.options.trainable)
-    _keep_assumptions(model, importer.assumptions)
+    keep_assumptions(model, importer.assumptions)
     producer = " ".join(p for p in (proto.producer_name, proto.producer_version) if p)
     model.metadata = {
         "framework": "onnx", "versions": {"onnx": onnx.__version__, "opset": str(source.opsets.get("", "")), "producer": producer},
@@ -151,19 +150,6 @@ def _finish(importer: GraphImporter) -> None:
         model.notes.append("the training information of the file (its training graphs) is not carried over")
     if proto.graph.quantization_annotation:
         model.notes.append("quantisation annotations of the file are not carried over")
-
-
-def _keep_assumptions(model: Model, assumptions: Iterable[Assumption]) -> None:
-    """Assumptions over sizes known outside every body are checked by what is emitted; the others are told."""
-    known = {s.name for v in model.graph.inputs for d in v.type.shape for s in symbols(d)}
-    for node in model.graph:
-        known.update(s.name for v in node.outputs for d in v.type.shape for s in symbols(d))
-        known.update([node.attrs["symbol"]] if isinstance(node.attrs.get("symbol"), str) else [])
-    for item in dict.fromkeys(assumptions):
-        if all(s.name in known for d in (item.left, item.right) for s in symbols(d)):
-            model.assumptions.append(item)
-        else:
-            model.notes.append(f"assumed inside a loop or branch: {item}")
 
 
 def _signature(importer: GraphImporter) -> Signature:

@@ -1,11 +1,11 @@
 """Stored tensors to weights, and which of them are parameters.
 
 The rule: a floating-point tensor that comes with the file is a `parameter` when the graph uses it as a weight (see
-`PARAMETER_ROLES`; scale and shift count when they have more than one element, or follow a product of weights; tables
-that are looked up count unless their rows only scale other tensors, as sines and cosines of positions do), a `buffer`
-when it is the running mean or variance of a batch normalisation, and a `constant` otherwise. ONNX does not say
-what is trained: `trainable` stays unknown unless the file carries our exporter's record or the caller's regular
-expression decides.
+`PARAMETER_ROLES` in `partial/roles.py`; scale and shift count when they have more than one element, or follow a product of
+weights; tables that are looked up count unless their rows only scale other tensors, as sines and cosines of positions do),
+a `buffer` when it is the running mean or variance of a batch normalisation, and a `constant` otherwise. ONNX does not say
+what is trained: `trainable` stays unknown unless the file carries our exporter's record or the caller's regular expression
+decides.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ import math
 import re
 from typing import Any
 
+from converter.importers.partial.roles import kind_of, size_of
 from converter.importers.partial.values import Stored
-from ir.core import Model, Value
-from ir.core.graph import Node, Use
+from ir.core import Model
+from ir.core.graph import Node
 from ir.data import Weight
 from ir.types import TensorType
 
@@ -29,22 +30,6 @@ INLINE = 16
 OUR_LITERALS = 4096
 LITERALS = 64
 """Integers and booleans up to this many elements become literals; longer ones are weights of kind `constant`."""
-
-PARAMETER_ROLES: dict[str, tuple[str, ...]] = {
-    "linear": ("weight", "bias"), "conv": ("weight", "bias"), "conv_transpose": ("weight", "bias"),
-    "matmul": ("x", "y"), "einsum": ("xs",), "prelu": ("slope",), "batch_norm": ("scale", "bias"),
-    "layer_norm": ("scale", "bias"), "rms_norm": ("scale",), "group_norm": ("scale", "bias"), "instance_norm": ("scale", "bias"),
-    "lstm": ("weights", "initial_h", "initial_c"), "gru": ("weights", "initial_h"), "rnn": ("weights", "initial_h"),
-    "attention": ("query", "key", "value"), "concat": ("xs",),
-}  # fmt: skip
-"""Op and operand under which a floating tensor is a parameter whatever its size."""
-
-_ELEMENTWISE = {"add": ("x", "y"), "sub": ("x", "y"), "mul": ("x", "y"), "div": ("x", "y")}
-_BUFFERS = {"batch_norm": ("mean", "var")}
-_PRODUCTS = {"matmul", "linear", "conv", "conv_transpose", "einsum"}
-_LOOKUPS = {"embedding": "weight", "gather": "data"}
-_PIECES = {"slice", "select", "dynamic_slice"}
-_MOVES = {"transpose", "reshape", "squeeze", "unsqueeze", "expand", "cast", "split", "tile", "identity", "flatten"}
 
 
 def parse_record(text: str | None) -> dict[str, Any] | None:
@@ -101,69 +86,12 @@ def classify(model: Model, recorded: set[str], pattern: str | None) -> None:
         if name in recorded:
             continue
         value = model.weight_value(name)
-        kind = _kind(value)
+        kind = kind_of(value)
         if kind == "constant" and pattern and value.type.dtype.is_float and _matches(pattern, name):
             kind = "parameter"
         model.update_weight(name, kind=kind)
-        if kind == "constant" and _size(value) <= INLINE:
+        if kind == "constant" and size_of(value) <= INLINE:
             _inline(model, name)
-
-
-def _kind(value: Value) -> Any:
-    if not value.type.dtype.is_float:
-        return "constant"
-    roles = {_role(value, use) for use in value.uses}
-    return "parameter" if "parameter" in roles else "buffer" if "buffer" in roles else "constant"
-
-
-def _role(value: Value, use: Use) -> str:
-    node = use.user
-    if not isinstance(node, Node):
-        return "constant"
-    op = node.op.name
-    if use.key in _BUFFERS.get(op, ()):
-        return "buffer"
-    if use.key in PARAMETER_ROLES.get(op, ()):
-        return "parameter"
-    if _LOOKUPS.get(op) == use.key:
-        return "constant" if _only_factor(node) else "parameter"
-    if op in _PIECES:
-        return "constant" if _only_factor(node) else _moved_role(node)
-    if op in _MOVES:
-        return _moved_role(node)
-    if use.key in _ELEMENTWISE.get(op, ()) and (
-        _size(value) > 1 or (value.type.rank and _follows_product(node, value))
-    ):
-        return "parameter"
-    return "constant"
-
-
-def _moved_role(node: Node) -> str:
-    return "parameter" if any(_role(out, u) == "parameter" for out in node.outputs for u in out.uses) else "constant"
-
-
-def _only_factor(node: Node) -> bool:
-    """Whether rows of a table do nothing but scale other tensors, element by element: sines and cosines of positions."""
-    for out in node.outputs:
-        for use in out.uses:
-            reader = use.user
-            if not isinstance(reader, Node):
-                return False
-            if reader.op.name in _MOVES | _PIECES | {"concat"}:
-                if not _only_factor(reader):
-                    return False
-            elif reader.op.name != "mul" or any(v is not out and _size(v) == 1 for v in reader.inputs):
-                return False
-    return True
-
-
-def _follows_product(node: Node, value: Value) -> bool:
-    return any(v is not value and v.producer is not None and v.producer.op.name in _PRODUCTS for v in node.inputs)
-
-
-def _size(value: Value) -> int:
-    """Number of elements, symbolic sizes taken as more than one."""
-    return math.prod(d if isinstance(d, int) else 2 for d in value.type.shape)
 
 
 def _inline(model: Model, name: str) -> None:

@@ -12,6 +12,7 @@ from converter.importers.base import ImportOptions, Planner, Refusal
 from converter.importers.partial.values import Element, Ref, Sequence, Stored
 from ir.core import Builder, Model, Value
 from ir.types import Assumption
+from ir.types.dim import symbols
 
 
 class Poisoned(Exception):
@@ -141,3 +142,16 @@ class PartialImporter(ABC):
         else:
             value = b.dim(size=element)
         return value if value.type.dtype == ref.dtype else b.cast(value, to=ref.dtype)
+
+
+def keep_assumptions(model: Model, assumptions: Iterable[Assumption]) -> None:
+    """Assumptions over sizes known outside every body are checked by what is emitted; the others are told."""
+    known = {s.name for v in model.graph.inputs for d in v.type.shape for s in symbols(d)}
+    for node in model.graph:
+        known.update(s.name for v in node.outputs for d in v.type.shape for s in symbols(d))
+        known.update([node.attrs["symbol"]] if isinstance(node.attrs.get("symbol"), str) else [])
+    for item in dict.fromkeys(assumptions):
+        if all(s.name in known for d in (item.left, item.right) for s in symbols(d)):
+            model.assumptions.append(item)
+        else:
+            model.notes.append(f"assumed inside a loop or branch: {item}")

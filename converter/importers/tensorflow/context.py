@@ -89,6 +89,10 @@ class TensorflowContext(PartialContext):
         """Whether anything reads the node's output `index`."""
         return self.importer.is_used(self.frame, self.node, index)
 
+    def dotted_name(self) -> str:
+        """A name for a weight that the node holds: its module path, and the last part of its own name."""
+        return ".".join([*(s.name for s in self.b.origin.path), self.node.name.rsplit("/", 1)[-1].lower()])
+
     def _made(self, ref: Ref) -> Value:
         return self.importer.value(ref, self.frame)
 

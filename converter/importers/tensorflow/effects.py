@@ -17,6 +17,7 @@ HARMLESS = frozenset(
 )
 """Ops declared stateful that do nothing to be seen where their outputs are not read: reading, and drawing numbers."""
 
+VARIABLE_OPS = frozenset(["VarHandleOp", "VariableV2", "Variable"])
 CALLS = {
     "PartitionedCall": ("f",),
     "StatefulPartitionedCall": ("f",),

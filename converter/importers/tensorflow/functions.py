@@ -5,91 +5,91 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from converter.errors import UsageError
 from converter.importers.base import ImportOptions, Planner
-from converter.importers.partial.values import Ref
 from converter.importers.tensorflow import rules
+from converter.importers.tensorflow.finish import finish
 from converter.importers.tensorflow.graph import Frame, GraphImporter
-from converter.importers.tensorflow.handles import Unknown, Variable
+from converter.importers.tensorflow.handles import Strings, Unknown, Variable
+from converter.importers.tensorflow.recorder import Record
+from converter.importers.tensorflow.scopes import Places
+from converter.importers.tensorflow.signature import Leaves, pack
+from converter.importers.tensorflow.sources import Opened, open_live, parameter_names
 from converter.importers.tensorflow.wiring import Key, Library
 from ir.core import Builder, Model, Parameter, Signature
 from ir.core.signature import result_tree, tree_of
-from ir.data import Array, Lazy
-from ir.types import Dim, TensorType, dtype, symbol
+from ir.data import Array, Lazy, Weight
+from ir.types import DType, TensorType, dtype
 from ir.types.dim import recording_assumptions
 
 
 def load(source: Any, inputs: Any, options: ImportOptions) -> Model:
-    """A concrete function as a model."""
+    """A live function, or what calls a module, as a model."""
     rules.register()
-    function = concrete(source, inputs)
-    name = re.sub(r"^__inference_(.+)_\d+$", r"\1", function.function_def.signature.name)
+    opened = open_live(source, inputs, options.dynamic)
+    name = re.sub(r"^__inference_(.+)_\d+$", r"\1", opened.function.function_def.signature.name)
+    if name in ("__call__", "call", "function", "bound_method_wrapper") and () in opened.tree.classes:
+        name = opened.tree.classes[()]
     model = Model(options.name or name)
+    model.modules = {".".join(path): cls for path, cls in opened.tree.classes.items()}
     plan = Planner(f"the function {name!r}")
-    proto = function.graph.as_graph_def()
-    importer = GraphImporter(Library(proto.library), model, plan, options)
+    reader = _Reader(opened, model, plan, options)
     with recording_assumptions() as assumptions:
-        _Reader(importer, function, proto).run()
-    importer.assume(assumptions)
-    model.assumptions.extend(dict.fromkeys(importer.assumptions))
-    model.metadata = {"framework": "tensorflow", "versions": {"tensorflow": _version()}}
+        reader.run()
+    finish(reader.importer, assumptions)
     return model
-
-
-def _version() -> str:
-    import tensorflow as tf
-
-    return str(tf.__version__)
-
-
-def concrete(source: Any, inputs: Any) -> Any:
-    """The concrete function of a source."""
-    if hasattr(source, "structured_input_signature"):
-        return source
-    if hasattr(source, "get_concrete_function"):
-        return source.get_concrete_function(*(inputs or ()))
-    raise UsageError(f"a {type(source).__name__} is no function of TensorFlow")
 
 
 class _Reader:
     """One reading of a concrete function."""
 
-    def __init__(self, importer: GraphImporter, function: Any, proto: Any) -> None:
-        self.importer, self.function, self.proto = importer, function, proto
-        self.model = importer.model
+    def __init__(self, opened: Opened, model: Model, plan: Planner, options: ImportOptions) -> None:
+        self.opened, self.function, self.model = opened, opened.function, model
+        self.proto = self.function.graph.as_graph_def()
+        self.importer = GraphImporter(Library(self.proto.library), model, plan, options)
+        self.importer.places = Places(opened.tree.classes)
 
     def run(self) -> None:
-        """Fill the importer's model; raises ConversionError with everything refused."""
+        """Fill the model; raises ConversionError with everything refused."""
+        graph = self.function.graph
         result, outputs = result_tree(self.function.structured_outputs, _is_tensor)
-        effects = [op.name for op in self.function.graph.control_outputs]
-        library = self.importer.library
-        body = library.graph(self.proto, [key_of(t) for _, t in outputs], effects, "the function")
-        frame = Frame(Builder(self.model.graph), body)
+        keys = [key_of(t) for _, t in outputs]
+        body = self.importer.library.graph(self.proto, keys, [op.name for op in graph.control_outputs], "the function")
+        frame = Frame(Builder(self.model.graph), body, (), self._records(graph))
         parameters = self._bind_inputs(frame)
         self._bind_captures(frame)
         self.importer.run(frame)
         self.importer.plan.check()
-        self.model.graph.set_outputs(self.importer.value(frame.find(key_of(t)), frame) for _, t in outputs)
+        self.model.graph.set_outputs(self._output(name, key, frame) for (name, _), key in zip(outputs, keys))
         self.model.signature = Signature(parameters, result)
+        if self.opened.whole:
+            self._keep_unread()
 
+    def _records(self, graph: Any) -> Record | None:
+        """What was seen while the function was traced, those that it calls included."""
+        recorder = self.opened.recorder
+        if recorder is None:
+            return None
+        found = {name: recorder.of(inner) for name, inner in recorder.functions.items()}
+        self.importer.records = {name: record for name, record in found.items() if record is not None}
+        return recorder.of(graph)
+
+    def _output(self, name: str, key: Key, frame: Frame) -> Any:
+        value = None
+        with self.importer.plan.collecting(f"output {name!r}"):
+            value = self.importer.tensor(frame.find(key), frame)
+        self.importer.plan.check()
+        return value
+
+    # -- inputs -------------------------------------------------------------------------------------------------
     def _bind_inputs(self, frame: Frame) -> tuple[Parameter, ...]:
-        args, kwargs = self.function.structured_input_signature
-        names = [p.name for p in self.function.function_type.parameters.values()]
-        flat = iter(self.function.inputs)
-        parameters = []
-        for name, given in [*zip(names, args), *kwargs.items()]:
-            tree, leaves = tree_of(given, name, _is_spec)
-            parameters.append(Parameter(name, tree, name in kwargs))
-            for leaf, _ in leaves:
-                tensor = next(flat)
-                shape = tuple(self._size(leaf, i) if d is None else d for i, d in enumerate(tensor.shape))
-                value = self.model.graph.add_input(TensorType(dtype(tensor.dtype.name), shape), leaf)
-                frame.names[key_of(tensor)] = Ref(value.type, value)
-        return tuple(parameters)
+        args, kwargs = pack(self.function.structured_input_signature, self.function.inputs)
+        names = parameter_names(self.function)
+        trees = [(n, tree_of(given, n, _is_tensor), n in kwargs) for n, given in [*zip(names, args), *kwargs.items()]]
+        leaves = Leaves(self.importer, self.opened.given)
+        leaves.bind([(name, key_of(t), t.shape, t.dtype) for _, (_, found), _ in trees for name, t in found], frame)
+        return tuple(Parameter(name, tree, keyword) for name, (tree, _), keyword in trees)
 
-    def _size(self, leaf: str, axis: int) -> Dim:
-        return symbol(self.importer.fresh_symbol(f"{leaf}_{axis}".replace(".", "_")))
-
+    # -- captures -----------------------------------------------------------------------------------------------
     def _bind_captures(self, frame: Frame) -> None:
         variables = {id(v.handle): v for v in self.function.graph.variables}
         for outer, inner in self.function.graph.captures:
@@ -97,15 +97,45 @@ class _Reader:
             if variable is not None:
                 frame.names[key_of(inner)] = self._variable(variable)
             elif outer.dtype.name in ("resource", "variant"):
-                frame.names[key_of(inner)] = Unknown(inner.name, outer.dtype.name)
+                frame.names[key_of(inner)] = Unknown(inner.name, f"{outer.dtype.name} of no kind that is known")
+            elif outer.dtype.name == "string":
+                frame.names[key_of(inner)] = Strings(outer.numpy())
             else:
-                frame.names[key_of(inner)] = self.importer.stored(inner.op.name, Array(outer.numpy()))
+                name = inner.op.name.rsplit("/", 1)[-1].lower()
+                frame.names[key_of(inner)] = self.importer.stored(name, Array(outer.numpy()))
 
     def _variable(self, variable: Any) -> Variable:
-        name = variable.name.split(":")[0]
-        record = {"kind": "parameter" if variable.trainable else "buffer", "trainable": bool(variable.trainable)}
-        kind = TensorType(dtype(variable.dtype.name), tuple(variable.shape))
-        return Variable(name, self.importer.stored(name, Lazy(variable.numpy, kind), record))
+        weight = self._weight(variable)
+        if weight is None:
+            return Variable(variable.name, None)
+        record = {"kind": weight.kind, "trainable": weight.trainable, "aliases": weight.aliases}
+        return Variable(variable.name, self.importer.stored(weight.name, weight.data, record))
+
+    def _weight(self, variable: Any) -> Weight | None:
+        """What a variable is; None for one that holds no numbers."""
+        kind = _element(variable.dtype)
+        if kind is None:
+            return None
+        names = self.opened.tree.names(variable) or [variable.name.split(":")[0].replace("/", ".")]
+        data = Lazy(lambda: variable.numpy(), TensorType(kind, tuple(variable.shape)))
+        trainable = bool(variable.trainable)
+        return Weight(names[0], data, "parameter" if trainable else "buffer", trainable, tuple(names[1:]))
+
+    def _keep_unread(self) -> None:
+        """Variables that no node reads are part of a module all the same; all keep the order of its attributes."""
+        weights = [w for v in self.opened.tree.all_variables() if (w := self._weight(v)) is not None]
+        for weight in weights:
+            if weight.name not in self.model.weights:
+                self.model.add_weight(weight)
+        held = self.model.weights
+        self.model.weights = {n: held[n] for n in dict.fromkeys([*(w.name for w in weights), *held])}
+
+
+def _element(kind: Any) -> DType | None:
+    try:
+        return dtype(kind.name)
+    except TypeError:
+        return None
 
 
 def key_of(tensor: Any) -> Key:
@@ -115,7 +145,3 @@ def key_of(tensor: Any) -> Key:
 
 def _is_tensor(item: Any) -> bool:
     return hasattr(item, "op") and hasattr(item, "value_index")
-
-
-def _is_spec(item: Any) -> bool:
-    return type(item).__name__ in ("TensorSpec", "BoundedTensorSpec")

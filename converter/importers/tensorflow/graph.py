@@ -14,7 +14,8 @@ from converter.importers.tensorflow.attributes import decoded
 from converter.importers.tensorflow.context import TensorflowContext
 from converter.importers.tensorflow.handles import Variable
 from converter.importers.tensorflow.order import live_nodes
-from converter.importers.tensorflow.scopes import call_path, hint, node_path
+from converter.importers.tensorflow.recorder import Record
+from converter.importers.tensorflow.scopes import Places, hint
 from converter.importers.tensorflow.table import rule as RULES
 from converter.importers.tensorflow.wiring import Body, Key, Library, Wired
 from ir.core import Builder, Model, Origin, Path, Value
@@ -33,12 +34,19 @@ Object = "Ref | SequenceRef | Handle | Compound | Strings"
 
 
 class Frame:
-    """Tensors of one graph or function body, and where its nodes go. A function sees nothing of what calls it."""
+    """Tensors of one graph or function body, and where its nodes go. A function sees nothing of what calls it.
 
-    def __init__(self, builder: Builder, body: Body, path: Path = ()) -> None:
+    `record` is what was seen while the function was traced, `serial` tells one call of a function from another.
+    """
+
+    def __init__(
+        self, builder: Builder, body: Body, path: Path = (), record: Record | None = None, serial: int = 0
+    ) -> None:
         self.builder = builder
         self.body = body
         self.path = path
+        self.record = record
+        self.serial = serial
         self.names: dict[Key, Any] = {}
         self.poisoned: set[str] = set()  # nodes that were refused
 
@@ -59,8 +67,10 @@ class GraphImporter(PartialImporter):
         self.library = library
         self.current: dict[Variable, Ref] = {}
         self.active: list[str] = []  # functions being inlined, outermost first
-        self.lines: dict[str, str] = {}  # node of the main graph -> the user's `file.py:12`
+        self.records: dict[str, Record] = {}  # by function
+        self.places = Places({})
         self._count = 0
+        self._frames = 0
         self._effects = effects.Effects(library)
 
     # -- graphs -----------------------------------------------------------------------------------------------
@@ -82,7 +92,8 @@ class GraphImporter(PartialImporter):
         body = self.library.body(name)
         if len(arguments) != len(body.arguments):
             raise Refusal(f"the function {name} takes {len(body.arguments)} arguments, {len(arguments)} are given")
-        frame = Frame(builder, body, path)
+        self._frames += 1
+        frame = Frame(builder, body, path, self.records.get(name), self._frames)
         for argument, given in zip(body.arguments, arguments, strict=True):
             if given is None:
                 frame.poisoned.add(argument)
@@ -120,14 +131,14 @@ class GraphImporter(PartialImporter):
         frame.poisoned.add(node.name)
         if node.op in self.library.functions:
             with self.plan.collecting(node.op, self._place(node, frame)):
-                results = self.call(node.op, frame, self._arguments(wired, frame), frame.path + call_path(node.name))
+                results = self.call(node.op, frame, self._arguments(wired, frame), self.places.inside(frame, node.name))
                 self._bind_all(wired, frame, results)
             return
         rule, declared = RULES.get(node.op), self.library.definition(node.op)
         if rule is None or declared is None:
             self.plan.add(self._missing(node, frame, declared is not None))
             return
-        origin = Origin(node.op, node.name, frame.path + node_path(node.name), self._line(node, frame), rule.name)
+        origin = Origin(node.op, node.name, self.places.path(frame, node.name), self._line(node, frame), rule.name)
         with self.plan.collecting(node.op, place_of(origin), rule.file):
             try:
                 inputs = [frame.find(k) for k in wired.inputs]
@@ -183,10 +194,12 @@ class GraphImporter(PartialImporter):
         return Unsupported(node.op, "no such op in the installed TensorFlow", place)
 
     def _place(self, node: Any, frame: Frame) -> str:
-        return place_of(Origin(name=node.name, path=frame.path + node_path(node.name), line=self._line(node, frame)))
+        path = self.places.path(frame, node.name)
+        return place_of(Origin(name=node.name, path=path, line=self._line(node, frame)))
 
-    def _line(self, node: Any, frame: Frame) -> str:
-        return "" if self.active else self.lines.get(node.name, "")
+    @staticmethod
+    def _line(node: Any, frame: Frame) -> str:
+        return "" if frame.record is None else frame.record.lines.get(node.name, "")
 
     # -- values -----------------------------------------------------------------------------------------------
     def hint(self, name: str) -> str:
@@ -201,13 +214,20 @@ class GraphImporter(PartialImporter):
         return count <= (INLINE if ref.dtype.is_float or ref.dtype.is_complex else LITERALS)
 
     def make_weight(self, stored: Stored, frame: Any) -> Value:
-        base = stored.name.replace("/", ".") or "weight"
         record = stored.record or {"kind": "constant", "trainable": None}
-        name = self.free_name(base)
-        return self.model.add_weight(
-            Weight(name, stored.data, record["kind"], record["trainable"], tuple(record.get("aliases", ())))
-        )
+        name = self.free_name(stored.name)
+        aliases = tuple(record.get("aliases", ()))
+        return self.model.add_weight(Weight(name, stored.data, record["kind"], record["trainable"], aliases))
+
+    def tensor(self, found: Any, frame: Frame) -> Value:
+        """What a name stands for as a value; raises Refusal for what is no tensor."""
+        if isinstance(found, Ref):
+            return self.value(found, frame)
+        raise Refusal(f"it is a {getattr(found, 'what', 'sequence')}, not a tensor")
 
     def read_variable(self, variable: Variable) -> Ref:
-        """What a variable is at this point of the graph."""
-        return self.current.get(variable, variable.ref)
+        """What a variable is at this point of the graph; raises Refusal for one that holds no numbers."""
+        found = self.current.get(variable, variable.ref)
+        if found is None:
+            raise Refusal(f"the variable {variable.name} holds no numbers")
+        return found

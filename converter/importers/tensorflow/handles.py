@@ -19,12 +19,13 @@ class Handle:
 
 @dataclass(eq=False)
 class Variable(Handle):
-    """A variable. `ref` is what comes with the model; what an assignment made of it is the importer's `current`."""
+    """A variable. `ref` is what comes with the model (None where that is no tensor of numbers); what an assignment made of it
+    is the importer's `current`."""
 
     what = "variable"
 
     name: str
-    ref: Ref
+    ref: Ref | None
 
 
 @dataclass(eq=False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from converter.importers.tensorflow.context import TensorflowContext
-from converter.importers.tensorflow.scopes import call_path
 from converter.importers.tensorflow.table import rule
 
 
@@ -13,4 +12,4 @@ from converter.importers.tensorflow.table import rule
 def call(c: TensorflowContext) -> list[Any]:
     """The function's nodes in place."""
     c.ignore("config", "config_proto", "executor_type", "Tout")
-    return c.importer.call(c.attr("f").name, c.frame, c.inputs, c.frame.path + call_path(c.node.name))
+    return c.importer.call(c.attr("f").name, c.frame, c.inputs, c.importer.places.inside(c.frame, c.node.name))

@@ -22,7 +22,7 @@ def const(c: TensorflowContext) -> Ref | Strings:
     array = make_ndarray(c.attr("value"))
     if array.dtype == object:
         return Strings(array)
-    return c.importer.stored(c.node.name, Array(np.asarray(array)))
+    return c.importer.stored(c.dotted_name(), Array(np.asarray(array)))
 
 
 @rule("Identity", "IdentityN", "PreventGradient", "Snapshot", "EnsureShape")

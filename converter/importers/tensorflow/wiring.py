@@ -13,6 +13,9 @@ Key = tuple[str, int]
 """A tensor inside one graph: the name of the node (or of an argument) and the place among its flat outputs."""
 
 
+_RESOURCE = 20  # DT_RESOURCE
+
+
 @dataclass(frozen=True)
 class Wired:
     """A node with its operands resolved: `inputs` are tensors, `controls` nodes that run before it."""
@@ -28,7 +31,8 @@ class Wired:
 
 @dataclass
 class Body:
-    """One graph or function. `effects` are nodes that run whether their outputs are read or not."""
+    """One graph or function. `effects` are nodes that run whether their outputs are read or not, `handles` arguments that are
+    resources."""
 
     name: str
     nodes: dict[str, Wired]
@@ -36,6 +40,7 @@ class Body:
     outputs: tuple[Key, ...] = ()
     effects: tuple[str, ...] = ()
     shapes: Mapping[int, Any] = field(default_factory=dict)  # declared shapes of arguments, where the function has them
+    handles: frozenset[str] = frozenset()
     reads: set[Key] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -62,7 +67,8 @@ class Library:
     def graph(self, proto: Any, outputs: Iterable[Key], effects: Iterable[str] = (), label: str = "graph") -> Body:
         """A GraphDef: operands are `node:place`."""
         nodes = _wired(proto.node, _graph_key, label)
-        return Body(label, nodes, (), tuple(outputs), tuple(effects))
+        handles = frozenset(n.name for n in proto.node if n.op == "Placeholder" and n.attr["dtype"].type == _RESOURCE)
+        return Body(label, nodes, (), tuple(outputs), tuple(effects), handles=handles)
 
     def body(self, name: str) -> Body:
         """A function of the library. Raises UsageError where there is none of that name."""
@@ -88,7 +94,9 @@ class Library:
             for i, a in proto.arg_attr.items()
             if len(a.attr["_output_shapes"].list.shape)
         }
-        return Body(label, nodes, arguments, outputs, tuple(dict.fromkeys(proto.control_ret.values())), shapes)
+        effects = tuple(dict.fromkeys(proto.control_ret.values()))
+        handles = frozenset(a.name for a in proto.signature.input_arg if a.type == _RESOURCE)
+        return Body(label, nodes, arguments, outputs, effects, shapes, handles)
 
     def _function_key(self, text: str, nodes: Mapping[str, Any], label: str) -> Key:
         """`argument`, or `node:output:place` in the named output."""

@@ -1,0 +1,35 @@
+"""What a model is told once its graph stands: state, assumptions, kinds of weights, versions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from converter.importers.base import apply_trainable
+from converter.importers.partial.importer import keep_assumptions
+from converter.importers.partial.roles import kind_of
+from ir.core import Model
+from ir.types import Assumption
+
+if TYPE_CHECKING:
+    from converter.importers.tensorflow.graph import GraphImporter
+
+
+def finish(importer: GraphImporter, assumptions: Iterable[Assumption]) -> None:
+    """Complete the importer's model."""
+    import tensorflow as tf
+
+    model = importer.model
+    importer.assume(assumptions)
+    keep_assumptions(model, importer.assumptions)
+    _classify(model)
+    apply_trainable(model, importer.options.trainable)
+    model.metadata = {"framework": "tensorflow", "versions": {"tensorflow": str(tf.__version__)}}
+
+
+def _classify(model: Model) -> None:
+    """A frozen variable that is used as a weight of a layer is a parameter that does not train; other variables that do
+    not train are buffers."""
+    for name, weight in list(model.weights.items()):
+        if weight.kind == "buffer" and kind_of(model.weight_value(name)) == "parameter" and name not in model.state:
+            model.update_weight(name, kind="parameter")
