@@ -8,6 +8,7 @@ import numpy as np
 
 from converter.importers.onnx.context import OnnxContext
 from converter.importers.onnx.table import rule
+from converter.importers.partial.reshaping import reversed_sequences
 from converter.importers.partial.values import Element
 from ir.core import Value
 from ir.types import dtypes, normalize_axis, numel, same
@@ -118,12 +119,4 @@ def reverse_sequence(c: OnnxContext) -> Value:
     batch, time = c.attr("batch_axis"), c.attr("time_axis")
     if {batch, time} != {0, 1}:
         c.refuse(f"batch_axis={batch} with time_axis={time} is not defined")
-    x, lengths = c.x(), c.cast(c.x(1), dtypes.int64)
-    steps = c.b.unsqueeze(c.b.arange(start=0, stop=x.type.shape[time], step=1, dtype="int64"), axes=(batch,))
-    bound = c.b.unsqueeze(lengths, axes=(time,))
-    mirrored = c.b.sub(c.b.sub(bound, 1), steps)
-    positions = c.b.where(c.b.less(steps, bound), mirrored, steps)
-    extra = tuple(range(2, x.type.rank))
-    if extra:
-        positions = c.b.expand(c.b.unsqueeze(positions, axes=extra), shape=x.type.shape)
-    return c.b.gather_elements(x, positions, axis=time, bounds="error", neg="from_end")
+    return reversed_sequences(c, c.x(), c.x(1), batch, time, neg="from_end")

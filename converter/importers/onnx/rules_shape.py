@@ -5,23 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from converter.importers.onnx.context import OnnxContext
 from converter.importers.onnx.table import rule
-from converter.importers.partial.values import Element, Ref
+from converter.importers.partial.reshaping import new_shape, ones_to_drop, padded_with
+from converter.importers.partial.values import Ref
 from ir.core import Value
 from ir.types import (
     Dim,
-    dim_max,
     dtypes,
     floordiv,
     normalize_axes,
     normalize_axis,
     numel,
-    require_same,
-    symbol,
-    symbols,
 )
 
 
@@ -34,60 +29,7 @@ def identity(c: OnnxContext) -> Ref:
 @rule("Reshape", 5, 13, 14, 19, 21, 23, 24, 25)
 def reshape(c: OnnxContext) -> Value:
     keep_zero = bool(c.attr("allowzero")) if c.version >= 14 else False
-    target = c.elements(c.ref(1), "the new shape").reshape(-1)
-    if any(isinstance(e, Element) for e in target):
-        return c.b.reshape(c.x(), shape=_run_time_shape(c, keep_zero))
-    return c.b.reshape(c.x(), shape=resolve_shape(c, c.type().shape, c.dims(1, "the new shape"), keep_zero))
-
-
-def _run_time_shape(c: OnnxContext, keep_zero: bool) -> tuple[Dim, ...]:
-    """The sizes of a shape that only the run knows, its codes 0 and -1 resolved there."""
-    b, have = c.b, c.type().shape
-    target = c.cast(c.x(1), dtypes.int64)
-    count = target.type.shape[0]
-    assert isinstance(count, int)  # its elements were listed
-    if not keep_zero:
-        copied = [b.dim(size=d) for d in have[:count]] + [b.constant(np.array(0, np.int64))] * (count - len(have))
-        target = b.where(b.equal(target, 0), b.stack(copied, axis=0), target)
-    others = b.reduce_prod(b.where(b.equal(target, -1), 1, target), axes=(0,))
-    rest = b.floor_div(b.dim(size=numel(have)), b.maximum(others, 1))
-    target = b.where(b.equal(target, -1), rest, target)
-    sizes = []
-    for i in range(count):
-        name = c.importer.fresh_symbol("n")
-        b.bind_dim(b.select(target, axis=0, index=i), symbol=name)
-        sizes.append(symbol(name, opaque=True))
-    return tuple(sizes)
-
-
-def resolve_shape(c: OnnxContext, shape: Sequence[Dim], target: Sequence[Dim], keep_zero: bool) -> tuple[Dim, ...]:
-    """Sizes for ONNX's codes: 0 copies the input's size at that place (unless `keep_zero`), one -1 takes what is left."""
-    sizes: list[Dim] = []
-    for i, d in enumerate(target):
-        if d == 0 and not keep_zero:
-            if i >= len(shape):
-                c.refuse(f"the code 0 at place {i} has no size to copy from {list(shape)}")
-            d = shape[i]
-        sizes.append(d)
-    codes = [i for i, d in enumerate(sizes) if isinstance(d, int) and d < 0]
-    if len(codes) > 1 or any(sizes[i] != -1 for i in codes):
-        c.refuse(f"the new shape {list(target)} is not defined")
-    for i in codes:
-        sizes[i] = _rest(c, list(shape), [d for k, d in enumerate(sizes) if k != i])
-    return tuple(sizes)
-
-
-def _rest(c: OnnxContext, have: list[Dim], others: list[Dim]) -> Dim:
-    """numel(have) / numel(others), equal factors cancelled first so that symbolic sizes divide exactly."""
-    if any(d == 0 for d in have) and any(d == 0 for d in others):
-        c.refuse("-1 in the new shape of an empty tensor is not defined")
-    left = []
-    for d in have:
-        if d in others and d != 0:
-            others.remove(d)
-        else:
-            left.append(d)
-    return floordiv(numel(left), numel(others))
+    return c.b.reshape(c.x(), shape=new_shape(c, c.ref(1), keep_zero))
 
 
 @rule("Flatten", 1, 9, 11, 13, 21, 23, 24, 25)
@@ -105,17 +47,9 @@ def flatten(c: OnnxContext) -> Value:
 @rule("Squeeze", 1, 11, 13, 21, 23, 24, 25)
 def squeeze(c: OnnxContext) -> Value:
     axes = c.axes("axes", 1, 13)
-    dims = c.type().shape
     if axes is None:
-        if unknown := [str(d) for d in dims if any(s.opaque for s in symbols(d))]:
-            c.refuse(
-                f"without axes, whether sizes {', '.join(unknown)} are 1 depends on the run", "fix these sizes with -i"
-            )
-        for d in dims:
-            if not isinstance(d, int):
-                require_same(d, dim_max(d, 2), "Squeeze without axes keeps this axis")
-        axes = tuple(i for i, d in enumerate(dims) if d == 1)
-    return c.b.squeeze(c.x(), axes=normalize_axes(axes, len(dims)))
+        axes = ones_to_drop(c, "Squeeze")
+    return c.b.squeeze(c.x(), axes=normalize_axes(axes, c.rank()))
 
 
 @rule("Unsqueeze", 1, 11, 13, 21, 23, 24, 25)
@@ -223,10 +157,7 @@ def _pad_with(c: OnnxContext, axes: tuple[int, ...]) -> Value:
     padded = _pad(c, c.dims(1, "the pads"), axes, 0)
     if c.attr("mode") != "constant":
         return padded
-    assert padded.producer is not None  # just made
-    pads = padded.producer.attrs["pads"]
-    inside = c.b.pad(c.b.full(shape=c.type().shape, value=True, dtype=dtypes.bool_), pads=pads, value=False)
-    return c.b.where(inside, padded, c.b.reshape(c.x(2), shape=()))
+    return padded_with(c, padded, c.b.reshape(c.x(2), shape=()))
 
 
 def _pad(c: OnnxContext, flat: tuple[Dim, ...], axes: tuple[int, ...], value: Any) -> Value:
