@@ -23,6 +23,7 @@ READERS = {
     "torch": "converter.importers.torch.context:rule",
     "onnx": "converter.importers.onnx.table:RULES",
     "keras": "converter.importers.keras.context:rule",
+    "tensorflow": "converter.importers.tensorflow.table:rule",
 }
 REFUSED = {"keras": "converter.importers.keras.refused:REASONS"}
 """Source ops that are refused for good, by name: the reason, and advice."""

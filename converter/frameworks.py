@@ -9,13 +9,13 @@ import os
 import sys
 import zipfile
 from pathlib import Path
-from types import ModuleType
+from types import MethodType, ModuleType
 from typing import Any
 
 from converter.errors import EnvironmentMissing, UsageError
 
 TARGETS = ("torch", "onnx", "keras")
-SOURCES = ("torch", "onnx", "keras")
+SOURCES = ("torch", "onnx", "keras", "tensorflow")
 
 _EXTRAS = {"torch": "torch", "keras": "keras", "tensorflow": "tensorflow", "pytensor": "pytensor"}
 _LIVE_TYPES = {
@@ -24,6 +24,9 @@ _LIVE_TYPES = {
     "onnx.onnx_ml_pb2.ModelProto": "onnx",
     "keras.src.layers.layer.Layer": "keras",
     "tensorflow.python.module.module.Module": "tensorflow",
+    "tensorflow.python.eager.polymorphic_function.polymorphic_function.Function": "tensorflow",
+    "tensorflow.python.eager.polymorphic_function.concrete_function.ConcreteFunction": "tensorflow",
+    "tensorflow.python.trackable.autotrackable.AutoTrackable": "tensorflow",
 }
 
 
@@ -61,6 +64,8 @@ def detect(source: Any) -> str:
         return "onnx"
     if isinstance(source, (str, Path)):
         return _detect_path(str(source))
+    if isinstance(source, MethodType):  # `net.forward` is read as the function that it is
+        return detect(source.__self__)
     for cls in type(source).__mro__:
         found = _LIVE_TYPES.get(f"{cls.__module__}.{cls.__qualname__}")
         if found:

@@ -56,6 +56,8 @@ def open_source(given: Any, framework: str | None = None, options: ImportOptions
         return _open_torch_file(given, options)
     if isinstance(given, (str, Path)) and found == "keras":
         return _open_keras_file(Path(given), options)
+    if found == "tensorflow":
+        frameworks.require("tensorflow")
     return Source(given, found, Path(given) if isinstance(given, str) else given, options)
 
 

@@ -71,4 +71,9 @@ def source_runner(source: Source, model: Model | None, provider: str | None = No
         from converter.runtimes.live_keras import LiveKerasRunner
 
         return LiveKerasRunner(source.native, model)
+    if source.framework == "tensorflow" and model is not None:
+        from converter.importers.tensorflow.sources import may_change
+        from converter.runtimes.live_tensorflow import LiveTensorflowRunner
+
+        return LiveTensorflowRunner(source.native, model, may_change(source.native) if model.state else [])
     raise UsageError(f"models of {source.framework} cannot be run by this version")

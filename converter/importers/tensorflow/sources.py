@@ -44,6 +44,17 @@ def open_live(source: Any, inputs: Any, dynamic: Mapping[str, Any]) -> Opened:
     return Opened(_traced(function, spec, recorder), tree, recorder, given, whole)
 
 
+def may_change(source: Any) -> list[Any]:
+    """The variables that a call of a live source may assign."""
+    owner = source if is_module(source) else None if is_concrete(source) else _owner(source)
+    if owner is not None:
+        tree = Tree()
+        tree.add(owner)
+        return tree.all_variables()
+    functions = [source] if is_concrete(source) else source._list_all_concrete_functions()
+    return list({id(v): v for f in functions for v in f.graph.variables}.values())
+
+
 def is_concrete(source: Any) -> bool:
     """Whether a source is a concrete function."""
     return hasattr(source, "structured_input_signature") and hasattr(source, "graph")

@@ -1,0 +1,55 @@
+"""Runs a live TensorFlow function or module, by the signature its importer found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from converter.frameworks import require
+from converter.runtimes.base import RuntimeFailure, check_inputs, flatten_result
+from ir.core import Model
+from ir.core.signature import call_arguments
+from ir.types import TensorType
+
+
+class LiveTensorflowRunner:
+    """A concrete function, `tf.function`, method or `tf.Module`. `variables` are what a call may change: they are put back,
+    so that each call begins at the start."""
+
+    name = "tensorflow"
+
+    def __init__(self, source: Any, model: Model, variables: list[Any]) -> None:
+        self._tf = require("tensorflow")
+        self._source = source
+        self._signature = model.signature
+        self._variables = variables
+        self.input_types: Mapping[str, TensorType] = model.input_types
+
+    def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Outputs by flat name. Raises UsageError on misfitting inputs, RuntimeFailure when the function raises."""
+        check_inputs(inputs, self.input_types)
+        leaves = {n: self._tf.constant(a) for n, a in inputs.items()}
+        args, kwargs = call_arguments(self._signature, leaves)
+        before = [(v, v.numpy()) for v in self._variables]
+        try:
+            result = self._source(*args, **kwargs)
+        except Exception as error:  # whatever TensorFlow raises is the function's own failure
+            raise RuntimeFailure(f"the TensorFlow function failed: {_line(error)}") from error
+        finally:
+            for variable, value in before:
+                variable.assign(value)
+        found = flatten_result(result, self._tf.is_tensor, self._signature.output_names)
+        return {name: np.asarray(value) for name, value in found.items()}
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+
+def _line(error: Exception) -> str:
+    """What went wrong, without the frames of functions that TensorFlow adds."""
+    lines = [
+        s.strip() for s in str(error).splitlines() if s.strip() and not s.startswith(("Graph execution", "Detected at"))
+    ]
+    return lines[0] if lines else type(error).__name__
