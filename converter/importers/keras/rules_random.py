@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from converter.importers import draws
 from converter.importers.keras.context import KerasContext, rule
 from converter.importers.keras.operands import axis_of
 from ir.core import Value
@@ -45,44 +46,31 @@ def uniform(
 def randint(c: KerasContext, shape: Any, minval: Any, maxval: Any, dtype: Any = "int32", seed: Any = None) -> Value:
     """The whole part of uniform numbers, drawn in float64."""
     low, high = _number(c, minval, "bound"), _number(c, maxval, "bound")
-    drawn = c.b.random_uniform(shape=c.dims(shape), low=low, high=high, dtype=dtypes.float64)
-    return c.cast(c.b.floor(drawn), dtype or "int32")
+    return c.cast(draws.whole(c.b, c.dims(shape), low, high), dtype or "int32")
 
 
 @rule("random.truncated_normal")
 def truncated_normal(
     c: KerasContext, shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: Any = None
 ) -> Value:
-    """Within two deviations, by inversion: the quantile of uniform numbers between those of -2 and 2."""
+    """Within two deviations."""
     numbers = _number(c, mean, "mean"), _number(c, stddev, "deviation")
     kind = _kind(dtype)
-    low, high = 0.022750131948179195, 0.9772498680518208
-    drawn = c.b.ndtri(c.b.random_uniform(shape=c.dims(shape), low=low, high=high, dtype=dtypes.float64))
+    drawn = draws.truncated_normal(c.b, c.dims(shape))
     scaled = c.b.add(c.b.mul(drawn, c.number(numbers[1], dtypes.float64)), c.number(numbers[0], dtypes.float64))
     return c.cast(scaled, kind)
 
 
 @rule("random.categorical")
 def categorical(c: KerasContext, logits: Any, num_samples: Any, dtype: Any = "int32", seed: Any = None) -> Value:
-    """The class whose logit plus a draw of Gumbel's is largest."""
-    value = c.value(logits)
-    rows, classes = value.type.shape
-    shape = (rows, c.dim(num_samples), classes)
-    tiny = float(2.0**-100)
-    drawn = c.b.random_uniform(shape=shape, low=tiny, high=1.0, dtype=dtypes.float64)
-    noise = c.b.neg(c.b.log(c.b.neg(c.b.log(drawn))))
-    scores = c.b.add(c.cast(c.b.unsqueeze(value, axes=(1,)), dtypes.float64), noise)
-    return c.cast(c.b.argmax(scores, axis=2), dtype or "int32")
+    found = draws.categories(c.b, c.value(logits), c.dim(num_samples))
+    return c.cast(found, dtype or "int32")
 
 
 @rule("random.shuffle")
 def shuffle(c: KerasContext, x: Any, axis: int = 0, seed: Any = None) -> Value:
-    """The slices in the order of uniform numbers."""
     value = c.value(x)
-    axis = axis_of(axis, value.type.rank)
-    drawn = c.b.random_uniform(shape=(value.type.shape[axis],), dtype=dtypes.float64)
-    _, order = c.b.sort(drawn, axis=0)
-    return c.b.gather(value, order, axis=axis, neg="invalid")
+    return draws.shuffled(c.b, value, axis_of(axis, value.type.rank))
 
 
 @rule("random.dropout")

@@ -18,8 +18,10 @@ FAMILIES: tuple[str, ...] = (
     "loss",
     "norm",
     "pool",
+    "random",
     "reduction",
     "resize",
+    "special",
     "state",
 )
 
