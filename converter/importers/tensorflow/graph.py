@@ -9,7 +9,7 @@ from converter.errors import Unsupported, UsageError
 from converter.importers.base import ImportOptions, Planner, Refusal, Rule, place_of
 from converter.importers.partial.importer import PartialImporter, Poisoned
 from converter.importers.partial.values import Ref, Stored
-from converter.importers.tensorflow import effects
+from converter.importers.tensorflow import effects, shapes
 from converter.importers.tensorflow.attributes import decoded
 from converter.importers.tensorflow.context import TensorflowContext
 from converter.importers.tensorflow.handles import Variable
@@ -153,6 +153,8 @@ class GraphImporter(PartialImporter):
         return [None if k[0] in frame.poisoned else frame.find(k) for k in wired.inputs]
 
     def _apply(self, context: TensorflowContext, rule: Rule[Any]) -> list[Any]:
+        if (folded := shapes.evaluate(context)) is not None:
+            return list(folded)
         try:
             result = rule.fn(context)
         except Poisoned:
