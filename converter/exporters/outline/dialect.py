@@ -24,6 +24,11 @@ class Child:
     ctor: Expr
 
 
+def never(node: Node) -> bool:
+    """For nodes of any kind: no."""
+    return False
+
+
 @dataclass(frozen=True, eq=False)
 class Dialect:
     """One framework's words.
@@ -31,7 +36,7 @@ class Dialect:
     `module` is the base class of modules and `sequential` that of a class whose children are named by numbers;
     `identity` constructs the module that does nothing. `forward` is the method that computes, `tensor` and `number`
     annotate its arguments (empty: none), `attributes` are names that the base class has. `sizes_by_name` says that sizes
-    are handed to modules as keyword arguments.
+    are handed to modules as keyword arguments. `updates` says of a node whether its code moves its own state by itself.
     """
 
     table: RuleTable
@@ -45,6 +50,7 @@ class Dialect:
     number: str
     attributes: frozenset[str]
     sizes_by_name: bool = False
+    updates: Callable[[Node], bool] = never
 
     def step(self, shared: Shared, at: Path, module: Expr, name: str) -> Expr:
         """What lies under a name in the module at a path: `module.conv`, `module[0]`."""

@@ -90,7 +90,7 @@ def _attempt(model: Model, kind: Kind, options: ExportOptions, steps: dict, name
     root = build_regions(model, steps)
     tree = build_instances(model, root)
     leaves = assign_forms(model, root, tree, kind.dialect.form_of)
-    connect(root, model, kept_state(model, leaves))
+    connect(root, model, kept_state(model, leaves, kind.dialect.updates))
     number(tree, model, root, leaves)
     shared = Shared(kind.dialect, model, tree, leaves, options.index_policy == "strict", regions=list(root.regions()))
     for region in shared.regions:

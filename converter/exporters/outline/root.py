@@ -107,7 +107,7 @@ class RootWriter(MethodWriter):
 
     def _state(self) -> None:
         """State that no module keeps by itself is assigned at the end; no gradient reaches back into earlier calls."""
-        entries = open_state(self.shared.model, self.shared.leaves)
+        entries = open_state(self.shared.model, self.shared.leaves, self.dialect.updates)
         for value in exposed(self.shared.model, entries):
             self.c.values[value] = self.c.assign(self.copied(self.c.x(value)), fold=False)
         for name, value in entries.items():

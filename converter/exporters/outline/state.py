@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from converter.exporters.outline.instances import Instance
 from ir.core import Model, Node, Value
 
 
-def kept_state(model: Model, leaves: Mapping[Node, Instance]) -> set[str]:
-    """Names of the entries that a module of the library updates by itself in training."""
+def kept_state(model: Model, leaves: Mapping[Node, Instance], updates: Callable[[Node], bool]) -> set[str]:
+    """Names of the entries that a module of the library, or the code of a node, updates by itself in training."""
     updating = (i for i in leaves.values() if i.form is not None and i.form.updates)
-    return {name for instance in updating for name in instance.weights.values() if name in model.state}
+    names = {name for instance in updating for name in instance.weights.values()}
+    names |= {v.name for node in model.graph if updates(node) for v in node.inputs if v.is_weight}
+    return names & set(model.state)
 
 
-def open_state(model: Model, leaves: Mapping[Node, Instance]) -> dict[str, Value]:
+def open_state(model: Model, leaves: Mapping[Node, Instance], updates: Callable[[Node], bool]) -> dict[str, Value]:
     """Weight name -> next value, for all other entries."""
-    kept = kept_state(model, leaves)
+    kept = kept_state(model, leaves, updates)
     return {name: value for name, value in model.state.items() if name not in kept}
 
 

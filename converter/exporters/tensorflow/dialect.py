@@ -9,6 +9,7 @@ from converter.exporters.code.expr import Name
 from converter.exporters.outline.lists import ListDialect
 from converter.exporters.tensorflow.context import Context
 from converter.exporters.tensorflow.rules import TABLE
+from converter.exporters.tensorflow.rules_norm import moves_statistics
 from converter.exporters.tensorflow.table import Axes, form_of
 from converter.exporters.tensorflow.targets import OWNED
 from ir.core import Value
@@ -33,4 +34,5 @@ DIALECT = TensorflowDialect(
     number="",
     attributes=OWNED,
     sizes_by_name=True,
+    updates=moves_statistics,
 )
