@@ -79,14 +79,14 @@ class _Lifetimes:
             for expr in s.expressions(stmt):
                 for var in variables(expr):
                     self._read(var, here, loops)
-            if isinstance(stmt, (s.For, s.While)):
+            if isinstance(stmt, (s.For, s.While, s.FunctionDef)):  # what a function reads, its names may not hide
                 reads: list[Var] = (
                     [v for e in s.expressions(stmt) for v in variables(e)] if isinstance(stmt, s.While) else []
                 )
                 self._define(stmt, loops)
                 self._block(stmt.body, [*loops, (here, reads)])
                 self._now += 1
-                for var in reads:
+                for var in [*reads, *(s.targets(stmt) if isinstance(stmt, s.FunctionDef) else ())]:
                     self.last[var] = max(self.last.get(var, 0), self._now)
             else:
                 for block in s.blocks(stmt):
@@ -179,13 +179,13 @@ class _Allocator:
         for stmt in body:
             here = self.lives.position[id(stmt)]
             nested = list(s.blocks(stmt))
-            if isinstance(stmt, s.For):
+            if isinstance(stmt, (s.For, s.FunctionDef)):
                 nested, late = [], nested
                 self._targets(stmt, here)
                 nested = late
             for block in nested:
                 self.block(block)
-            if not isinstance(stmt, s.For):
+            if not isinstance(stmt, (s.For, s.FunctionDef)):
                 self._targets(stmt, here)
 
     def _targets(self, stmt: s.Stmt, here: int) -> None:

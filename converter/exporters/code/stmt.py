@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from converter.exporters.code.expr import Expr, Var, transform
+from converter.exporters.code.expr import Expr, Name, Var, transform
 
 
 class Stmt:
@@ -77,22 +77,26 @@ class Text(Stmt):
 
 @dataclass
 class Param:
-    """One parameter of a function; `star` ones are the bare `*`."""
+    """One parameter of a function; `star` ones are the bare `*`. One of a local function is a variable."""
 
     name: str
     annotation: str = ""
     default: Expr | None = None
     star: bool = False
+    var: Var | None = None
 
 
 @dataclass
 class FunctionDef(Stmt):
+    """A function; a local one is a variable, which its name comes from."""
+
     name: str
     params: list[Param]
     body: list[Stmt]
     returns: str = ""
     doc: str = ""
     decorators: tuple[str, ...] = ()
+    var: Var | None = None
 
 
 @dataclass
@@ -143,7 +147,7 @@ def _target_reads(target: Expr) -> Iterator[Expr]:
 
 
 def targets(stmt: Stmt) -> Iterator[Var]:
-    """The variables a statement assigns itself, those of nested tuples included."""
+    """The variables a statement assigns itself, those of nested tuples included; of a local function it and its arguments."""
     from converter.exporters.code.expr import Tup
 
     def inside(target: Expr | None) -> Iterator[Var]:
@@ -155,6 +159,8 @@ def targets(stmt: Stmt) -> Iterator[Var]:
 
     if isinstance(stmt, (Assign, For)):
         yield from inside(stmt.target)
+    elif isinstance(stmt, FunctionDef):
+        yield from (v for v in (stmt.var, *(p.var for p in stmt.params)) if v is not None)
 
 
 def walk_statements(body: Iterable[Stmt]) -> Iterator[Stmt]:
@@ -172,6 +178,10 @@ def rewrite(stmt: Stmt, fn: Callable[[Expr], Expr | None]) -> None:
         if isinstance(expr, Expr):
             setattr(stmt, name, transform(expr, fn))
     if isinstance(stmt, FunctionDef):
+        bound: list[FunctionDef | Param] = [stmt, *stmt.params]
+        for named in bound:
+            found = None if named.var is None else fn(named.var)
+            named.name = found.id if isinstance(found, Name) else named.name
         for param in stmt.params:
             if param.default is not None:
                 param.default = transform(param.default, fn)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from converter.exporters.code import stmt as s
 from converter.exporters.code.expr import Expr, Tup, Var
@@ -17,6 +17,16 @@ def run_body(c: Context, body: Graph, arguments: Sequence[Expr]) -> list[Expr]:
     for node in body:
         c.write(node)
     return [c.x(v) for v in body.outputs]
+
+
+def local_function(c: Context, hint: str, params: Sequence[Var], write: Callable[[], Sequence[Expr]]) -> Var:
+    """`def hint(params): ...` in the current block; `write` writes its statements and gives what it returns."""
+    with c.block() as block:
+        outs = write()
+        c.body.append(s.Return(outs[0] if len(outs) == 1 else Tup(tuple(outs))))
+    made = Var(hint, strong=True)
+    c.body.append(s.FunctionDef("", [s.Param("", var=p) for p in params], block, var=made))
+    return made
 
 
 def assign_all(c: Context, targets: Sequence[Var], values: Sequence[Expr]) -> None:

@@ -1,7 +1,7 @@
 """Source of the helpers that emitted files may carry. Never imported by us: `helpers.py` reads it as text."""
 
 # Names of math, np and tf come from the head of the emitted file.
-# ruff: noqa: ANN001, ANN201, F821
+# ruff: noqa: ANN001, ANN201, ANN202, F821
 # mypy: ignore-errors
 
 
@@ -63,5 +63,18 @@ def mantissa_and_exponent(x):
     plain = (wide != 0) & tf.math.is_finite(wide)
     rest = bits & ~tf.constant(2047 << 52, tf.int64)
     mantissa = tf.where(plain, tf.bitcast(rest | tf.constant(1022 << 52, tf.int64), tf.float64), wide)
-    exponent = tf.where(plain, field - tf.where(small, 1076, tf.constant(1022, tf.int64)), tf.zeros_like(field))
+    exponent = tf.where(plain, field - tf.where(small, tf.constant(1076, tf.int64), 1022), tf.zeros_like(field))
     return tf.cast(mantissa, x.dtype), tf.cast(exponent, tf.int32)
+
+
+def stacked(rows, count, shape=None):
+    """The first rows of a TensorArray side by side; zeros of a row's `shape` where there is none. XLA, whose arrays do not
+    grow, says so."""
+
+    def joined():
+        found = rows.stack()
+        return tf.reshape(found, tf.concat([[tf.cast(count, tf.int32)], tf.shape(found)[1:]], 0))
+
+    if shape is None:
+        return joined()
+    return tf.cond(count > 0, joined, lambda: tf.zeros([0, *shape], rows.dtype))

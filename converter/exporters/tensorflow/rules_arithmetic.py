@@ -73,7 +73,7 @@ def clip(c: Context, node: Node) -> Expr:
     bounds = [None if v is None else c.literal(v) for v in (low, high)]
     plain = node.output.type.dtype.name not in ("uint32", "uint64")  # which the function has no kernel for
     if plain and bounds[0] is not None and bounds[1] is not None:
-        if bounds[0].value.value <= bounds[1].value.value:  # type: ignore[attr-defined]
+        if bounds[0].value.value <= bounds[1].value.value:
             return TF.clip_by_value(x, *bounds)
     x = x if low is None else TF.maximum(x, c.number_or_x(low))
     return x if high is None else TF.minimum(x, c.number_or_x(high))

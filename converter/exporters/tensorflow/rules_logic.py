@@ -25,7 +25,7 @@ def shift(c: Context, node: Node) -> Expr:
     """An amount outside of the type shifts everything out; TensorFlow leaves it open."""
     kind, y = node.output.type.dtype, c.literal(node.operand("y"))
     move = TF.bitwise.left_shift if node.op.name == "shift_left" else TF.bitwise.right_shift
-    if y is not None and 0 <= y.value.value < kind.bits:  # type: ignore[attr-defined]
+    if y is not None and 0 <= y.value.value < kind.bits:
         return move(*(c.x(v) for v in node.inputs))
     signed = node.op.name == "shift_right" and kind.kind == "int"
     return c.helper("shift_any")(*(c.x(v) for v in node.inputs), lift(kind.bits), move, lift(signed))

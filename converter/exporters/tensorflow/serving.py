@@ -38,7 +38,7 @@ def serving_source(model: Model, tuples: NamedTuples) -> str:
         body.append(s.Assign(Name("results"), call))
         found = Dct(tuple((Lit(n), e) for n, e in _taken(model.signature.result, Name("results"))))
     body.append(s.Return(found))
-    decorator = f"@tf.function(input_signature={Printer().flat(specs)})"
+    decorator = f"@tf.function(input_signature={Printer().flat(specs)}, autograph=False)"
     inner = s.FunctionDef("serve", [s.Param(n) for n in names.values()], body, decorators=(decorator,))
     outer = s.FunctionDef("serving", [s.Param("model")], [inner, s.Return(Name("serve"))], doc=_DOC)
     return "\n".join(Printer().block([outer]))

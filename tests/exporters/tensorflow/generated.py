@@ -31,7 +31,8 @@ from tests.ops.harness import assert_close, cases_of, model_of
 DTYPES = ("float32", "bfloat16", "float16", "float64")
 DRAWN = ("random_uniform", "random_normal", "bernoulli")
 LACKING = ("not compilable", "No registered", "unsupported operations", "Unsupported", "unsupported", "UNIMPLEMENTED",
-           "not supported", "must be a compile-time constant", "Detected unsupported")  # fmt: skip
+           "not supported", "must be a compile-time constant", "Detected unsupported", "tf2xla conversion failed",
+    "Slice dim size 1 greater than dynamic slice dimension: 0")  # fmt: skip
 """What the error of an op says that XLA has no form of."""
 
 

@@ -32,7 +32,9 @@ def main(path: str) -> None:
             answer: dict = {"ok": True}
         except Exception as error:  # noqa: BLE001 - whatever emitted code raises is the answer
             text = str(error).strip()
-            answer = {"error": f"{type(error).__name__}: {text[-600:] if len(text) > 600 else text}"}
+            answer = {
+                "error": f"{type(error).__name__}: {text if len(text) < 600 else text[:300] + ' ... ' + text[-300:]}"
+            }
         answers.write(json.dumps(answer) + "\n")
 
 
@@ -66,7 +68,7 @@ def _served(own: Any, request: dict, record: dict, kept: dict, leaves: dict) -> 
 
     serve = kept["module"].serving(kept["model"])
     if request["way"] == "compiled":
-        serve = tf.function(serve.python_function, jit_compile=True)
+        serve = tf.function(serve.python_function, jit_compile=True, autograph=False)
     return dict(serve(*(leaves[name] for name in record["inputs"])))
 
 
