@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from converter.importers.boxes import selected
 from converter.importers.onnx.context import OnnxContext
 from converter.importers.onnx.rules_conv import check_kernel, per_axis
 from converter.importers.onnx.table import rule
-from ir.core import Builder, Graph, Value
+from ir.core import Builder, Value
 from ir.types import Dim, dtypes
 
 
@@ -22,16 +23,12 @@ def non_max_suppression(c: OnnxContext) -> Value:
     b, scores = c.b, c.x(1)
     batch, classes, count = scores.type.shape
     corners = _corners(c, c.x(0))
-    _, order = b.sort(scores, axis=2, descending=True)
     able = b.full(shape=(batch, classes, count), value=True, dtype="bool")
     if c.has(4):
         able = b.greater(scores, _one(c, 4))
     limit = _one(c, 2) if c.has(2) else b.constant(0, dtypes.int64)
     threshold = _one(c, 3) if c.has(3) else b.constant(0.0, scores.type.dtype)
-    found = b.full(shape=(batch, classes), value=0, dtype="int64")
-    carried, fixed = (able, found), (corners, limit, threshold)
-    body = _keep_one(c, [*(v.type for v in carried), found.type, *(v.type for v in fixed)])
-    _, _, kept = b.scan(carried, (order,), fixed, axes=(2,), output_axes=(2,), body=body)
+    order, kept = selected(b, corners, scores, able, limit, threshold)
     places = b.nonzero(kept, symbol=c.importer.fresh_symbol("count"))
     boxes = b.gather_nd(order, places)
     return b.concat(
@@ -52,37 +49,6 @@ def _corners(c: OnnxContext, boxes: Value) -> Value:
         half = b.div(second, 2.0)
         return b.concat([b.sub(first, half), b.add(first, half)], axis=2)
     return b.concat([b.minimum(first, second), b.maximum(first, second)], axis=2)
-
-
-def _keep_one(c: OnnxContext, types: list[Any]) -> Graph:
-    """A trip: able [b, c, n], found [b, c], place [b, c], corners [b, n, 4], limit, threshold -> able, found, kept [b, c]."""
-    graph = Graph("keep")
-    names = ("able", "found", "place", "corners", "limit", "threshold")
-    able, found, place, corners, limit, threshold = (graph.add_input(t, n) for t, n in zip(types, names, strict=True))
-    b = Builder(graph, origin=c.b.origin)
-    at = b.unsqueeze(place, axes=(2,))
-    kept = b.and_(b.squeeze(b.gather_elements(able, at, axis=2), axes=(2,)), b.less(found, limit))
-    own = b.unsqueeze(b.gather_nd(corners, at, batch_dims=1), axes=(2,))  # [b, c, 1, 4]
-    overlap = b.greater(_shared(b, own, b.unsqueeze(corners, axes=(1,))), threshold)
-    able = b.and_(able, b.not_(b.and_(b.unsqueeze(kept, axes=(2,)), overlap)))
-    graph.set_outputs([able, b.add(found, b.cast(kept, to="int64")), kept])
-    return graph
-
-
-def _shared(b: Builder, one: Value, other: Value) -> Value:
-    """Intersection over union of boxes given by corners in the last axis; -1 where they do not meet."""
-
-    def side(x: Value, start: int) -> Value:
-        return b.slice(x, axes=(3,), starts=(start,), stops=(start + 2,), steps=(1,))
-
-    def area(size: Value) -> Value:
-        return b.mul(b.select(size, axis=3, index=0), b.select(size, axis=3, index=1))
-
-    low, high = b.maximum(side(one, 0), side(other, 0)), b.minimum(side(one, 2), side(other, 2))
-    inner = area(b.maximum(b.sub(high, low), 0.0))
-    whole = b.sub(b.add(*(area(b.sub(side(x, 2), side(x, 0))) for x in (one, other))), inner)
-    meets = b.and_(b.greater(inner, 0.0), b.greater(whole, 0.0))
-    return b.where(meets, b.div(inner, b.where(meets, whole, 1.0)), -1.0)
 
 
 @rule("RoiAlign", 10, 16, 22)

@@ -1,0 +1,82 @@
+"""Colours, pieces of images, and selection of boxes."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+
+from tests.importers.tensorflow.harness import Case, Table, array, fixed
+
+COLOURS = np.array(
+    [[0, 0, 0], [1, 1, 1], [0.5, 0.5, 0.5], [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [0.3, 0.3, 0.9], [2, 0.5, 1],
+     [0.2, 0.2, 0.1], [0.5, 0.2, 0.5], [0.1, 0.7, 0.7]], "float32",
+).reshape(1, 3, 4, 3)  # fmt: skip
+IMAGE = array(2, 6, 5, 3, low=0, high=1)
+
+
+def _colours() -> Iterator[Case]:
+    for name, image in (("odd", COLOURS), ("any", IMAGE)):
+        for op in ("RGBToHSV", "HSVToRGB"):
+            yield Case(op, name, {"images": image}, open=(1,))
+        for delta in (0.3, -0.45, 1.0):
+            yield Case(
+                "AdjustHue", f"{name} {delta}", {"images": image, "delta": np.array(delta, "float32")}, open=(1,)
+            )
+        for scale in (0.5, 1.5, -1.0):
+            yield Case(
+                "AdjustSaturation", f"{name} {scale}", {"images": image, "scale": np.array(scale, "float32")}, open=(1,)
+            )
+        factor = {"images": image, "contrast_factor": np.array(1.7, "float32")}
+        yield Case("AdjustContrastv2", name, factor, open=(0, 1))
+    half = array(1, 3, 4, 3, dtype="float16", low=0, high=1)
+    for op, name in (("AdjustHue", "delta"), ("AdjustSaturation", "scale"), ("AdjustContrastv2", "contrast_factor")):
+        yield Case(
+            op, "half", {"images": half, name: fixed(0.25, "float32")}, refused="devices round in different places"
+        )
+    for op in ("RGBToHSV", "HSVToRGB"):
+        yield Case(op, "double", {"images": array(2, 3, dtype="float64", low=0, high=1)})
+
+
+def _pieces() -> Iterator[Case]:
+    boxes = np.array(
+        [[0, 0, 1, 1], [0.1, 0.2, 0.6, 0.9], [-0.2, 0.3, 1.2, 0.8], [0.9, 0.8, 0.1, 0.1], [0.2, 0.2, 0.2, 0.2]],
+        "float32",
+    )
+    owner = np.array([0, 1, 1, 0, 1], "int32")
+    for method, size in itertools.product(("bilinear", "nearest"), ((3, 4), (1, 1), (1, 5))):
+        operands = {"image": IMAGE, "boxes": boxes, "box_ind": owner, "crop_size": fixed(size)}
+        attrs = {"method": method, "extrapolation_value": 0.25}
+        yield Case("CropAndResize", f"{method} {size}", operands, attrs, open=(0, 1), sizes=(4,))
+    plain = {"boxes": boxes, "box_ind": owner, "crop_size": fixed((2, 2))}
+    yield Case("CropAndResize", "integers", {"image": array(2, 4, 4, 1, dtype="uint8", high=200), **plain})
+    wrong = {"image": IMAGE, **plain, "box_ind": np.array([0, 1, 1, 0, 2], "int32")}
+    yield Case("CropAndResize", "no such image", wrong, open=(), raises=True)
+    yield Case("CropAndResize", "no box", {"image": IMAGE, **plain, "boxes": boxes[:0], "box_ind": owner[:0]}, open=())
+
+
+def _boxes() -> Iterator[Case]:
+    rng = np.random.default_rng(3)
+    corner = rng.uniform(0, 1, (30, 2))
+    boxes = np.concatenate([corner, corner + rng.uniform(-0.4, 0.4, (30, 2))], 1).astype("float32")
+    scores = np.round(rng.uniform(0, 1, 30), 1).astype("float32")
+    given = {"boxes": boxes, "scores": scores, "max_output_size": fixed(12)}
+    numbers = {"iou_threshold": fixed(0.4, "float32"), "score_threshold": fixed(0.25, "float32")}
+    yield Case("NonMaxSuppression", "plain", given, {"iou_threshold": 0.4})
+    yield Case("NonMaxSuppressionV2", "plain", {**given, "iou_threshold": numbers["iou_threshold"]}, sizes=(7,))
+    yield Case("NonMaxSuppressionV3", "plain", {**given, **numbers})
+    run = {n: np.array(v.array) for n, v in {"max_output_size": fixed(5), **numbers}.items()}
+    yield Case("NonMaxSuppressionV3", "numbers at run time", {**given, **run})
+    for padded in (False, True):
+        yield Case("NonMaxSuppressionV4", f"padded {padded}", {**given, **numbers}, {"pad_to_max_output_size": padded})
+        hard = {**given, **numbers, "soft_nms_sigma": fixed(0.0, "float32")}
+        yield Case("NonMaxSuppressionV5", f"padded {padded}", hard, {"pad_to_max_output_size": padded})
+    soft = {**given, **numbers, "soft_nms_sigma": fixed(0.5, "float32")}
+    yield Case("NonMaxSuppressionV5", "soft", soft, refused="soft_nms_sigma")
+    edge = np.array([[0, 0, 1, 1], [0, 0, 1, 0.5], [2, 2, 2, 3], [2, 2, 2, 3], [0, 0, 1, 1]], "float32")
+    ties = {"boxes": edge, "scores": np.array([1, 0.9, 0.8, 0.8, -np.inf], "float32"), "max_output_size": fixed(9)}
+    yield Case("NonMaxSuppressionV2", "at the threshold", {**ties, "iou_threshold": fixed(0.5, "float32")}, open=())
+
+
+TABLES: dict[str, Table] = {"colours": _colours, "pieces": _pieces, "boxes": _boxes}
