@@ -13,6 +13,7 @@ WRITERS = {
     "torch": "converter.exporters.torch.table:TABLE",
     "onnx": "converter.exporters.onnx.table:RULES",
     "keras": "converter.exporters.keras.table:TABLE",
+    "tensorflow": "converter.exporters.tensorflow.table:TABLE",
 }
 EXPANSIONS = {
     "onnx": ("converter.exporters.onnx.table:EXPANSIONS", "ir.passes.real_pairs_rules:RULES"),

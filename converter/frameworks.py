@@ -14,7 +14,7 @@ from typing import Any
 
 from converter.errors import EnvironmentMissing, UsageError
 
-TARGETS = ("torch", "onnx", "keras")
+TARGETS = ("torch", "onnx", "keras", "tensorflow")
 SOURCES = ("torch", "onnx", "keras", "tensorflow")
 
 _EXTRAS = {"torch": "torch", "keras": "keras", "tensorflow": "tensorflow", "pytensor": "pytensor"}

@@ -42,6 +42,8 @@ class PackageRunner:
         self._dir = tempfile.TemporaryDirectory(prefix="isomorph-")
         command = [python or sys.executable, "-I", str(WORKERS[framework]), str(folder)]
         environment = dict(os.environ)
+        if framework == "tensorflow":
+            environment |= {"TF_CPP_MIN_LOG_LEVEL": "3"}
         if framework == "keras":
             backend = keras_backend(provider)
             wide = backend == "jax" and bool(metadata.get("wide"))

@@ -204,10 +204,14 @@ class Printer:
 
     # -- statements ---------------------------------------------------------------------------------------------
     def block(self, body: Iterable[s.Stmt], depth: int = 0) -> list[str]:
-        """Lines of a block at an indentation depth."""
+        """Lines of a block at an indentation depth; local functions stand apart."""
         out: list[str] = []
+        apart = False
         for statement in body:
+            local = isinstance(statement, s.FunctionDef) and depth > 0
+            out += [""] if out and (local or apart) else []
             out += self.statement(statement, depth)
+            apart = local
         return out
 
     def statement(self, statement: s.Stmt, depth: int) -> list[str]:
@@ -262,6 +266,7 @@ class Printer:
             lines += [together] if len(together) <= self.width else [f"{inner}{p}," for p in params]
             lines.append(f"{pad}){arrow}:")
         doc = _docstring(function.doc, depth + 1)
+        doc += [""] if doc and function.body and isinstance(function.body[0], s.FunctionDef) else []
         return [*(pad + d for d in function.decorators), *lines, *doc, *self.block(function.body, depth + 1)]
 
     def _param(self, param: s.Param) -> str:

@@ -28,6 +28,7 @@ from converter.exporters.keras.stacks import prepare_stacks
 from converter.exporters.keras.targets import OWNED
 from converter.exporters.keras.wide import NOTE, has_wide, needs_wide
 from converter.exporters.outline.package import Kind, Parts, write_classes
+from converter.exporters.outline.state import drop_unread
 from converter.exporters.outline.targets import normalise
 from converter.exporters.reals import in_reals
 from ir.core import Model, Node, Value, copy_model
@@ -67,7 +68,7 @@ def _written(model: Model, options: ExportOptions, loops: bool = False) -> Sourc
     prepare_stacks(prepared, loops)
     hoist_draws(prepared)
     lowered = lower(prepared, TABLE)
-    _drop_unread(lowered)
+    drop_unread(lowered)
     names = normalise(lowered, OWNED)
     aliases = {name: w.aliases for name, w in lowered.weights.items() if w.aliases}
     for name in aliases:  # one variable, whatever else the source calls it
@@ -95,13 +96,6 @@ def _check(model: Model) -> None:
     TABLE.check([*values, *results])
     if not model.graph.inputs:
         raise ConversionError("a Keras model has at least one input", (Unsupported("model", "it has no input"),))
-
-
-def _drop_unread(model: Model) -> None:
-    """Buffers that nothing reads, such as PyTorch's count of batches, have no place in a layer of Keras."""
-    for name, weight in list(model.weights.items()):
-        if weight.kind != "parameter" and not model.weight_value(name).uses and name not in model.state:
-            model.remove_weight(name)
 
 
 def _store(model: Model, adoption: Adoption) -> None:

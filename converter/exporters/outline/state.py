@@ -22,6 +22,13 @@ def open_state(model: Model, leaves: Mapping[Node, Instance], updates: Callable[
     return {name: value for name, value in model.state.items() if name not in kept}
 
 
+def drop_unread(model: Model) -> None:
+    """Remove buffers that nothing reads, such as PyTorch's count of batches: they mean nothing to another framework."""
+    for name, weight in list(model.weights.items()):
+        if weight.kind != "parameter" and not model.weight_value(name).uses and name not in model.state:
+            model.remove_weight(name)
+
+
 # -- memory shared with state -----------------------------------------------------------------------------------------
 _FRESH = {
     "activation", "arithmetic", "attention", "comparison", "conv", "creation", "elementwise", "embedding", "linalg", "logic",

@@ -1,7 +1,7 @@
 """Source of the helpers that emitted files may carry. Never imported by us: `helpers.py` reads it as text."""
 
 # Names of math, np and tf come from the head of the emitted file.
-# ruff: noqa: ANN001, ANN201, ANN202, F821
+# ruff: noqa: ANN001, ANN002, ANN201, ANN202, ANN204, F821
 # mypy: ignore-errors
 
 
@@ -78,3 +78,16 @@ def stacked(rows, count, shape=None):
     if shape is None:
         return joined()
     return tf.cond(count > 0, joined, lambda: tf.zeros([0, *shape], rows.dtype))
+
+
+class Sequential(tf.Module):
+    """Modules and functions, called one after the other."""
+
+    def __init__(self, *layers):
+        super().__init__()
+        self.layers = list(layers)
+
+    def __call__(self, x):
+        for layer in self.layers:
+            x = layer(x)
+        return x

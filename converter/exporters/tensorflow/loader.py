@@ -32,6 +32,7 @@ def load_model(weights=None):
 
 @OF_SOURCE@
 
+
 def load_source_weights(model, path):
     """Copy a checkpoint of the source model (.safetensors or .npz, under the source's names) into `model`."""
     saved = load_file(path) if str(path).endswith(".safetensors") else np.load(path)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from converter.exporters.base import ExportOptions, lower
 from converter.exporters.code.files import PackageKind, Source, write_files
 from converter.exporters.outline.package import Kind, Parts, write_classes
+from converter.exporters.outline.state import drop_unread
 from converter.exporters.outline.targets import normalise
 from converter.exporters.tensorflow.classes import TensorflowClasses
 from converter.exporters.tensorflow.dialect import DIALECT
@@ -17,6 +18,7 @@ from converter.exporters.tensorflow.helpers import HELPERS
 from converter.exporters.tensorflow.loader import loader_source
 from converter.exporters.tensorflow.root import TensorflowRoot
 from converter.exporters.tensorflow.rules import TABLE
+from converter.exporters.tensorflow.scopes import inline_functions
 from converter.exporters.tensorflow.serving import serving_source
 from converter.exporters.tensorflow.stored import choose, store
 from converter.exporters.tensorflow.targets import OWNED
@@ -42,7 +44,10 @@ def write_source(model: Model, options: ExportOptions) -> Source:
     """The module's source, and the model as it is stored."""
     TABLE.check([*model.graph.inputs, *(model.weight_value(n) for n in model.weights), *model.graph.outputs])
     lowered = lower(model, TABLE)
+    if model.metadata.get("framework") != "tensorflow":
+        drop_unread(lowered)
     names = normalise(lowered, OWNED)
+    inline_functions(lowered)
     aliases = {name: w.aliases for name, w in lowered.weights.items() if w.aliases}
     for name in aliases:  # one variable, whatever else the source calls it
         lowered.update_weight(name, aliases=())
