@@ -16,7 +16,7 @@ from converter.sources import Source
 from converter.verification.inputs import Case, evaluated_cases
 from converter.verification.judge import Expected, Sample, judge
 from converter.verification.report import OutputResult, VerificationReport
-from converter.verification.sensitivity import has_decisions, undecided
+from converter.verification.sensitivity import conditioned, has_decisions, undecided
 from converter.verification.steps import by_steps
 from ir.core import Model, Node
 from ir.eval import Evaluator
@@ -122,8 +122,8 @@ def _failed(baseline: Baseline, converted: Runner, reason: str) -> VerificationR
 def _expected(model: Model, case: Case, exact: Case, source: Case, seed: int) -> Expected:
     reference = {n: _overflowed(a, exact[n]) for n, a in Evaluator().run(model, case).items()}
     masks = undecided(model, case, reference, exact, seed) if has_decisions(model) else {}
-    steps = functools.cache(lambda: by_steps(model, case, reference))
-    return Expected(case, reference, exact, source, masks, steps)
+    rounded = functools.cache(lambda: [by_steps(model, case, reference), *conditioned(model, case, seed)])
+    return Expected(case, reference, exact, source, masks, rounded)
 
 
 def _overflowed(reference: np.ndarray, exact: np.ndarray) -> np.ndarray:

@@ -7,11 +7,13 @@ of the comparison, and too many of them make the result inconclusive.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from converter.verification.inputs import Case
 from ir.core import Model
-from ir.eval import Evaluator
+from ir.eval import EvaluationError, Evaluator
 from ir.types import DType, dtypes
 
 RUNS = 3
@@ -36,21 +38,34 @@ def _moves(dtype: DType) -> bool:
 
 def undecided(model: Model, case: Case, reference: Case, exact: Case, seed: int = 0) -> dict[str, np.ndarray]:
     """Per output, a mask of the elements that rounding decides."""
-    runs = [exact]
-    for k in range(RUNS):
-        rng = np.random.default_rng((seed, 7919, k))
-        inputs = {n: _jitter(a, model.input_types[n].dtype, rng) for n, a in case.items()}
-        weights = {n: _jitter(w.data.numpy(), w.type.dtype, rng) for n, w in model.weights.items()}
-        runs.append(Evaluator().run(model, inputs, weights))
+    runs = [exact, *_moved(model, case, seed, JITTER_ULPS, dtypes.float32.eps)]
     return {name: _jumps([run[name] for run in runs], values) for name, values in reference.items()}
 
 
-def _jitter(array: np.ndarray, dtype: DType, rng: np.random.Generator) -> np.ndarray:
-    if not _moves(dtype):
-        return array
-    eps = dtype.eps if dtype.is_half else max(dtype.real.eps, dtypes.float32.eps)
-    wide = array.astype(np.complex128 if dtype.is_complex else np.float64)
-    return wide * (1.0 + JITTER_ULPS * eps * rng.uniform(-1.0, 1.0, wide.shape))
+def conditioned(model: Model, case: Case, seed: int = 0) -> list[Case]:
+    """The reference, moved by what one rounding of each input and weight does: how far a badly conditioned model takes
+    what any run must round. Empty where what is moved does not evaluate."""
+    try:
+        return list(_moved(model, case, seed, 1.0, 0.0))
+    except EvaluationError:
+        return []
+
+
+def _moved(model: Model, case: Case, seed: int, ulps: float, least: float) -> Iterator[Case]:
+    """The float64 evaluation with every float moved by up to `ulps` of the eps of its type, or of `least`."""
+    for k in range(RUNS):
+        rng = np.random.default_rng((seed, 7919, k))
+
+        def jitter(array: np.ndarray, dtype: DType, rng: np.random.Generator = rng) -> np.ndarray:
+            if not _moves(dtype):
+                return array
+            eps = dtype.eps if dtype.is_half else max(dtype.real.eps, least)
+            wide = array.astype(np.complex128 if dtype.is_complex else np.float64)
+            return wide * (1.0 + ulps * eps * rng.uniform(-1.0, 1.0, wide.shape))
+
+        inputs = {n: jitter(a, model.input_types[n].dtype) for n, a in case.items()}
+        weights = {n: jitter(w.data.numpy(), w.type.dtype) for n, w in model.weights.items()}
+        yield Evaluator().run(model, inputs, weights)
 
 
 def _jumps(runs: list[np.ndarray], reference: np.ndarray) -> np.ndarray:
