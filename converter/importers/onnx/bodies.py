@@ -8,20 +8,18 @@ from typing import TYPE_CHECKING
 
 from converter.importers.base import Refusal
 from converter.importers.onnx.order import free_names
-from converter.importers.partial.values import Element, Ref
+from converter.importers.partial import bodies as shared
+from converter.importers.partial.bodies import everywhere
+from converter.importers.partial.values import Ref
 from converter.importers.partial.values import Sequence as SequenceRef
 from ir.core import Builder, Graph, Value
-from ir.types import DimExpr, TensorType, same, symbol
-from ir.types.dim import recording_assumptions
-from ir.types.errors import AttributeValueError
+from ir.types import TensorType
 
 if TYPE_CHECKING:
     import onnx
 
     from converter.importers.onnx.context import OnnxContext
     from converter.importers.onnx.graph import Frame
-
-MAX_SYMBOLS = 64
 
 
 @dataclass
@@ -44,17 +42,11 @@ def capture(c: OnnxContext, graphs: Iterable[onnx.GraphProto]) -> Captures:
         ref = c.frame.find(name)
         if isinstance(ref, SequenceRef):
             c.refuse(f"its graph reads the sequence {name!r}")
-        if ref is None or _everywhere(ref):
+        if ref is None or everywhere(ref):
             found.shared[name] = ref
         else:
             found.operands[name] = c.value(ref)
     return found
-
-
-def _everywhere(ref: Ref) -> bool:
-    if ref.value is not None:
-        return ref.value.is_weight
-    return ref.stored is not None or (ref.known is not None and not any(isinstance(e, Element) for e in ref.known.flat))
 
 
 @dataclass
@@ -106,46 +98,9 @@ def settle(
 
     An axis of a carried value that a trip changes gets a size symbol of its own in the body's input, found by trying.
     """
-    tried = list(types)
-    while True:
-        weights = c.importer.mark()
-        with recording_assumptions() as assumptions:
-            body = import_body(c, proto, tried, captures)
-        changed = False
-        for place, result in zip(carried, results, strict=True):
-            grown = _widened(c, tried[place], body.outputs[result].type)
-            changed, tried[place] = changed or grown != tried[place], grown
-        if not changed:
-            c.importer.assume(assumptions)
-            return body
-        for node in body.graph:
-            node.detach()
-        c.importer.forget(weights)
-
-
-def _widened(c: OnnxContext, before: TensorType, after: TensorType) -> TensorType:
-    """The type with a new symbol on each axis that is not certainly of one size before and after a trip."""
-    if before.rank != after.rank or before.dtype != after.dtype:
-        raise Refusal(f"a carried value is {before} before and {after} after a trip")
-    own = [d for d in before.shape if isinstance(d, DimExpr) and d.is_symbol and d.symbol.name in c.importer.changing]
-    dims = []
-    for a, b in zip(before.shape, after.shape, strict=True):
-        if a in own or same(a, b) is True:
-            dims.append(a)
-        else:
-            name = c.importer.fresh_symbol("n")
-            c.importer.changing.add(name)
-            dims.append(symbol(name))
-    return before.with_shape(dims)
+    return shared.settle(c.importer, types, carried, results, lambda tried: import_body(c, proto, tried, captures))
 
 
 def with_symbols(c: OnnxContext, make: Callable[[tuple[str, ...]], tuple[Value, ...]]) -> tuple[Value, ...]:
     """Make a node with as many names for sizes known only inside its bodies as it turns out to need."""
-    names: tuple[str, ...] = ()
-    while True:
-        try:
-            return make(names)
-        except AttributeValueError:
-            if len(names) >= MAX_SYMBOLS:
-                raise
-            names = (*names, c.importer.fresh_symbol("n"))
+    return shared.with_symbols(c.importer, make)

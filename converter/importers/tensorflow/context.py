@@ -70,19 +70,30 @@ class TensorflowContext(PartialContext):
     def _is_default(self, name: str, value: Any) -> bool:
         return name in self.definition.defaults and self.definition.defaults[name] == value
 
+    # -- variables --------------------------------------------------------------------------------------------
+    def variable(self, index: int) -> Variable:
+        """An operand that is a variable."""
+        found = self.inputs[index]
+        if not isinstance(found, Variable):
+            self.refuse(f"input {index} is no variable of the model")
+        return found
+
+    def read_variable(self, index: int) -> Ref:
+        """What the variable that is an operand holds at this point of the graph."""
+        return self.importer.state.read(self.variable(index), self.frame, self.node.name)
+
+    def assign(self, variable: Variable, value: Value) -> None:
+        """Give a variable its next value."""
+        if variable.ref is not None:
+            self.value(variable.ref)  # a weight, whether it is read or not
+        self.importer.state.assign(variable, value, self.frame, self.node.name)
+
     # -- operands ---------------------------------------------------------------------------------------------
     def ref(self, index: int) -> Ref:
         """An operand that is a tensor; refuses any other."""
         found = super().ref(index)
         if not isinstance(found, Ref):
             self.refuse(f"input {index} is a {getattr(found, 'what', 'sequence')}, not a tensor")
-        return found
-
-    def variable(self, index: int) -> Variable:
-        """An operand that is a variable."""
-        found = self.inputs[index]
-        if not isinstance(found, Variable):
-            self.refuse(f"input {index} is no variable of the model")
         return found
 
     def used(self, index: int) -> bool:

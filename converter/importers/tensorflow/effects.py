@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from converter.errors import Unsupported
-from converter.importers.tensorflow.wiring import Library, Wired
+from converter.importers.tensorflow.wiring import Key, Library, Wired
 
 HARMLESS = frozenset(
     """
@@ -18,6 +18,15 @@ HARMLESS = frozenset(
 """Ops declared stateful that do nothing to be seen where their outputs are not read: reading, and drawing numbers."""
 
 VARIABLE_OPS = frozenset(["VarHandleOp", "VariableV2", "Variable"])
+SILENT = {
+    "PrintV2": "printing is left out",
+    "WriteSummary": "summaries are not written",
+    "WriteScalarSummary": "summaries are not written",
+    "WriteHistogramSummary": "summaries are not written",
+    "WriteImageSummary": "summaries are not written",
+    "WriteAudioSummary": "summaries are not written",
+}
+"""Ops whose effect is for who watches the model: they are left out, and that is told."""
 CALLS = {
     "PartitionedCall": ("f",),
     "StatefulPartitionedCall": ("f",),
@@ -50,11 +59,16 @@ def refused(op: str, place: str) -> Unsupported | None:
     return None if what is None else Unsupported(op, f"it works with {what} outside the graph", place)
 
 
+def read(wired: Wired) -> tuple[Key, ...]:
+    """The operands that decide what a node does: a check has its condition, what it would say is left out."""
+    return wired.inputs[:1] if wired.node.op == "Assert" else wired.inputs
+
+
 class Effects:
     """Knows of each node whether it must run although nothing reads it."""
 
-    def __init__(self, library: Library) -> None:
-        self.library = library
+    def __init__(self, library: Library, notes: list[str]) -> None:
+        self.library, self.notes = library, notes
         self._functions: dict[str, bool] = {}
 
     def of_node(self, wired: Wired) -> bool:
@@ -66,6 +80,10 @@ class Effects:
             return any(self._of_function(node.attr[a].func.name) for a in CALLS[node.op])
         if node.op == "Case":
             return any(self._of_function(f.name) for f in node.attr["branches"].list.func)
+        if node.op in SILENT:
+            if SILENT[node.op] not in self.notes:
+                self.notes.append(SILENT[node.op])
+            return False
         declared = self.library.definition(node.op)
         return declared is None or (declared.stateful and node.op not in HARMLESS)
 

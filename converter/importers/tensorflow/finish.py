@@ -20,6 +20,12 @@ def finish(importer: GraphImporter, assumptions: Iterable[Assumption]) -> None:
     import tensorflow as tf
 
     model = importer.model
+    for variable, value in importer.state.current.items():
+        weight = variable.ref.value if variable.ref is not None else None
+        if weight is None:
+            raise AssertionError(f"the variable {variable.name} is assigned and was never made a weight")
+        if value.value is not weight:
+            model.set_state(weight.name, value.value)
     importer.assume(assumptions)
     keep_assumptions(model, importer.assumptions)
     _classify(model)

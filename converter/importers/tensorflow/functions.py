@@ -118,7 +118,7 @@ class _Reader:
             return None
         names = self.opened.tree.names(variable) or [variable.name.split(":")[0].replace("/", ".")]
         data = Lazy(lambda: variable.numpy(), TensorType(kind, tuple(variable.shape)))
-        trainable = bool(variable.trainable)
+        trainable = bool(variable.trainable) and (kind.is_float or kind.is_complex)
         return Weight(names[0], data, "parameter" if trainable else "buffer", trainable, tuple(names[1:]))
 
     def _keep_unread(self) -> None:

@@ -12,10 +12,10 @@ from converter.importers.partial.values import Ref, Stored
 from converter.importers.tensorflow import effects, shapes
 from converter.importers.tensorflow.attributes import decoded
 from converter.importers.tensorflow.context import TensorflowContext
-from converter.importers.tensorflow.handles import Variable
 from converter.importers.tensorflow.order import live_nodes
 from converter.importers.tensorflow.recorder import Record
 from converter.importers.tensorflow.scopes import Places, hint
+from converter.importers.tensorflow.state import State
 from converter.importers.tensorflow.table import rule as RULES
 from converter.importers.tensorflow.wiring import Body, Key, Library, Wired
 from ir.core import Builder, Model, Origin, Path, Value
@@ -49,6 +49,8 @@ class Frame:
         self.serial = serial
         self.names: dict[Key, Any] = {}
         self.poisoned: set[str] = set()  # nodes that were refused
+        self.caller: Frame | None = None  # the frame of the node that calls this function, and that node
+        self.call = ""
 
     def find(self, key: Key) -> Any:
         """What a tensor of the source stands for; raises Poisoned or UsageError."""
@@ -60,40 +62,46 @@ class Frame:
 
 
 class GraphImporter(PartialImporter):
-    """The state of one import. `library` holds the functions, `current` what variables are after assignments so far."""
+    """The state of one import. `library` holds the functions, `state` what variables are after assignments so far."""
 
     def __init__(self, library: Library, model: Model, plan: Planner, options: ImportOptions) -> None:
         super().__init__(model, plan, options)
         self.library = library
-        self.current: dict[Variable, Ref] = {}
+        self.state = State()
         self.active: list[str] = []  # functions being inlined, outermost first
         self.records: dict[str, Record] = {}  # by function
         self.places = Places({})
         self._count = 0
         self._frames = 0
-        self._effects = effects.Effects(library)
+        self._effects = effects.Effects(library, model.notes)
 
     # -- graphs -----------------------------------------------------------------------------------------------
     def run(self, frame: Frame) -> None:
         """Import the nodes that the frame's graph needs; what the graph is given is in `frame.names` already."""
         body = frame.body
         known = {name for name, _ in frame.names} | frame.poisoned
-        for wired in live_nodes(body, known, self._effects.of_node):
+        for wired in live_nodes(body, known, self._effects):
             self._count += 1
             if self._count > NODE_LIMIT:
                 raise UsageError(
                     f"{body.name}: the model grows beyond {NODE_LIMIT} nodes once its functions are inlined"
                 )
             self.node(wired, frame)
+        for name, reason in self.state.check(frame):
+            node = body.nodes[name].node
+            self.plan.add(Unsupported(node.op, reason, self._place(node, frame)))
 
-    def enter(self, name: str, builder: Builder, path: Path, arguments: Sequence[Any]) -> Frame:
-        """A frame for a function of the library, its arguments bound (None: one whose maker was refused). Raises Refusal
-        where they do not fit."""
+    def enter(
+        self, name: str, builder: Builder, path: Path, arguments: Sequence[Any], caller: Frame, call: str
+    ) -> Frame:
+        """A frame for a function of the library that the node `call` of a frame calls, its arguments bound (None: one whose
+        maker was refused). Raises Refusal where they do not fit."""
         body = self.library.body(name)
         if len(arguments) != len(body.arguments):
             raise Refusal(f"the function {name} takes {len(body.arguments)} arguments, {len(arguments)} are given")
         self._frames += 1
         frame = Frame(builder, body, path, self.records.get(name), self._frames)
+        frame.caller, frame.call = caller, call
         for argument, given in zip(body.arguments, arguments, strict=True):
             if given is None:
                 frame.poisoned.add(argument)
@@ -101,9 +109,9 @@ class GraphImporter(PartialImporter):
                 frame.names[(argument, 0)] = given
         return frame
 
-    def call(self, name: str, frame: Frame, arguments: Sequence[Any], path: Path | None = None) -> list[Any]:
-        """Inline a function in the frame's graph; its results in order, None where refused."""
-        inner = self.enter(name, frame.builder, frame.path if path is None else path, arguments)
+    def call(self, name: str, frame: Frame, call: str, arguments: Sequence[Any]) -> list[Any]:
+        """Inline a function that a node calls in the frame's graph; its results in order, None where refused."""
+        inner = self.enter(name, frame.builder, self.places.inside(frame, call), arguments, frame, call)
         self.run_function(name, inner)
         return [None if key[0] in inner.poisoned else inner.find(key) for key in inner.body.outputs]
 
@@ -131,7 +139,7 @@ class GraphImporter(PartialImporter):
         frame.poisoned.add(node.name)
         if node.op in self.library.functions:
             with self.plan.collecting(node.op, self._place(node, frame)):
-                results = self.call(node.op, frame, self._arguments(wired, frame), self.places.inside(frame, node.name))
+                results = self.call(node.op, frame, node.name, self._arguments(wired, frame))
                 self._bind_all(wired, frame, results)
             return
         rule, declared = RULES.get(node.op), self.library.definition(node.op)
@@ -141,7 +149,7 @@ class GraphImporter(PartialImporter):
         origin = Origin(node.op, node.name, self.places.path(frame, node.name), self._line(node, frame), rule.name)
         with self.plan.collecting(node.op, place_of(origin), rule.file):
             try:
-                inputs = [frame.find(k) for k in wired.inputs]
+                inputs = [frame.find(k) for k in effects.read(wired)]
             except Poisoned:
                 return
             attrs = {k: decoded(v) for k, v in node.attr.items()}
@@ -226,10 +234,3 @@ class GraphImporter(PartialImporter):
         if isinstance(found, Ref):
             return self.value(found, frame)
         raise Refusal(f"it is a {getattr(found, 'what', 'sequence')}, not a tensor")
-
-    def read_variable(self, variable: Variable) -> Ref:
-        """What a variable is at this point of the graph; raises Refusal for one that holds no numbers."""
-        found = self.current.get(variable, variable.ref)
-        if found is None:
-            raise Refusal(f"the variable {variable.name} holds no numbers")
-        return found

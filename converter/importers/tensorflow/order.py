@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from converter.errors import UsageError
+from converter.importers.tensorflow.effects import Effects, read
 from converter.importers.tensorflow.wiring import Body, Wired
 
 
-def live_nodes(body: Body, known: Iterable[str], has_effect: Callable[[Wired], bool]) -> list[Wired]:
+def live_nodes(body: Body, known: Iterable[str], effects: Effects) -> list[Wired]:
     """The nodes that outputs need, and those with an effect, in an order that data and control edges allow.
 
     A node that is reached only because it runs before another one is needed when it has an effect. `known` are names
     from elsewhere: arguments and inputs. Raises UsageError on a name that nothing defines and on a cycle.
     """
-    return _Sorter(body, set(known)).run(has_effect)
+    return _Sorter(body, set(known)).run(effects)
 
 
 class _Sorter:
@@ -23,14 +24,14 @@ class _Sorter:
     def __init__(self, body: Body, known: set[str]) -> None:
         self.body, self.known = body, known
 
-    def run(self, has_effect: Callable[[Wired], bool]) -> list[Wired]:
+    def run(self, effects: Effects) -> list[Wired]:
         roots = [*(n for n, _ in self.body.outputs), *self.body.effects]
         order = self._sorted([r for r in roots if self._is_node(r, "an output")])
         needed = {n for n, _ in self.body.outputs}
         for wired in reversed(order):
-            if wired.name in needed or has_effect(wired):
+            if wired.name in needed or effects.of_node(wired):
                 needed.add(wired.name)
-                needed.update(n for n, _ in wired.inputs)
+                needed.update(n for n, _ in read(wired))
         return [w for w in order if w.name in needed]
 
     def _is_node(self, name: str, reader: str) -> bool:

@@ -43,6 +43,18 @@ class Body:
     handles: frozenset[str] = frozenset()
     reads: set[Key] = field(init=False)
 
+    def reaches(self, first: str, second: str) -> bool:
+        """Whether the second node runs after the first one in every order that the graph allows."""
+        seen, stack = {second}, [second]
+        while stack:
+            wired = self.nodes.get(stack.pop())
+            before = set() if wired is None else {n for n, _ in wired.inputs} | set(wired.controls)
+            if first in before:
+                return True
+            stack += before - seen
+            seen |= before
+        return False
+
     def __post_init__(self) -> None:
         self.reads = {k for w in self.nodes.values() for k in w.inputs} | set(self.outputs)
 
