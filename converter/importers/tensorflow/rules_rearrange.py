@@ -146,7 +146,7 @@ def _batch_to_space(c: TensorflowContext, block: tuple[int, ...], crops: Pairs) 
 
 
 # -- bands --------------------------------------------------------------------------------------------------------------
-@rule("MatrixBandPart", "BatchMatrixBandPart")
+@rule("MatrixBandPart")
 def band_part(c: TensorflowContext) -> Value:
     """So many diagonals below and above the main one; a negative number keeps all."""
     lower, upper = c.const(1), c.const(2)

@@ -7,10 +7,7 @@ from typing import Any
 from converter.importers.tensorflow.context import TensorflowContext
 from converter.importers.tensorflow.table import rule
 from ir.core import Value
-from ir.types import dtypes, normalize_axes
-
-_WIDER = {"int8": dtypes.int64, "int16": dtypes.int64, "uint8": dtypes.uint64, "uint16": dtypes.uint64}
-"""What means of small integers are added up in."""
+from ir.types import dtypes, normalize_axes, numel
 
 
 def _over(c: TensorflowContext) -> dict[str, Any]:
@@ -25,19 +22,22 @@ def reduce(c: TensorflowContext) -> Value:
 
 @rule("Mean")
 def mean(c: TensorflowContext) -> Value:
-    """Of integers the quotient of sum and count, towards zero: small ones in 64 bits, others wrap. Of none it is 0."""
+    """Of integers the quotient of sum and count, in 64 bits and towards zero; of no integers, or complex numbers, it is 0."""
     x, over = c.x(), _over(c)
     kind = x.type.dtype
-    if not kind.is_integer:
+    if kind.is_float:
         return c.b.reduce_mean(x, **over)
     if not over["axes"]:
         return x
-    wide = c.cast(x, _WIDER.get(kind.name, kind))
-    count = c.b.dim(size=x.type.shape[over["axes"][0]])
-    for a in over["axes"][1:]:
-        count = c.b.mul(count, c.b.dim(size=x.type.shape[a]))
-    count = c.cast(c.b.maximum(count, 1), wide.type.dtype)
-    return c.cast(c.b.trunc_div(c.b.reduce_sum(wide, **over), count), kind)
+    wide = kind if kind.is_complex else dtypes.int64 if kind.kind == "int" else dtypes.uint64
+    total = c.b.reduce_sum(c.cast(x, wide), **over)
+    count = c.cast(c.b.maximum(_count(c, x, over["axes"]), 1), wide)
+    return c.b.div(total, count) if kind.is_complex else c.cast(c.b.trunc_div(total, count), kind)
+
+
+def _count(c: TensorflowContext, x: Value, axes: tuple[int, ...]) -> Value:
+    """How many elements become one."""
+    return c.b.dim(size=numel(tuple(x.type.shape[a] for a in axes)))
 
 
 @rule("EuclideanNorm")
