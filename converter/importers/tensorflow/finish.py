@@ -26,11 +26,21 @@ def finish(importer: GraphImporter, assumptions: Iterable[Assumption]) -> None:
             raise AssertionError(f"the variable {variable.name} is assigned and was never made a weight")
         if value.value is not weight:
             model.set_state(weight.name, value.value)
+            _becomes_state(model, weight.name)
     importer.assume(assumptions)
     keep_assumptions(model, importer.assumptions)
     _classify(model)
     apply_trainable(model, importer.options.trainable)
     model.metadata = {"framework": "tensorflow", "versions": {"tensorflow": str(tf.__version__)}}
+
+
+def _becomes_state(model: Model, name: str) -> None:
+    """A variable that the model assigns is a buffer, whether TensorFlow trains it or not."""
+    if model.weights[name].trainable:
+        model.notes.append(
+            f"{name} is trained in TensorFlow and assigned by the model itself: it is kept as state, and not trained"
+        )
+    model.update_weight(name, kind="buffer", trainable=False)
 
 
 def _classify(model: Model) -> None:
