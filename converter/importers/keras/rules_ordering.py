@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from converter.importers import composed
 from converter.importers.keras.context import KerasContext, rule
 from converter.importers.keras.operands import axis_of, count, flat, on_tensorflow
 from converter.importers.keras.rules_indexing import backend
@@ -90,16 +91,12 @@ def top_k(c: KerasContext, op: Any, x: Any) -> Any:
 
 @rule("ops.InTopK")
 def in_top_k(c: KerasContext, op: Any, targets: Any, predictions: Any) -> Value:
-    """Whether fewer than k predictions are above that of the target class; False where one is not finite (and for a
-    class that is none, which is an error here)."""
+    """See `in_top_k` of `importers.composed`."""
     if not on_tensorflow():
         c.refuse("in_top_k, whose ties are TensorFlow's own", "compare with the k-th of ops.top_k")
-    target, scores = c.value(targets, dtypes.int64), c.value(predictions)
-    own = c.b.gather_elements(scores, c.b.unsqueeze(target, axes=(1,)), axis=1, neg="invalid")
-    above = c.b.reduce_sum(c.cast(c.b.greater(scores, own), dtypes.int64), axes=(1,))
-    found = c.b.less(above, c.b.constant(int(op.k)))
-    finite = c.b.isfinite(c.b.squeeze(own, axes=(1,)))
-    return c.b.and_(found, finite)
+    return composed.in_top_k(
+        c.b, c.value(predictions), c.value(targets, dtypes.int64), c.b.constant(int(op.k), dtypes.int64)
+    )
 
 
 @rule("ops.Cumsum", "ops.Cumprod", "ops.Nancumsum", "ops.Nancumprod")

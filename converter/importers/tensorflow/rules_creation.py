@@ -67,7 +67,7 @@ def range_(c: TensorflowContext) -> Any:
     if plain and (stop - start) * (1 if step > 0 else -1) < 0:
         c.refuse("a range whose limit lies before its start")
     if plain and kind.is_integer and len(range(start, stop, step)) <= SMALL:
-        return known(kind, objects(np.arange(start, stop, step, kind.numpy)))
+        return known(kind, objects(np.array(range(start, stop, step), kind.numpy)))
     return c.b.arange(start=start, stop=stop, step=step, dtype=kind)
 
 

@@ -155,6 +155,7 @@ def dynamic_stitch(c: TensorflowContext) -> Value:
     at = c.b.concat(flat, axis=0) if half > 1 else flat[0]
     written = c.b.concat(rows, axis=0) if half > 1 else rows[0]
     known = [c.const(i) for i in range(half)]
+    count: Dim
     if all(k is not None for k in known):
         places = np.concatenate([np.asarray(k).reshape(-1) for k in known])
         size = int(places.max(initial=-1)) + 1

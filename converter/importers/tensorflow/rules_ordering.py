@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from converter.importers import composed
 from converter.importers.tensorflow.context import TensorflowContext
 from converter.importers.tensorflow.rules_shape import axis_of
 from converter.importers.tensorflow.table import rule
@@ -56,16 +57,9 @@ def nth_element(c: TensorflowContext) -> Value:
 
 @rule("InTopK", "InTopKV2")
 def in_top_k(c: TensorflowContext) -> Value:
-    """Whether fewer than k predictions are above that of the target class; False where any of them is not finite, and for
-    a class that is none."""
-    b, scores, target = c.b, c.x(0), c.cast(c.x(1), dtypes.int64)
-    k = b.constant(c.attr("k"), dtypes.int64) if c.op == "InTopK" else c.cast(c.x(2), dtypes.int64)
-    classes = b.dim(size=scores.type.shape[1])
-    there = b.and_(b.greater_equal(target, 0), b.less(target, classes))
-    own = b.gather_elements(scores, b.unsqueeze(target, axes=(1,)), axis=1, bounds="fill", neg="invalid", fill_value=0)
-    above = b.reduce_sum(c.cast(b.greater(scores, own), dtypes.int64), axes=(1,))
-    finite = b.reduce_all(b.isfinite(scores), axes=(1,))
-    return b.and_(b.and_(b.less(above, k), finite), there)
+    """See `in_top_k` of `importers.composed`."""
+    k = c.b.constant(c.attr("k"), dtypes.int64) if c.op == "InTopK" else c.cast(c.x(2), dtypes.int64)
+    return composed.in_top_k(c.b, c.x(0), c.cast(c.x(1), dtypes.int64), k)
 
 
 # -- running totals -----------------------------------------------------------------------------------------------------

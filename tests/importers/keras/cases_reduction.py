@@ -141,6 +141,10 @@ def orders() -> Iterator[Case]:
     for op, name, call, given in one:
         yield Case(op, name, call, (given,), sizes=(1,))
     yield Case("InTopK", "plain", lambda t, p: ops.in_top_k(t, p, 2), (np.array([0, 2, 1], "int32"), array(3, 4)))
+    scores = np.array([[1, 3, 3, 2], [np.inf, 1, 2, 3], [np.nan, 1, 2, 3], [4, 4, 4, 4]], "float32")
+    for place in ([0, 1, 2, 3], [3, 3, 3, 0], [1, 9, -1, 4]):
+        targets = np.array(place, "int32")
+        yield Case("InTopK", f"special {place}", lambda t, p: ops.in_top_k(t, p, 4), (targets, scores))
     yield from _quantiles()
 
 
