@@ -20,7 +20,7 @@ from converter.output import check_target, publish, staging
 from converter.policies import INDEX_POLICIES, IndexPolicy
 from converter.prepare import op_counts, prepare
 from converter.runtimes import load_native, open_runner
-from converter.runtimes.keras_archives import ARTIFACTS, write_artifacts
+from converter.runtimes.artifacts import ARTIFACTS, write_artifacts
 from converter.sources import Source, open_source
 from converter.steps import Progress, Steps
 from converter.verification import Verification, VerificationReport, verify_models
@@ -102,7 +102,8 @@ def convert(
     `index_policy` is for indices that the target treats in another way: with `source` the report's notes tell what may
     differ, with `strict` the written model checks them (see docs/indexing.md). `input_layout` (`channels_first` or
     `channels_last`) is how the written model takes its images; the source's way when None. `artifacts` are further files
-    of a Keras package: `weights.h5`, its variables, and `keras`, the model without code, where Keras' own layers do.
+    of a package: Keras' `weights.h5`, its variables, and `keras`, the model without code, where Keras' own layers do;
+    TensorFlow's `saved_model`, which serves the model under the source's names.
     The result appears at `output` whole or not at all (a temporary place when None, kept while the Conversion lives).
     Raises ConversionError (with `.unsupported`), UsageError, or VerificationError when the written model does not
     agree: it is then at `OUTPUT.unverified` with its report, and `output` is untouched.
@@ -115,10 +116,9 @@ def convert(
         raise UsageError(f"{index_policy!r} is no index policy; policies: {', '.join(INDEX_POLICIES)}")
     if input_layout not in (None, "channels_first", "channels_last"):
         raise UsageError(f"{input_layout!r} is no layout; layouts: channels_first, channels_last")
-    if unknown := [a for a in artifacts if to != "keras" or a not in ARTIFACTS]:
-        raise UsageError(
-            f"{unknown[0]!r} is no file of {to}'s" + (f"; files: {', '.join(ARTIFACTS)}" if to == "keras" else "")
-        )
+    if unknown := [a for a in artifacts if a not in ARTIFACTS.get(to, ())]:
+        known = f"; files: {', '.join(ARTIFACTS[to])}" if to in ARTIFACTS else ""
+        raise UsageError(f"{unknown[0]!r} is no file of {to}'s{known}")
     keep, path = _output_path(output, to)
     check_target(path, overwrite)
     steps = Steps(progress)
@@ -135,7 +135,7 @@ def convert(
         with steps("export"):
             exporter.write(model, written, ExportOptions(opset=opset, index_policy=index_policy))
             if artifacts:
-                write_artifacts(written, artifacts)
+                write_artifacts(to, written, artifacts)
         report.notes = list(model.notes)
         if verify:
             with steps("verify"):

@@ -36,8 +36,9 @@ from converter.cli.show import exit_code, progress, verification_table
     "--artifact",
     "artifacts",
     multiple=True,
-    type=click.Choice(["weights.h5", "keras"]),
-    help="a further file of a Keras package: its variables, or the model without code where Keras' own layers do",
+    type=click.Choice(["weights.h5", "keras", "saved_model"]),
+    help="a further file of a package: Keras' variables, or the model without code where Keras' own layers do; "
+    "TensorFlow's SavedModel",
 )
 @click.option("--overwrite", is_flag=True, help="replace an existing output")
 @click.option(

@@ -22,7 +22,10 @@ def serving_source(model: Model, tuples: NamedTuples) -> str:
     """Source of the function."""
     space = Namespace({"model", "results", "serve", "tf"})
     names = {name: space.new(identifier(name)) for name in model.input_types}
-    specs = Lst(tuple(_spec(name, type_) for name, type_ in model.input_types.items()))
+    called = {
+        name: name if name.isidentifier() else own for name, own in names.items()
+    }  # what TensorFlow takes as a name
+    specs = Lst(tuple(_spec(called[name], type_) for name, type_ in model.input_types.items()))
     args, kwargs = [], []
     for parameter in model.signature.parameters:
         given = _given(parameter.tree, names, tuples)
