@@ -20,6 +20,7 @@ FAMILIES: tuple[str, ...] = (
     "image",
     "indexing",
     "linalg",
+    "lists",
     "logic",
     "loss",
     "norm",

@@ -10,6 +10,7 @@ from converter.importers.partial.values import Ref, is_dim
 from converter.importers.tensorflow.bodies import Body, Operands, flat, import_body, match, rebuilt, touched
 from converter.importers.tensorflow.context import TensorflowContext
 from converter.importers.tensorflow.handles import Compound, Variable
+from converter.importers.tensorflow.lists import settled_lists
 from converter.importers.tensorflow.loops import is_only_counter, trips_of, unchanged
 from converter.importers.tensorflow.table import rule
 from ir.core import Builder, Graph, Value
@@ -139,8 +140,19 @@ class Loop:
             if not isinstance(c.inputs[place], (Ref, Compound)):
                 what = getattr(c.inputs[place], "what", "sequence")
                 c.refuse(f"a trip changes its loop variable {place}, which is a {what}")
-        self.operands = Operands(c, c.inputs, self.moving)
         self.assigned: list[Variable] = []
+        self.operands = Operands(c, c.inputs, self.moving)
+        c.inputs = settled_lists(c, c.inputs, self._first_trip)
+        self.operands = Operands(c, c.inputs, self.moving)
+
+    def _first_trip(self) -> tuple[list[Any], set[str]]:
+        """The loop variables after a trip, made to look at and taken back, and the symbols of what the loop is given."""
+        c = self.c
+        mark, refused = c.importer.mark(), len(c.importer.plan.items)
+        types = self._types()
+        body = import_body(c, self.body, self.operands, types, self._variables(), self._order())
+        discard(c.importer, body.graph, mark, refused)
+        return body.results, {s.name for t in types for d in t.shape for s in symbols(d)}
 
     def make(self) -> list[Any]:
         """Build the node; the loop variables after the last trip."""

@@ -1,0 +1,130 @@
+"""Lists of tensors in loops and outside, against TensorFlow's own results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tensorflow")
+import tensorflow as tf
+
+from converter.errors import ConversionError
+from ir.eval import EvaluationError, Evaluator
+from tests.importers.tensorflow.harness import array, load
+
+X = array(5, 3, 4)
+
+
+def _read(call: Callable[..., Any], opened: tuple[int, ...] = (), x: np.ndarray = X) -> Any:
+    shape = [None if i in opened else n for i, n in enumerate(x.shape)]
+    traced = tf.function(call).get_concrete_function(tf.TensorSpec(shape, x.dtype, "x"))
+    return load(traced)
+
+
+def _same(call: Callable[..., Any], opened: tuple[int, ...] = (), x: np.ndarray = X) -> Any:
+    model = _read(call, opened, x)
+    for n in (x.shape[0], 1) if 0 in opened else (x.shape[0],):
+        got = [np.asarray(v) for v in Evaluator("exact").run(model, {"x": x[:n]}).values()]
+        for mine, theirs in zip(got, tf.nest.flatten(call(tf.constant(x[:n]))), strict=True):
+            assert mine.dtype == theirs.numpy().dtype
+            np.testing.assert_allclose(mine, theirs.numpy(), 1e-5, 1e-5)
+    return model
+
+
+def squares(x: Any) -> Any:
+    out = tf.TensorArray("float32", tf.shape(x)[0])
+    for i in tf.range(tf.shape(x)[0]):
+        out = out.write(i, x[i] * x[i])
+    return out.stack()
+
+
+def running(x: Any) -> Any:
+    """Reads one list, writes another, and carries a state."""
+    given = tf.TensorArray("float32", tf.shape(x)[0], element_shape=[3, 4]).unstack(x)
+    out = tf.TensorArray("float32", tf.shape(x)[0], element_shape=[3, 4])
+    total = tf.zeros([3, 4])
+    for i in tf.range(tf.shape(x)[0]):
+        total = total + given.read(i)
+        out = out.write(i, total)
+    return out.stack(), total
+
+
+def backwards(x: Any) -> Any:
+    out = tf.TensorArray("float32", 5)
+    i = 4
+    while i >= 0:
+        out = out.write(i, x[4 - i])
+        i -= 1
+    return out.stack(), out.gather([3, 0]), out.concat()
+
+
+def partly(x: Any) -> Any:
+    """Elements that nothing writes are zeros."""
+    out = tf.TensorArray("float32", 4, element_shape=[3, 4])
+    out = out.write(1, x[0])
+    return out.stack(), out.read(1)
+
+
+def scattered(x: Any) -> Any:
+    out = tf.TensorArray("float32", 7, element_shape=[3, 4]).scatter([6, 0, 2, 3, 1], x)
+    return out.stack()
+
+
+def cut(x: Any) -> Any:
+    return tf.TensorArray("float32", 2, infer_shape=False).split(x[:4], [2, 2]).stack()
+
+
+def scanned(x: Any) -> Any:
+    return tf.scan(lambda total, row: total * 0.5 + row, x)
+
+
+def mapped(x: Any) -> Any:
+    return tf.map_fn(lambda row: tf.reduce_sum(row, -1), x)
+
+
+@pytest.mark.parametrize("call", [squares, running, backwards, partly, scattered, cut, scanned, mapped])
+def test_lists(call: Any) -> None:
+    _same(call)
+
+
+@pytest.mark.parametrize("call", [squares, running, scanned, mapped])
+def test_lists_of_open_length(call: Any) -> None:
+    _same(call, (0,))
+
+
+@pytest.mark.parametrize("call", [squares, running, scanned, mapped])
+def test_lists_of_open_elements(call: Any) -> None:
+    shape = (0,) if call is running else (0, 1)
+    _same(call, shape)
+
+
+def test_a_place_that_is_not_there() -> None:
+    def call(x: Any) -> Any:
+        return tf.TensorArray("float32", 3).unstack(x[:3]).read(tf.cast(x[0, 0, 0] * 0, "int32") + 3)
+
+    model = _read(call)
+    with pytest.raises(EvaluationError, match="out of range"):
+        Evaluator("exact").run(model, {"x": X})
+
+
+def test_a_list_that_grows_is_refused() -> None:
+    def call(x: Any) -> Any:
+        out = tf.TensorArray("float32", 0, dynamic_size=True)
+        for i in tf.range(tf.shape(x)[0]):
+            out = out.write(i, x[i])
+        return out.stack()
+
+    with pytest.raises(ConversionError, match="a list that grows where it is written"):
+        _read(call)
+
+
+def test_elements_of_different_shapes_are_refused() -> None:
+    def call(x: Any) -> Any:
+        out = tf.TensorArray("float32", 2, infer_shape=False)
+        return out.write(0, x[0]).write(1, x[0, :2]).concat()
+
+    with pytest.raises(ConversionError, match="of different shapes"):
+        _read(call)
