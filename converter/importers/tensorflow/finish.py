@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from converter.importers.base import apply_trainable
 from converter.importers.partial.importer import keep_assumptions
 from converter.importers.partial.roles import kind_of
+from converter.importers.tensorflow.layers import settle_layers
 from ir.core import Model
 from ir.types import Assumption
 
@@ -29,6 +30,7 @@ def finish(importer: GraphImporter, assumptions: Iterable[Assumption]) -> None:
             _becomes_state(model, weight.name)
     importer.assume(assumptions)
     keep_assumptions(model, importer.assumptions)
+    settle_layers(model)
     _classify(model)
     apply_trainable(model, importer.options.trainable)
     model.metadata = {"framework": "tensorflow", "versions": {"tensorflow": str(tf.__version__)}}
