@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from converter.importers.tensorflow.context import TensorflowContext
 from converter.importers.tensorflow.rules_creation import number
 from converter.importers.tensorflow.table import rule
 from ir.core import Value
-from ir.types import Dim, DType, dtypes, numel
+from ir.types import Dim, DType, dim_max, dim_min, dtypes, numel, require_same
 
 
 def adjoint(c: TensorflowContext, x: Value, conjugated: bool = True) -> Value:
@@ -98,13 +100,23 @@ def _zero(c: TensorflowContext, kind: DType) -> Value:
     return c.b.constant(np.zeros((), kind.numpy))
 
 
+def _one_diagonal(c: TensorflowContext, x: Value, k: int, rows: Dim, cols: Dim, other: Value) -> Value:
+    """Matrices that hold the last axis on diagonal `k`, and `other` elsewhere."""
+    side, along = (rows, x.type.rank) if k >= 0 else (cols, x.type.rank - 1)  # numbered by rows, or by columns
+    beyond = side - x.type.shape[-1]
+    if beyond != 0:
+        none = False if x.type.dtype.is_bool else 0
+        x = c.b.pad(x, pads=(*((0, 0),) * (x.type.rank - 1), (0, beyond)), value=none)
+    place = c.b.eye(rows=rows, cols=cols, k=k, dtype=dtypes.bool_)
+    return c.b.where(place, c.b.unsqueeze(x, axes=(along,)), other)
+
+
 @rule("MatrixDiag")
 def matrix_diag(c: TensorflowContext) -> Value:
     """Square matrices with the last axis on the diagonal."""
     x = c.x()
     size = x.type.shape[-1]
-    place = c.b.eye(rows=size, cols=size, dtype=dtypes.bool_)
-    return c.b.where(place, c.b.unsqueeze(x, axes=(x.type.rank,)), _zero(c, x.type.dtype))
+    return _one_diagonal(c, x, 0, size, size, _zero(c, x.type.dtype))
 
 
 @rule("MatrixDiagPart")
@@ -114,12 +126,7 @@ def matrix_diag_part(c: TensorflowContext) -> Value:
 
 @rule("MatrixSetDiag")
 def matrix_set_diag(c: TensorflowContext) -> Value:
-    x, diagonal = c.x(0), c.x(1)
-    rows, cols = x.type.shape[-2:]
-    if rows == cols:
-        place = c.b.eye(rows=rows, cols=cols, dtype=dtypes.bool_)
-        return c.b.where(place, c.b.unsqueeze(diagonal, axes=(diagonal.type.rank,)), x)
-    return _set_diagonals(c, x, diagonal, (0, 0), "RIGHT_LEFT")
+    return _set_diagonals(c, c.x(0), c.x(1), (0, 0), "RIGHT_LEFT")
 
 
 @rule("Diag")
@@ -155,9 +162,9 @@ def _static(c: TensorflowContext, *sizes: Dim) -> tuple[int, ...]:
     return tuple(int(d) for d in sizes)
 
 
-def _length(d: int, rows: int, cols: int) -> int:
-    """How long diagonal `d` is."""
-    return max(min(rows + min(d, 0), cols - max(d, 0)), 0)
+def _length(d: int, rows: Dim, cols: Dim) -> Any:
+    """How long diagonal `d` is: an integer where both sizes are."""
+    return dim_max(dim_min(rows + min(d, 0), cols - max(d, 0)), 0)
 
 
 def _aligned(d: int, length: int, longest: int, align: str) -> int:
@@ -194,31 +201,38 @@ def _align(c: TensorflowContext, old: str) -> str:
 @rule("MatrixDiagV2", "MatrixDiagV3")
 def matrix_diag_v3(c: TensorflowContext) -> Value:
     """Matrices with the given diagonals; as small as they fit where a size is -1."""
-    x, span = c.x(), _span(c, 1)
+    x, span, align = c.x(), _span(c, 1), _align(c, "LEFT_LEFT")
     count = span[1] - span[0] + 1
+    if count == 1:
+        rows, cols = _sizes(c, span, x.type.shape[-1])
+        return _one_diagonal(c, x, span[0], rows, cols, _padding(c, 4))
     longest = _static(c, x.type.shape[-1])[0]
-    if count > 1 and x.type.shape[-2] != count:
+    if x.type.shape[-2] != count:
         c.refuse(f"{x.type.shape[-2]} rows for {count} diagonals")
-    rows, cols = _sizes(c, span, longest)
-    at, held = _places(span, rows, cols, _align(c, "LEFT_LEFT"))
-    lead = x.type.shape[: x.type.rank - (2 if count > 1 else 1)]
-    flat = c.b.reshape(x, shape=(*lead, count * longest))
-    taken = c.b.gather(flat, c.b.constant(at), axis=len(lead), bounds="error", neg="invalid")
-    return c.b.where(c.b.constant(held), taken, _padding(c, 4))
+    at, held = _places(span, *_static(c, *_sizes(c, span, longest)), align)
+    return c.b.where(c.b.constant(held), _taken(c, x, at), _padding(c, 4))
 
 
-def _sizes(c: TensorflowContext, span: tuple[int, int], longest: int) -> tuple[int, int]:
+def _taken(c: TensorflowContext, diagonals: Value, at: np.ndarray) -> Value:
+    """What stands at places of the flat rows of diagonals."""
+    lead = diagonals.type.shape[:-2]
+    flat = c.b.reshape(diagonals, shape=(*lead, numel(diagonals.type.shape[-2:])))
+    return c.b.gather(flat, c.b.constant(at), axis=len(lead), bounds="error", neg="invalid")
+
+
+def _sizes(c: TensorflowContext, span: tuple[int, int], longest: Dim) -> tuple[Dim, Dim]:
     """Rows and columns as given, or as few as hold the longest diagonal."""
-    rows, cols = c.ints(2, "the rows")[0], c.ints(3, "the columns")[0]
+    rows, cols = (c.dims(i, "rows and columns")[0] for i in (2, 3))
     low, high = span
     least = longest - min(high, 0), longest + max(low, 0)
     if rows == -1 and cols == -1:
-        side = max(least)
+        side = dim_max(*least)
         return side, side
     rows, cols = (least[0] if rows == -1 else rows), (least[1] if cols == -1 else cols)
-    fitting = max((_length(d, rows, cols) for d in range(low, high + 1)), default=0)
-    if rows < least[0] or cols < least[1] or fitting != longest:
-        c.refuse(f"diagonals of {longest} elements in a matrix of {rows} rows and {cols} columns")
+    fitting: Dim = 0
+    for d in range(low, high + 1):
+        fitting = dim_max(fitting, _length(d, rows, cols))
+    require_same(fitting, longest, "the longest diagonal fits the matrix")
     return rows, cols
 
 
@@ -257,13 +271,13 @@ def matrix_set_diag_v3(c: TensorflowContext) -> Value:
 
 
 def _set_diagonals(c: TensorflowContext, x: Value, diagonals: Value, span: tuple[int, int], align: str) -> Value:
-    rows, cols = _static(c, *x.type.shape[-2:])
-    count = span[1] - span[0] + 1
+    rows, cols = x.type.shape[-2:]
+    if span[0] == span[1]:
+        require_same(_length(span[0], rows, cols), diagonals.type.shape[-1], "the diagonal fits the matrix")
+        return _one_diagonal(c, diagonals, span[0], rows, cols, x)
+    sides = _static(c, rows, cols)
     longest = _static(c, diagonals.type.shape[-1])[0]
-    at, held = _places(span, rows, cols, align)
-    if longest != max((_length(d, rows, cols) for d in range(span[0], span[1] + 1)), default=0):
+    at, held = _places(span, *sides, align)
+    if longest != max((_length(d, *sides) for d in range(span[0], span[1] + 1)), default=0):
         c.refuse(f"diagonals of {longest} elements for a matrix of {rows} rows and {cols} columns")
-    lead = diagonals.type.shape[: diagonals.type.rank - (2 if count > 1 else 1)]
-    flat = c.b.reshape(diagonals, shape=(*lead, count * longest))
-    taken = c.b.gather(flat, c.b.constant(at), axis=len(lead), bounds="error", neg="invalid")
-    return c.b.where(c.b.constant(held), taken, x)
+    return c.b.where(c.b.constant(held), _taken(c, diagonals, at), x)

@@ -96,6 +96,11 @@ def diagonals() -> Iterator[Case]:
             yield Case("MatrixDiagV3", f"{name} free", {"diagonal": lines, **span, **free, **pad}, {"align": align})
     held = {"padding_value": np.array(7, np.float32)}
     yield Case("MatrixDiagPartV3", "run time", {"input": array(2, 3, 4), "k": fixed([-1, 1]), **held})
+    sides = {"num_rows": fixed(-1), "num_cols": fixed(-1), "padding_value": fixed(0, "float32")}
+    for k in (0, 2, -1):
+        yield Case("MatrixDiagV3", f"open {k}", {"diagonal": array(3), "k": fixed(k), **sides}, sizes=(1, 5))
+    squares = {"input": array(3, 3), "diagonal": array(3, seed=2)}
+    yield Case("MatrixSetDiag", "open", squares, open=(0, 1), sizes=(1, 5))
     one = {"num_rows": fixed(5), "num_cols": fixed(-1), **held}
     yield Case("MatrixDiagV3", "rows alone", {"diagonal": array(3), "k": fixed(-2), **one}, open=())
     yield Case("MatrixDiagV3", "more rows", {"diagonal": array(3), "k": fixed(1), **one}, open=())
