@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from converter.importers.partial.values import Ref
 from converter.importers.tensorflow.context import TensorflowContext
 from converter.importers.tensorflow.table import rule
 from ir.core import Value
@@ -38,6 +39,12 @@ def bitcast(c: TensorflowContext) -> Value:
     if not isinstance(to, DType) or kind.bits != to.bits:
         c.refuse(f"the bits of {kind} as {to}, of another width", "bitcast between types of one width")
     return x if kind == to else c.b.bitcast(x, to=to)
+
+
+@rule("DeepCopy", "GuaranteeConst")
+def copied(c: TensorflowContext) -> Ref:
+    """The same tensor."""
+    return c.ref(0)
 
 
 @rule("StopGradient")

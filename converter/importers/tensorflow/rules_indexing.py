@@ -38,6 +38,22 @@ def gather_v2(c: TensorflowContext) -> Value:
     return c.b.gather(c.x(0), c.x(1), axis=axis, batch_dims=batch, bounds="error", neg="invalid")
 
 
+@rule("ResourceGather")
+def resource_gather(c: TensorflowContext) -> Value:
+    """Rows of a variable."""
+    c.ignore("dtype", "validate_indices")
+    table, batch = c.value(c.read_variable(0)), c.attr("batch_dims")
+    if batch:
+        return c.b.gather(table, c.x(1), axis=batch, batch_dims=batch, bounds="error", neg="invalid")
+    return read_rows(c, table, c.x(1))
+
+
+@rule("ResourceGatherNd")
+def resource_gather_nd(c: TensorflowContext) -> Value:
+    c.ignore("dtype")
+    return c.b.gather_nd(c.value(c.read_variable(0)), c.x(1), bounds="error", neg="invalid")
+
+
 def bad_indices(c: TensorflowContext, ignored: str) -> str:
     """What becomes of positions out of range: an error, or `ignored` where the op says so."""
     return ignored if c.only("bad_indices_policy", "", "DEFAULT", "ERROR", "IGNORE") == "IGNORE" else "error"

@@ -73,6 +73,47 @@ def inplace(c: TensorflowContext) -> Value:
     return c.b.scatter_nd(x, where, rows, reduction=reduction, bounds="error", neg="invalid")
 
 
+_ROWS = {
+    "ResourceScatterUpdate": "none", "ResourceScatterAdd": "add", "ResourceScatterSub": "add", "ResourceScatterMul": "mul",
+    "ResourceScatterMax": "max", "ResourceScatterMin": "min",
+}  # fmt: skip
+
+
+@rule(*_ROWS)
+def scatter_rows(c: TensorflowContext) -> None:
+    """Rows of a variable set or reduced; one number stands for every row."""
+    c.ignore("dtype")
+    before, indices, updates = c.value(c.read_variable(0)), c.x(1), c.x(2)
+    shape = (*indices.type.shape, *before.type.shape[1:])
+    where = c.b.unsqueeze(indices, axes=(indices.type.rank,))
+    updates = c.b.expand(updates, shape=shape) if updates.type.rank == 0 and shape else updates
+    _assigned(c, before, where, updates, _ROWS[c.op])
+
+
+_SLICES = {
+    "ResourceScatterNdUpdate": "none", "ResourceScatterNdAdd": "add", "ResourceScatterNdSub": "add",
+    "ResourceScatterNdMax": "max", "ResourceScatterNdMin": "min",
+}  # fmt: skip
+
+
+@rule(*_SLICES)
+def scatter_slices(c: TensorflowContext) -> None:
+    """Slices of a variable set or reduced."""
+    c.ignore("use_locking")
+    _assigned(c, c.value(c.read_variable(0)), c.x(1), c.x(2), _SLICES[c.op], bad_indices(c, "drop"))
+
+
+def _assigned(
+    c: TensorflowContext, before: Value, where: Value, updates: Value, reduction: str, bounds: str = "error"
+) -> None:
+    _check_updates(c, where, updates, before.type.shape)
+    if reduction in ("max", "min") and before.type.dtype.is_float:
+        c.note(_NAN)
+    updates = c.b.neg(updates) if c.op.endswith("Sub") else updates
+    after = c.b.scatter_nd(before, where, updates, reduction=reduction, bounds=bounds, neg="invalid")
+    c.assign(c.variable(0), after)
+
+
 # -- counting -----------------------------------------------------------------------------------------------------------
 @rule("Bincount", "DenseBincount")
 def bincount(c: TensorflowContext) -> Value:

@@ -47,13 +47,6 @@ def segments(c: TensorflowContext) -> Value:
     return reduced(c, c.x(0), c.x(1), _last(c, 1), form)
 
 
-@rule("SegmentSumV2", "SegmentMaxV2", "SegmentMinV2", "SegmentProdV2")
-def segments_v2(c: TensorflowContext) -> Value:
-    c.refuse(
-        "sorted segments in a given number, for which TensorFlow has no kernel outside XLA", "use unsorted segments"
-    )
-
-
 def reduced(c: TensorflowContext, data: Value, ids: Value, count: Dim, form: str) -> Value:
     """Sorted segments; means of integers are cut off towards zero."""
     kind, b = data.type.dtype, c.b

@@ -203,8 +203,18 @@ def _indexed(c: TensorflowContext, x: Value, axis: int, index: Any) -> Value:
 
 @rule("TensorStridedSliceUpdate")
 def strided_slice_update(c: TensorflowContext) -> Value:
-    """The value broadcasts to the slice."""
-    x, value = c.x(), c.x(4)
+    return _updated(c, c.x(0))
+
+
+@rule("ResourceStridedSliceAssign")
+def strided_slice_assign(c: TensorflowContext) -> None:
+    """A slice of a variable set."""
+    c.assign(c.variable(0), _updated(c, c.value(c.read_variable(0))))
+
+
+def _updated(c: TensorflowContext, x: Value) -> Value:
+    """`x` with a slice replaced by operand 4, which broadcasts to it."""
+    value = c.x(4)
     parts = pieces(c, x.type.rank)
     if any(isinstance(v, Element) for p in parts for v in (p.start, p.stop)):
         c.refuse("an update of a slice whose bounds only the run knows")

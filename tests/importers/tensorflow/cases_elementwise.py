@@ -139,6 +139,10 @@ def rest() -> Iterator[Case]:
     yield Case("Equal", "broadcast", {"x": array(3, 1), "y": array(4)}, {"incompatible_shape_error": False}, open=())
     for kind in kinds("AddN"):
         yield Case("AddN", kind, {"inputs": [array(3, 2, dtype=kind, seed=s) for s in (1, 2, 3)]}, sizes=(0,))
+    parts = {"inputs": [array(3, 2), array(3, 2, seed=2)]}
+    yield Case("AccumulateNV2", "plain", parts, {"shape": [3, 2]}, open=())
+    yield Case("DeepCopy", "plain", {"x": array(3)})
+    yield Case("GuaranteeConst", "plain", {"input": array(3)})
     yield Case("AddN", "one", {"inputs": [array(3)]})
     yield from _clips()
     yield from _casts()
