@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from converter.importers.tensorflow.dilated import with_gaps
 from ir.core import Model, Value
 from ir.core.graph import Node
 from ir.core.walk import walk
 from ir.data import Weight
 from ir.ops.axes import channel_axis
 from ir.passes.base import Rewriter
-from ir.passes.simplify_rules import made_by, together
+from ir.passes.simplify_rules import made_by
 
 CONVOLUTIONS = ("conv", "conv_transpose")
 
@@ -19,6 +20,10 @@ def settle_layers(model: Model) -> None:
     for node in walk(model.graph):
         if node.graph is not None and node.op.name == "squeeze":
             _one_axis(node, rewriter)
+    for node in walk(model.graph):
+        if node.graph is not None and node.op.name == "reshape":
+            for gone in with_gaps(node, rewriter):
+                _sweep(gone, rewriter)
     for weight in list(model.weights.values()):
         _turn(model, weight, rewriter)
     for node in walk(model.graph):
@@ -118,7 +123,7 @@ def _bias(node: Node, rewriter: Rewriter) -> None:
         if layer is None or layer.op.name not in CONVOLUTIONS or layer.operands["bias"] is not None:
             continue
         bias = _vector(other, out, channel_axis(layer.attrs["layout"], out.type.rank))
-        if bias is None or len(out.uses) != 1 or out.type != node.output.type or not together(layer, node):
+        if bias is None or len(out.uses) != 1 or out.type != node.output.type or not _within(layer, node):
             continue
         builder = rewriter.builder(node)
         made = builder.op(layer.op, layer.operand("x"), layer.operand("weight"), bias, **layer.attrs)
@@ -129,14 +134,19 @@ def _bias(node: Node, rewriter: Rewriter) -> None:
         return
 
 
+def _within(layer: Node, node: Node) -> bool:
+    """Whether a node belongs to the module of another, name scopes of functions inside it aside."""
+    outer, inner = node.origin.path, layer.origin.path
+    return inner[: len(outer)] == outer and not any(scope.cls for scope in inner[len(outer) :])
+
+
 def _vector(value: Value, out: Value, axis: int) -> Value | None:
     """The stored vector that a value broadcast along the channels is."""
     rank, channels = out.type.rank, out.type.shape[axis]
     places = [a + rank - value.type.rank for a, n in enumerate(value.type.shape) if n != 1]
     if value.type.rank > rank or value.type.rank < 1 or (places != [axis] and channels != 1):
         return None
-    node = value.producer
-    if node is not None and node.op.name in ("reshape", "unsqueeze"):
+    while (node := made_by(value, "reshape", "unsqueeze", "squeeze")) is not None:
         value = node.operand("x")
     fits = value.is_weight and value.type.rank == 1 and value.type.shape == (channels,)
     return value if fits else None

@@ -112,3 +112,35 @@ def test_a_sum_along_another_axis_is_no_bias() -> None:
     net = Net(lambda m, x: tf.nn.conv2d(x, m.w, 1, "SAME") + m.b[:, None], w=(3, 2, 4, 5), b=(6,))
     _, ops = _read(net, array(2, 7, 6, 4))
     assert ops[-1] == "add"
+
+
+@pytest.mark.parametrize("opened", [False, True])
+@pytest.mark.parametrize(("padding", "dilations"), [("SAME", (2, 3)), ("VALID", (2, 2)), ("SAME", (1, 4))])
+def test_gaps(padding: str, dilations: tuple[int, int], opened: bool) -> None:
+    net = Net(lambda m, x: tf.nn.depthwise_conv2d(x, m.w, [1] * 4, padding, dilations=dilations), w=(3, 2, 4, 1))
+    open_size = None if opened else 9
+    model = load(net.__call__.get_concrete_function(tf.TensorSpec([None, open_size, open_size, 4], "float32", "x")))
+    if not opened:  # sizes of whole blocks of an open size are not proven
+        (node,) = model.graph
+        assert node.op.name == "conv" and node.attrs["dilations"] == dilations
+    for size in (9, 10, 13) if opened else (9,):
+        x = array(2, size, size, 4)
+        got = next(iter(Evaluator("exact").run(model, {"x": x}).values()))
+        np.testing.assert_allclose(got, net(x).numpy(), 1e-4, 1e-4)
+
+
+def test_gaps_along_one_axis() -> None:
+    net = Net(lambda m, x: tf.nn.convolution(x, m.w, padding="SAME", dilations=[3]) + m.b, w=(3, 4, 5), b=(5,))
+    model, ops = _read(net, array(2, 11, 4))
+    assert ops == ["conv"] and _shapes(model) == {"w": (5, 4, 3), "b": (5,)}
+
+
+def test_other_blocks_stay() -> None:
+    """Blocks that do not undo each other."""
+
+    def call(m: Any, x: Any) -> Any:
+        apart = tf.space_to_batch(x, [2, 2], [[0, 0], [0, 0]])
+        return tf.batch_to_space(tf.nn.conv2d(apart, m.w, 1, "VALID"), [4, 1], [[0, 0], [0, 0]])
+
+    _, ops = _read(Net(call, w=(1, 1, 4, 5)), array(2, 8, 8, 4))
+    assert "transpose" in ops
