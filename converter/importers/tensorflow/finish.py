@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from converter.importers.base import apply_trainable
 from converter.importers.partial.importer import keep_assumptions
-from converter.importers.partial.roles import kind_of
+from converter.importers.partial.roles import classify, kind_of
 from converter.importers.tensorflow.layers import settle_layers
+from converter.importers.tensorflow.norms import settle_norms
 from ir.core import Model
 from ir.types import Assumption
 
@@ -31,7 +32,10 @@ def finish(importer: GraphImporter, assumptions: Iterable[Assumption]) -> None:
     importer.assume(assumptions)
     keep_assumptions(model, importer.assumptions)
     settle_layers(model)
+    settle_norms(model)
     _classify(model)
+    if importer.frozen:
+        classify(model, set(), importer.options.trainable)
     apply_trainable(model, importer.options.trainable)
     model.metadata = {"framework": "tensorflow", "versions": {"tensorflow": str(tf.__version__)}}
 

@@ -35,12 +35,29 @@ def batch_norm(c: TensorflowContext) -> list[Value | None]:
     kind = c.type(1).dtype
     x = c.cast(given, kind)
     scale, offset, old_mean, old_var = (c.x(i) for i in range(1, 5))
-    mean, var, news = old_mean, old_var, (old_mean, old_var)
+    news = (old_mean, old_var)
     if training:
         mean, var, unbiased = _statistics(c, x, axis)
         news = (_moved(c, old_mean, mean, factor), _moved(c, old_var, unbiased, factor))
-    out, *_ = b.batch_norm(x, scale, offset, mean, var, axis=axis, eps=float(c.attr("epsilon")), frozen=True)
+        out = _standardised(c, x, (scale, offset, mean, var), axis)
+    else:
+        out, *_ = b.batch_norm(
+            x, scale, offset, old_mean, old_var, axis=axis, eps=float(c.attr("epsilon")), frozen=True
+        )
     return [c.cast(out, given.type.dtype), *news, *(None,) * (c.outputs - 3)]
+
+
+def _standardised(c: TensorflowContext, x: Value, vectors: tuple[Value, ...], axis: int) -> Value:
+    """By statistics that gradients pass through, which those of a layer are not."""
+    b, rank = c.b, x.type.rank
+    shape = [1] * rank
+
+    def along(v: Value) -> Value:
+        return v if axis == rank - 1 else b.reshape(v, shape=(*shape[:axis], v.type.shape[0], *shape[axis + 1 :]))
+
+    scale, offset, mean, var = vectors
+    factor = b.mul(b.rsqrt(b.add(var, float(c.attr("epsilon")))), scale)
+    return b.add(b.mul(b.sub(x, along(mean)), along(factor)), along(offset))
 
 
 def _statistics(c: TensorflowContext, x: Value, axis: int) -> tuple[Value, Value, Value]:
