@@ -231,3 +231,27 @@ def write_block(x, update, starts, bounds="error", from_end=False):
         *[tf.range(tf.cast(n, tf.int64)) + s for n, s in zip(shape_of(update), tf.unstack(at))], indexing="ij"
     )
     return tf.tensor_scatter_nd_update(x, tf.stack(ramps, axis=-1), update)
+
+
+def pad_by_index(x, pads, mode):
+    """Pad by reflecting, repeating the edge, or wrapping around; negative widths crop."""
+    for axis, (before, after) in enumerate(pads):
+        size = shape_of(x)[axis]
+        first, end = tf.maximum(-before, 0), size - tf.maximum(-after, 0)
+        at, count = tf.range(-tf.maximum(before, 0), end - first + tf.maximum(after, 0)), end - first
+        if mode == "edge":
+            at = tf.clip_by_value(at, 0, count - 1)
+        elif mode == "wrap":
+            at = at % count
+        else:
+            at = count - 1 - tf.abs(count - 1 - tf.abs(at))
+        x = tf.gather(x, at + first, axis=axis)
+    return x
+
+
+def pad_or_crop(x, pads, value=0):
+    """Pad by widths that may be negative, which crop."""
+    cuts = [(tf.maximum(-before, 0), tf.maximum(-after, 0)) for before, after in pads]
+    x = x[tuple(slice(first, n - last) for (first, last), n in zip(cuts, shape_of(x)))]
+    widths = [(tf.maximum(before, 0), tf.maximum(after, 0)) for before, after in pads]
+    return tf.pad(x, widths, constant_values=tf.constant(value, x.dtype))
