@@ -58,6 +58,10 @@ def open_source(given: Any, framework: str | None = None, options: ImportOptions
         return _open_keras_file(Path(given), options)
     if found == "tensorflow":
         frameworks.require("tensorflow")
+        if isinstance(given, (str, Path)):
+            from converter.importers.tensorflow.graphs import open_graph
+
+            return Source(given, found, open_graph(Path(given), options), options)
     return Source(given, found, Path(given) if isinstance(given, str) else given, options)
 
 

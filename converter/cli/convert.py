@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from converter.cli.options import read_inputs, read_tolerance, source_options, verify_options
+from converter.cli.options import graph_options, read_inputs, read_tolerance, source_options, verify_options
 from converter.cli.show import exit_code, progress, verification_table
 
 
@@ -66,7 +66,7 @@ def command(source: str, to: str, output: Path, check: bool, as_json: bool, juni
                 index_policy=o["index_policy"], input_layout=o["input_layout"], artifacts=o["artifacts"], seed=o["seed"],
                 rtol=read_tolerance(o["rtol"], "--rtol"),
                 atol=read_tolerance(o["atol"], "--atol"), framework=o["framework"], trust=o["trust"],
-                trainable=o["trainable"], progress=tell,
+                trainable=o["trainable"], progress=tell, **graph_options(o),
             )  # fmt: skip
     except VerificationError as error:
         if junit is not None:

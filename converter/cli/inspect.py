@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from converter.cli.options import read_inputs, source_options
+from converter.cli.options import graph_options, read_inputs, source_options
 
 if TYPE_CHECKING:
     from ir.core import Model
@@ -24,7 +24,9 @@ def command(source: str, graph: bool, as_json: bool, **o: Any) -> None:
     from converter.api import load
 
     inputs = read_inputs(o["specs"], o["load_inputs"])
-    model = load(source, inputs, framework=o["framework"], trust=o["trust"], trainable=o["trainable"])
+    model = load(
+        source, inputs, framework=o["framework"], trust=o["trust"], trainable=o["trainable"], **graph_options(o)
+    )
     if graph:
         from ir.text import format_model
 

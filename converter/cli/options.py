@@ -29,9 +29,23 @@ def source_options(command: Command) -> Command:
         click.option("--load-inputs", type=PATH, metavar="FILE.npz", help="example inputs by name"),
         click.option("--from", "framework", metavar="FRAMEWORK", help="the source's framework, if not detected"),
         click.option("--trust", is_flag=True, help="allow the source to execute code while it is read"),
+        click.option("--signature", metavar="NAME", help="the signature or function of a SavedModel"),
+        click.option("--tags", metavar="A,B", help="the tags of the graph in a SavedModel"),
+        click.option("--graph-inputs", metavar="A,B:1", help="the tensors at which a TensorFlow graph begins"),
+        click.option("--graph-outputs", metavar="A,B:1", help="the tensors at which it ends"),
         click.option("--trainable", metavar="REGEX", help="which parameters train, where the source is silent"),
         click.option("-v", "--verbose", is_flag=True, help="show passes, timings and tracebacks"),
     ])  # fmt: skip
+
+
+def graph_options(o: dict[str, Any]) -> dict[str, Any]:
+    """Which graph of a TensorFlow file is meant, and where it begins and ends."""
+
+    def names(key: str) -> tuple[str, ...]:
+        return tuple(n.strip() for n in o[key].split(",") if n.strip()) if o[key] else ()
+
+    lists = {key: names(key) for key in ("tags", "graph_inputs", "graph_outputs")}
+    return {"signature": o["signature"], **lists}
 
 
 def verify_options(command: Command) -> Command:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from converter.cli.options import read_inputs, source_options
+from converter.cli.options import graph_options, read_inputs, source_options
 
 
 @click.command("run")
@@ -26,7 +26,7 @@ def command(model: str, output: Path | None, provider: str | None, seed: int, as
     from converter.runtimes.arrays import save_arrays
 
     inputs = read_inputs(o["specs"], o["load_inputs"])
-    outputs = run(model, inputs, provider, seed=seed, framework=o["framework"], trust=o["trust"])
+    outputs = run(model, inputs, provider, seed=seed, framework=o["framework"], trust=o["trust"], **graph_options(o))
     if output is not None:
         save_arrays(output, outputs)
         click.echo(output)

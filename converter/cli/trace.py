@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from converter.cli.options import read_inputs, source_options
+from converter.cli.options import graph_options, read_inputs, source_options
 
 
 @click.command("trace")
@@ -36,7 +36,9 @@ def command(
         raise UsageError(f"{target!r} is no target; targets: {', '.join(TARGETS)}")
 
     inputs = read_inputs(o["specs"], o["load_inputs"])
-    model = load(source, inputs, framework=o["framework"], trust=o["trust"], trainable=o["trainable"])
+    model = load(
+        source, inputs, framework=o["framework"], trust=o["trust"], trainable=o["trainable"], **graph_options(o)
+    )
     log = prepare(model, diff=diff, target=target)
     entries = [*log.rewrites, *(log.misses if misses else ())]
     entries = [e for e in entries if only in (None, e.pass_name)]

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from converter.cli.options import read_inputs, read_tolerance, source_options, verify_options
+from converter.cli.options import graph_options, read_inputs, read_tolerance, source_options, verify_options
 from converter.cli.show import exit_code, progress, verification_table
 
 
@@ -25,7 +25,8 @@ def command(source: str, converted: str, as_json: bool, junit: Path | None, **o:
         tell("verify")
         report = verify(
             source, converted, read_inputs(o["specs"], o["load_inputs"]), seed=o["seed"], rtol=read_tolerance(o["rtol"], "--rtol"),
-            atol=read_tolerance(o["atol"], "--atol"), framework=o["framework"], trust=o["trust"], trainable=o["trainable"],
+            atol=read_tolerance(o["atol"], "--atol"), framework=o["framework"], trust=o["trust"],
+            trainable=o["trainable"], **graph_options(o),
         )  # fmt: skip
     if junit is not None:
         junit.write_text(report.to_junit())

@@ -24,6 +24,8 @@ class ImportOptions:
     `trust` allows executing code that comes with the source. `trainable` is a regular expression over weight names:
     parameters it matches are trainable, all others frozen. `dynamic` maps an input's name to its dynamic axes: a list
     of axes, or axis -> name of the size. `name` overrides the model's name. `index_policy`: see `converter.policies`.
+    Of a SavedModel, `tags` choose the graph and `signature` the signature or function; `graph_inputs` and
+    `graph_outputs` name the tensors between which a graph of TensorFlow is read.
     """
 
     trust: bool = False
@@ -31,6 +33,10 @@ class ImportOptions:
     dynamic: Mapping[str, Any] = field(default_factory=dict)
     name: str | None = None
     index_policy: IndexPolicy = "source"
+    tags: tuple[str, ...] = ()
+    signature: str | None = None
+    graph_inputs: tuple[str, ...] = ()
+    graph_outputs: tuple[str, ...] = ()
 
 
 class Refusal(Exception):

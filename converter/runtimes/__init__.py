@@ -72,8 +72,16 @@ def source_runner(source: Source, model: Model | None, provider: str | None = No
 
         return LiveKerasRunner(source.native, model)
     if source.framework == "tensorflow" and model is not None:
-        from converter.importers.tensorflow.sources import may_change
-        from converter.runtimes.live_tensorflow import LiveTensorflowRunner
+        if not hasattr(source.native, "fetches"):
+            return _live_tensorflow(source.native, model)
+        from converter.runtimes.tensorflow_graphs import TensorflowGraphRunner
 
-        return LiveTensorflowRunner(source.native, model, may_change(source.native) if model.state else [])
+        return TensorflowGraphRunner(source.native, model)
     raise UsageError(f"models of {source.framework} cannot be run by this version")
+
+
+def _live_tensorflow(native: Any, model: Model) -> Runner:
+    from converter.importers.tensorflow.sources import may_change
+    from converter.runtimes.live_tensorflow import LiveTensorflowRunner
+
+    return LiveTensorflowRunner(native, model, may_change(native) if model.state else [])

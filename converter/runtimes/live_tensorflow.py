@@ -36,7 +36,7 @@ class LiveTensorflowRunner:
         try:
             result = self._source(*args, **kwargs)
         except Exception as error:  # whatever TensorFlow raises is the function's own failure
-            raise RuntimeFailure(f"the TensorFlow function failed: {_line(error)}") from error
+            raise RuntimeFailure(f"the TensorFlow function failed: {first_line(error)}") from error
         finally:
             for variable, value in before:
                 variable.assign(value)
@@ -47,7 +47,7 @@ class LiveTensorflowRunner:
         """Nothing to free."""
 
 
-def _line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     """What went wrong, without the frames of functions that TensorFlow adds."""
     lines = [
         s.strip() for s in str(error).splitlines() if s.strip() and not s.startswith(("Graph execution", "Detected at"))

@@ -127,7 +127,7 @@ def _finish(importer: GraphImporter) -> None:
     """Signature, kinds of weights, metadata and notes of a model whose graph stands."""
     import onnx
 
-    from converter.importers.onnx.weights import classify
+    from converter.importers.partial.roles import classify
 
     model, source = importer.model, importer.source
     proto = source.model

@@ -12,21 +12,16 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from typing import Any
 
-from converter.importers.partial.roles import kind_of, size_of
+from converter.importers.partial.roles import matches
 from converter.importers.partial.values import Stored
-from ir.core import Model
-from ir.core.graph import Node
 from ir.data import Weight
 from ir.types import TensorType
 
 WEIGHT_KEY = "isomorph.weight"
 """Initialiser metadata of our own exporter: JSON {kind, trainable, aliases}."""
 
-INLINE = 16
-"""Floating constants up to this many elements become literals of the graph."""
 OUR_LITERALS = 4096
 LITERALS = 64
 """Integers and booleans up to this many elements become literals; longer ones are weights of kind `constant`."""
@@ -55,14 +50,7 @@ def is_literal(stored: Stored, type: TensorType, pattern: str | None, ours: bool
         return count <= OUR_LITERALS
     if not (type.dtype.is_float or type.dtype.is_complex):
         return count <= LITERALS
-    return type.rank == 0 and not (pattern and _matches(pattern, stored.name))
-
-
-def _matches(pattern: str, name: str) -> bool:
-    try:
-        return re.search(pattern, name) is not None
-    except re.error:  # reported with the other options once the model is read
-        return False
+    return type.rank == 0 and not (pattern and matches(pattern, stored.name))
 
 
 def weight_of(stored: Stored, name: str) -> Weight:
@@ -78,31 +66,3 @@ def weight_of(stored: Stored, name: str) -> Weight:
         tuple(str(a) for a in aliases),
         bool(stored.record.get("persistent", True)),
     )
-
-
-def classify(model: Model, recorded: set[str], pattern: str | None) -> None:
-    """Decide the kind of every weight that the file's metadata does not settle, then inline small constants."""
-    for name in list(model.weights):
-        if name in recorded:
-            continue
-        value = model.weight_value(name)
-        kind = kind_of(value)
-        if kind == "constant" and pattern and value.type.dtype.is_float and _matches(pattern, name):
-            kind = "parameter"
-        model.update_weight(name, kind=kind)
-        if kind == "constant" and size_of(value) <= INLINE:
-            _inline(model, name)
-
-
-def _inline(model: Model, name: str) -> None:
-    """Replace a small constant weight by a constant node beside each reader."""
-    from ir.core import Builder
-
-    value, array = model.weight_value(name), model.weights[name].data.numpy()
-    for use in value.uses:
-        if not isinstance(use.user, Node) or use.user.graph is None:
-            continue
-        twin = Builder(use.user.graph, use.user, use.user.origin).constant(array)
-        use.user._replace_use(use, twin)
-    if not value.uses and name not in model.state:
-        model.remove_weight(name)

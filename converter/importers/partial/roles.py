@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 
-from ir.core import Value
+from ir.core import Builder, Model, Value
 from ir.core.graph import Node, Use
 from ir.data.weights import WeightKind
+
+INLINE = 16
+"""Floating constants up to this many elements become literals of the graph."""
 
 PARAMETER_ROLES: dict[str, tuple[str, ...]] = {
     "linear": ("weight", "bias"), "conv": ("weight", "bias"), "conv_transpose": ("weight", "bias"),
@@ -81,3 +85,37 @@ def _follows_product(node: Node, value: Value) -> bool:
 def size_of(value: Value) -> int:
     """Number of elements, symbolic sizes taken as more than one."""
     return math.prod(d if isinstance(d, int) else 2 for d in value.type.shape)
+
+
+def matches(pattern: str, name: str) -> bool:
+    """Whether a regular expression finds a name; False for one that is none."""
+    try:
+        return re.search(pattern, name) is not None
+    except re.error:  # reported with the other options once the model is read
+        return False
+
+
+def classify(model: Model, recorded: set[str], pattern: str | None) -> None:
+    """Decide the kind of every weight that the file's metadata does not settle, then inline small constants."""
+    for name in list(model.weights):
+        if name in recorded:
+            continue
+        value = model.weight_value(name)
+        kind = kind_of(value)
+        if kind == "constant" and pattern and value.type.dtype.is_float and matches(pattern, name):
+            kind = "parameter"
+        model.update_weight(name, kind=kind)
+        if kind == "constant" and size_of(value) <= INLINE:
+            _inline(model, name)
+
+
+def _inline(model: Model, name: str) -> None:
+    """Replace a small constant weight by a constant node beside each reader."""
+    value, array = model.weight_value(name), model.weights[name].data.numpy()
+    for use in value.uses:
+        if not isinstance(use.user, Node) or use.user.graph is None:
+            continue
+        twin = Builder(use.user.graph, use.user, use.user.origin).constant(array)
+        use.user._replace_use(use, twin)
+    if not value.uses and name not in model.state:
+        model.remove_weight(name)

@@ -102,6 +102,8 @@ class TensorflowContext(PartialContext):
 
     def dotted_name(self) -> str:
         """A name for a weight that the node holds: its module path, and the last part of its own name."""
+        if self.importer.frozen:
+            return self.node.name.replace("/", ".")
         return ".".join([*(s.name for s in self.b.origin.path), self.node.name.rsplit("/", 1)[-1].lower()])
 
     def _made(self, ref: Ref) -> Value:

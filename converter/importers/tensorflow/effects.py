@@ -1,8 +1,7 @@
-"""Nodes that do something beside computing their outputs: which they are, and what becomes of those without a rule."""
+"""Nodes that do something beside computing their outputs: which they are."""
 
 from __future__ import annotations
 
-from converter.errors import Unsupported
 from converter.importers.tensorflow.wiring import Key, Library, Wired
 
 HARMLESS = frozenset(
@@ -33,30 +32,6 @@ CALLS = {
     "If": ("then_branch", "else_branch"),
     "While": ("cond", "body"),
 }
-
-_FAMILIES = {
-    "files": """
-        WriteFile ReadFile SaveV2 RestoreV2 Save Restore SaveSlices MergeV2Checkpoints MatchingFiles ShardedFilename
-    """,
-    "Python code": "PyFunc EagerPyFunc PyFuncStateless",
-    "queues": """
-        FIFOQueueV2 QueueEnqueueV2 QueueDequeueV2 QueueEnqueueManyV2 QueueDequeueManyV2 QueueCloseV2 QueueSizeV2
-    """,
-    "text": """
-        ParseExample ParseExampleV2 ParseSingleExample DecodeJpeg DecodePng DecodeImage DecodeRaw StringSplitV2 StringToNumber
-        StringJoin StringLower RegexReplace StaticRegexReplace StringToHashBucketFast AsString
-    """,
-}
-_WITHOUT = {op: what for what, ops in _FAMILIES.items() for op in ops.split()}
-
-
-def refused(op: str, place: str) -> Unsupported | None:
-    """The refusal of an op whose kind says why it has no rule; None for others."""
-    what = _WITHOUT.get(op)
-    if what == "text":
-        advice = "cut the model behind it: name the tensors that it gives as inputs"
-        return Unsupported(op, "it works on text, which no target has", place, advice=advice)
-    return None if what is None else Unsupported(op, f"it works with {what} outside the graph", place)
 
 
 def read(wired: Wired) -> tuple[Key, ...]:

@@ -68,6 +68,7 @@ class GraphImporter(PartialImporter):
         super().__init__(model, plan, options)
         self.library = library
         self.state = State()
+        self.frozen = False  # whether constants may be the weights of the model: nothing else holds them
         self.active: list[str] = []  # functions being inlined, outermost first
         self.records: dict[str, Record] = {}  # by function
         self.places = Places({})
@@ -200,7 +201,7 @@ class GraphImporter(PartialImporter):
     def _missing(self, node: Any, frame: Frame, exists: bool) -> Unsupported:
         place = self._place(node, frame)
         if exists:
-            return effects.refused(node.op, place) or RULES.missing(node.op, place)
+            return RULES.missing(node.op, place)
         return Unsupported(node.op, "no such op in the installed TensorFlow", place)
 
     def _place(self, node: Any, frame: Frame) -> str:
@@ -218,6 +219,8 @@ class GraphImporter(PartialImporter):
     def is_literal(self, stored: Stored, ref: Ref) -> bool:
         if stored.record is not None:
             return False
+        if self.frozen and ref.dtype.is_float:
+            return ref.type.rank == 0
         count = 1
         for d in ref.type.shape:
             count *= int(d)

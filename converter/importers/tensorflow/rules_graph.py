@@ -31,6 +31,19 @@ def identity(c: TensorflowContext) -> list[Any]:
     return list(c.inputs)
 
 
+@rule("Placeholder", "PlaceholderV2")
+def placeholder(c: TensorflowContext) -> None:
+    c.refuse("nothing gives this placeholder a value", "name it among the inputs")
+
+
+@rule("PlaceholderWithDefault")
+def with_default(c: TensorflowContext) -> Any:
+    """Its default, where it is no input."""
+    c.ignore("shape", "dtype")
+    c.note(f"{c.node.name} is always its default value; name it among the inputs to keep it one")
+    return c.inputs[0]
+
+
 @rule("NoOp")
 def no_op(c: TensorflowContext) -> None:
     """Only orders what runs before and after it."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from converter.importers.tensorflow.effects import VARIABLE_OPS
 from converter.importers.tensorflow.wiring import Body, Key
@@ -107,7 +107,19 @@ def _variables(body: Body, key: Key) -> set[Key]:
     maker = body.nodes.get(key[0])
     if key[0] in body.handles or (maker is not None and maker.node.op in VARIABLE_OPS):
         return {key}
-    return set(maker.inputs[:1]) if maker is not None and maker.node.op == "ReadVariableOp" else set()
+    if maker is None:
+        return set()
+    if maker.node.op == "ReadVariableOp":
+        return set(maker.inputs[:1])
+    if maker.node.op == "Identity" and maker.name.endswith("/read"):  # how TensorFlow 1 reads a variable, frozen or not
+        return set(maker.inputs[:1])
+    return {key} if body.frozen and maker.node.op == "Const" and _is_tensor(maker.node) else set()
+
+
+def _is_tensor(node: Any) -> bool:
+    """Whether a constant is one of floats with axes."""
+    value = node.attr["value"].tensor
+    return len(value.tensor_shape.dim) > 0 and value.dtype in (1, 2, 14, 19)  # float, double, bfloat16, half
 
 
 def steps_of(name: str) -> Names:

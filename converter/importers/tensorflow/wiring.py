@@ -41,6 +41,7 @@ class Body:
     effects: tuple[str, ...] = ()
     shapes: Mapping[int, Any] = field(default_factory=dict)  # declared shapes of arguments, where the function has them
     handles: frozenset[str] = frozenset()
+    frozen: bool = False  # whether constants may be the weights of the model
     reads: set[Key] = field(init=False)
 
     def reaches(self, first: str, second: str) -> bool:
@@ -76,11 +77,13 @@ class Library:
             return self._definitions[op]
         return definition(op)
 
-    def graph(self, proto: Any, outputs: Iterable[Key], effects: Iterable[str] = (), label: str = "graph") -> Body:
+    def graph(
+        self, proto: Any, outputs: Iterable[Key], effects: Iterable[str], label: str, frozen: bool = False
+    ) -> Body:
         """A GraphDef: operands are `node:place`."""
         nodes = _wired(proto.node, _graph_key, label)
         handles = frozenset(n.name for n in proto.node if n.op == "Placeholder" and n.attr["dtype"].type == _RESOURCE)
-        return Body(label, nodes, (), tuple(outputs), tuple(effects), handles=handles)
+        return Body(label, nodes, (), tuple(outputs), tuple(effects), handles=handles, frozen=frozen)
 
     def body(self, name: str) -> Body:
         """A function of the library. Raises UsageError where there is none of that name."""

@@ -1,0 +1,60 @@
+"""Frozen graphs of TensorFlow 1: a GraphDef whose variables are constants; its inputs and outputs are found, or named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from converter.errors import UsageError
+from converter.importers.base import ImportOptions
+from converter.importers.tensorflow.definitions import definition
+from converter.importers.tensorflow.filegraph import FileGraph, Key, cut, flat_names, key_of, needed
+from ir.core import Branch, Leaf, Parameter
+
+_NO_RESULT = frozenset(["NoOp", "Assert", "Const", "Placeholder", "PlaceholderWithDefault", "Print", "PrintV2"])
+
+
+def read(file: Path, options: ImportOptions) -> FileGraph:
+    """The graph of a `.pb` file. Raises UsageError for a file that is none, and where its ends are not found."""
+    graph = _parsed(file)
+    label = str(file)
+    outputs = [key_of(t) for t in options.graph_outputs] or _outputs(graph, label)
+    inputs = [key_of(t) for t in options.graph_inputs]
+    if not inputs:
+        part = needed(graph, [n for n, _ in outputs], (), label)
+        inputs = [(n.name, 0) for n in part.node if n.op == "Placeholder"]
+        if not inputs:
+            raise UsageError(f"{label}: the graph has no placeholder; name its inputs with --graph-inputs")
+    part, feeds = cut(graph, outputs, inputs, label)
+    names = flat_names(outputs)
+    result = Leaf(names[0]) if len(names) == 1 else Branch("dict", tuple(map(Leaf, names)), tuple(names))
+    parameters = tuple(Parameter(f.name, Leaf(f.name)) for f in feeds)
+    return FileGraph(label, part, feeds, parameters, list(zip(names, outputs)), result, {}, True)
+
+
+def _parsed(file: Path) -> Any:
+    from google.protobuf.message import DecodeError
+    from tensorflow.core.framework import graph_pb2
+
+    graph = graph_pb2.GraphDef()
+    try:
+        graph.ParseFromString(file.read_bytes())
+    except DecodeError as error:
+        raise UsageError(f"{file}: not a graph of TensorFlow ({error})") from None
+    if not len(graph.node):
+        raise UsageError(f"{file}: not a graph of TensorFlow: it holds no node")
+    return graph
+
+
+def _outputs(graph: Any, label: str) -> list[Key]:
+    """Tensors that nothing reads, of nodes that compute something."""
+    read = {i.lstrip("^").split(":")[0] for n in graph.node for i in n.input}
+    found = [n.name for n in graph.node if n.name not in read and n.op not in _NO_RESULT and _results(n)]
+    if not found:
+        raise UsageError(f"{label}: no node of the graph is an output; name them with --graph-outputs")
+    return [(name, 0) for name in found]
+
+
+def _results(node: Any) -> bool:
+    declared = definition(node.op)
+    return declared is None or declared.outputs(node) > 0

@@ -1,0 +1,216 @@
+"""SavedModels, read as data: the graph by its tags, a signature or function, and the values of its variables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from converter.errors import UsageError
+from converter.importers.base import ImportOptions
+from converter.importers.tensorflow.checkpoints import Checkpoint, restored, weight_names
+from converter.importers.tensorflow.filegraph import Feed, FileGraph, Key, cut, flat_names, key_of, needed
+from ir.core import Branch, Leaf, Parameter
+from ir.core.signature import result_tree, tree_of
+
+INIT = "__saved_model_init_op"
+TRAIN = "__saved_model_train_op"
+CALL = "PartitionedCall"
+"""The node that calls a function of the saved object."""
+
+
+def read(folder: Path, options: ImportOptions) -> FileGraph:
+    """The graph of a SavedModel. Raises UsageError for a folder that is none, unknown tags and unknown signatures."""
+    meta = _meta_graph(folder, options.tags)
+    label = str(folder)
+    signatures = {n: s for n, s in meta.signature_def.items() if n not in (INIT, TRAIN)}
+    functions = _functions(meta)
+    wanted = options.signature or _default(signatures, functions, label)
+    if wanted in signatures:
+        return _of_signature(folder, meta, wanted, signatures[wanted], options)
+    if wanted in functions:
+        return _of_function(folder, meta, wanted, functions[wanted])
+    known = ", ".join(dict.fromkeys([*signatures, *functions])) or "none"
+    raise UsageError(f"{label}: no signature or function {wanted!r}; there are {known}")
+
+
+def _meta_graph(folder: Path, tags: Sequence[str]) -> Any:
+    from google.protobuf.message import DecodeError
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    file = folder / "saved_model.pb"
+    if not file.is_file():
+        raise UsageError(f"{folder}: no SavedModel, since it has no saved_model.pb")
+    model = saved_model_pb2.SavedModel()
+    try:
+        model.ParseFromString(file.read_bytes())
+    except DecodeError as error:
+        raise UsageError(f"{file}: not a SavedModel ({error})") from None
+    sets = [tuple(sorted(m.meta_info_def.tags)) for m in model.meta_graphs]
+    if not sets:
+        raise UsageError(f"{file}: it holds no graph")
+    if not tags:
+        places = [i for i, s in enumerate(sets) if s == ("serve",)] or ([0] if len(sets) == 1 else [])
+        if not places:
+            raise UsageError(f"{folder}: name the tags of the graph meant; there are {_shown(sets)}")
+        return model.meta_graphs[places[0]]
+    places = [i for i, s in enumerate(sets) if s == tuple(sorted(tags))]
+    if not places:
+        raise UsageError(f"{folder}: no graph with the tags {', '.join(tags)}; there are {_shown(sets)}")
+    return model.meta_graphs[places[0]]
+
+
+def _shown(sets: Sequence[Sequence[str]]) -> str:
+    return "; ".join(", ".join(s) or "no tags" for s in sets)
+
+
+def _default(signatures: Mapping[str, Any], functions: Mapping[str, Any], label: str) -> str:
+    if "serving_default" in signatures:
+        return "serving_default"
+    if len(signatures) == 1:
+        return next(iter(signatures))
+    if not signatures and ("__call__" in functions or len(functions) == 1):
+        return "__call__" if "__call__" in functions else next(iter(functions))
+    known = ", ".join(dict.fromkeys([*signatures, *functions]))
+    raise UsageError(f"{label}: name the signature or function meant; there are {known or 'none'}")
+
+
+# -- signatures ---------------------------------------------------------------------------------------------------------
+def _of_signature(folder: Path, meta: Any, name: str, signature: Any, options: ImportOptions) -> FileGraph:
+    import tensorflow as tf
+
+    label = f"the signature {name!r} of {folder}"
+    feeds = [
+        Feed(n, _key(i.name, label), tf.TensorShape(i.tensor_shape), tf.as_dtype(i.dtype))
+        for n, i in sorted(signature.inputs.items())
+    ]
+    fetches = [(n, _key(o.name, label)) for n, o in sorted(signature.outputs.items())]
+    if options.graph_outputs:
+        outputs = [key_of(t) for t in options.graph_outputs]
+        fetches = list(zip(flat_names(outputs), outputs, strict=True))
+    if options.graph_inputs:
+        graph, feeds = cut(meta.graph_def, [k for _, k in fetches], [key_of(t) for t in options.graph_inputs], label)
+    else:
+        graph = needed(meta.graph_def, [k[0] for _, k in fetches], [f.key[0] for f in feeds], label)
+    held = restored(meta, graph, Checkpoint(folder), label)
+    parameters = tuple(Parameter(f.name, Leaf(f.name), True) for f in feeds)
+    names = [n for n, _ in fetches]
+    return FileGraph(
+        label, graph, feeds, parameters, fetches, Branch("dict", tuple(map(Leaf, names)), tuple(names)), held
+    )
+
+
+def _key(text: str, label: str) -> Key:
+    """`node:place`; raises UsageError for an input or output that is made of several tensors."""
+    if not text:
+        raise UsageError(f"{label}: an input or output is no single tensor")
+    node, _, place = text.partition(":")
+    return node, int(place or 0)
+
+
+# -- functions ----------------------------------------------------------------------------------------------------------
+def _functions(meta: Any) -> dict[str, list[str]]:
+    """Functions of the saved object by attribute, each with its concrete functions."""
+    nodes = meta.object_graph_def.nodes
+    found = {}
+    for child in nodes[0].children if len(nodes) else ():
+        node = nodes[child.node_id]
+        if node.WhichOneof("kind") == "function" and node.function.concrete_functions:
+            found[child.local_name] = list(node.function.concrete_functions)
+    return found
+
+
+def _of_function(folder: Path, meta: Any, name: str, concrete: list[str]) -> FileGraph:
+    """A function of the saved object, called by a node of its own."""
+    import tensorflow as tf
+    from tensorflow.core.framework import graph_pb2
+    from tensorflow.python.saved_model import nested_structure_coder
+
+    label = f"the function {name!r} of {folder}"
+    if len(concrete) > 1:
+        raise UsageError(
+            f"{label} was traced for {len(concrete)} kinds of inputs: save it with one, or with a signature"
+        )
+    saved = meta.object_graph_def.concrete_functions[concrete[0]]
+    args, kwargs = nested_structure_coder.decode_proto(saved.canonicalized_input_signature)
+    results = nested_structure_coder.decode_proto(saved.output_signature)
+    library = {f.signature.name: f for f in meta.graph_def.library.function}
+    body = library[concrete[0]]
+    graph = graph_pb2.GraphDef(versions=meta.graph_def.versions, library=meta.graph_def.library)
+    feeds, parameters = _arguments(body, args, kwargs)
+    call = graph.node.add(name=CALL, op="StatefulPartitionedCall")
+    for feed in feeds:
+        placeholder = graph.node.add(name=feed.key[0], op="Placeholder")
+        placeholder.attr["dtype"].type = feed.dtype.as_datatype_enum
+        placeholder.attr["shape"].shape.CopyFrom(feed.shape.as_proto())
+        call.input.append(feed.key[0])
+    held = _bound(folder, meta, saved.bound_inputs, graph, call, label)
+    call.attr["f"].func.name = concrete[0]
+    call.attr["Tin"].list.type.extend(a.type for a in body.signature.input_arg)
+    call.attr["Tout"].list.type.extend(a.type for a in body.signature.output_arg)
+    flat = tf.nest.flatten(results)
+    places = iter(range(len(flat)))
+    packed = tf.nest.pack_sequence_as(
+        results, [(CALL, next(places)) if isinstance(s, tf.TypeSpec) else s for s in flat]
+    )
+    tree, found = result_tree(packed, _is_key)
+    graph = needed(graph, [CALL], [f.key[0] for f in feeds], label)
+    return FileGraph(label, graph, feeds, parameters, found, tree, held)
+
+
+def _is_key(item: Any) -> bool:
+    return isinstance(item, tuple) and len(item) == 2 and item[0] == CALL and isinstance(item[1], int)
+
+
+def _arguments(body: Any, args: Any, kwargs: Any) -> tuple[list[Feed], tuple[Parameter, ...]]:
+    """Inputs of a concrete function under the names of its arguments."""
+    import tensorflow as tf
+
+    flat = tf.nest.flatten((args, kwargs))
+    specs = [s for s in flat if isinstance(s, tf.TypeSpec)]
+    names = [a.name for a in body.signature.input_arg][: len(specs)]
+    if any(not isinstance(s, tf.TensorSpec) for s in specs):
+        raise UsageError("the function takes inputs that are no tensors but objects made of several")
+    left = iter(range(len(specs)))
+    order = tf.nest.pack_sequence_as(
+        (args, kwargs), [_Slot(next(left)) if isinstance(s, tf.TypeSpec) else s for s in flat]
+    )
+    feeds, parameters = [], []
+    for i, (given, keyword) in enumerate([*((a, "") for a in order[0]), *((v, k) for k, v in order[1].items())]):
+        base = keyword or (str(specs[given.place].name or f"arg_{i}") if isinstance(given, _Slot) else f"arg_{i}")
+        tree, leaves = tree_of(given, base, lambda x: isinstance(x, _Slot))
+        parameters.append(Parameter(base, tree, bool(keyword)))
+        feeds += [Feed(n, (names[s.place], 0), specs[s.place].shape, specs[s.place].dtype) for n, s in leaves]
+    return sorted(feeds, key=lambda f: names.index(f.key[0])), tuple(parameters)
+
+
+class _Slot:
+    """A place among the flat inputs."""
+
+    def __init__(self, place: int) -> None:
+        self.place = place
+
+
+def _bound(folder: Path, meta: Any, ids: Sequence[int], graph: Any, call: Any, label: str) -> Any:
+    """Variables that a function reads, as nodes of the graph that calls it."""
+    checkpoint = Checkpoint(folder)
+    paths = weight_names(meta.object_graph_def)
+    held = {}
+    for number in ids:
+        saved = meta.object_graph_def.nodes[number]
+        name = f"captured_{number}"
+        if saved.WhichOneof("kind") != "variable":
+            raise UsageError(f"{label} reads a {saved.WhichOneof('kind')} of the saved object, which is no variable")
+        if name not in held:
+            node = graph.node.add(name=name, op="VarHandleOp")
+            node.attr["dtype"].type = saved.variable.dtype
+            node.attr["shape"].shape.CopyFrom(saved.variable.shape)
+            node.attr["shared_name"].s = name.encode()
+            data = checkpoint.of_node(meta.object_graph_def, number, label)
+            held[name] = (
+                paths.get(number) or saved.variable.name.replace("/", "."),
+                data,
+                bool(saved.variable.trainable),
+            )
+        call.input.append(name)
+    return held

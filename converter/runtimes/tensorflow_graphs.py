@@ -1,0 +1,63 @@
+"""Runs the graph of a TensorFlow file: only the part that was read, with the values that were read for its variables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from converter.frameworks import require
+from converter.runtimes.base import RuntimeFailure, check_inputs
+from converter.runtimes.live_tensorflow import first_line
+from ir.core import Model
+from ir.types import TensorType
+
+if TYPE_CHECKING:
+    from converter.importers.tensorflow.filegraph import FileGraph
+
+
+class TensorflowGraphRunner:
+    """The graph in a session of its own. Each call begins with the values of the file."""
+
+    name = "tensorflow"
+
+    def __init__(self, source: FileGraph, model: Model) -> None:
+        self._tf = require("tensorflow")
+        self._source = source
+        self.input_types: Mapping[str, TensorType] = model.input_types
+        self._graph = self._tf.Graph()
+        with self._graph.as_default():
+            self._tf.import_graph_def(source.graph, name="")
+            self._assigns = [self._assign(node, data) for node, (_, data, _) in source.held.items()]
+        self._session = self._tf.compat.v1.Session(graph=self._graph)
+        self._fresh = False
+        self._changes = bool(model.state)
+
+    def _assign(self, node: str, data: Any) -> tuple[Any, Any, Any]:
+        """The op that gives a variable its value, what feeds it, and the value."""
+        tf = self._tf
+        handle = self._graph.get_tensor_by_name(f"{node}:0")
+        value = tf.compat.v1.placeholder(tf.as_dtype(data.type.dtype.name), tuple(data.type.shape))
+        if handle.dtype == tf.resource:
+            return tf.raw_ops.AssignVariableOp(resource=handle, value=value), value, data
+        return tf.raw_ops.Assign(ref=handle, value=value).op, value, data
+
+    def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Outputs by flat name. Raises UsageError on misfitting inputs, RuntimeFailure when TensorFlow raises."""
+        check_inputs(inputs, self.input_types)
+        feeds = {f"{f.key[0]}:{f.key[1]}": inputs[f.name] for f in self._source.feeds}
+        fetches = [f"{k[0]}:{k[1]}" for _, k in self._source.fetches]
+        try:
+            if self._changes or not self._fresh:
+                for op, value, data in self._assigns:
+                    self._session.run(op, {value: data.numpy()})
+                self._fresh = True
+            results = self._session.run(fetches, feeds)
+        except (self._tf.errors.OpError, ValueError, TypeError) as error:
+            raise RuntimeFailure(f"the TensorFlow graph failed: {first_line(error)}") from error
+        return {n: np.asarray(r) for (n, _), r in zip(self._source.fetches, results, strict=True)}
+
+    def close(self) -> None:
+        """End the session."""
+        self._session.close()
