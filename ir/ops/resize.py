@@ -116,8 +116,8 @@ class Resize:
             elif mode == "nearest":
                 result = moved[nearest_picks(size, n, scale, coordinates, nearest)]
             else:
-                at = source_coordinates(size, n, scale, coordinates)
-                result = interpolated(moved, at, mode, cubic_a, exclude_outside)
+                find = source_coordinates if x.dtype == np.float64 else single_coordinates
+                result = interpolated(moved, find(size, n, scale, coordinates), mode, cubic_a, exclude_outside)
             x = np.moveaxis(result, 0, axis)
         return np.ascontiguousarray(x)
 
@@ -269,6 +269,21 @@ def source_coordinates(size: int, out: int, scale: float | None, system: Coordin
     if system == "half_pixel_symmetric" and scale is not None:
         at = at + size / 2 * (1 - out / (scale * size))
     return at
+
+
+def single_coordinates(size: int, out: int, scale: float | None, system: Coordinates) -> np.ndarray:
+    """`source_coordinates` as frameworks compute them for floats narrower than float64: in float32, by the rounded ratio.
+
+    At position 200 they are off by some 1e-5, a hundred times what the weighted mean of float32 numbers rounds.
+    """
+    one = np.float32
+    exact = source_coordinates(size, out, scale, system)
+    if system == "align_corners":
+        step = one(size - 1) / one(max(out - 1, 1))
+        return np.arange(out, dtype=one) * step
+    shift = exact[0] - source_coordinates(size, out, scale, "asymmetric")[0] if out else 0.0
+    step = one(size) / one(max(out, 1)) if scale is None else one(1.0 / scale)
+    return np.arange(out, dtype=one) * step + one(shift)
 
 
 def quotient_picks(
