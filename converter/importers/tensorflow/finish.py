@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from converter.importers.base import apply_trainable
 from converter.importers.partial.importer import keep_assumptions
 from converter.importers.partial.roles import classify, kind_of
+from converter.importers.tensorflow.dropout import settle_dropout
 from converter.importers.tensorflow.layers import settle_layers
 from converter.importers.tensorflow.norms import settle_norms
 from ir.core import Model
@@ -33,6 +34,7 @@ def finish(importer: GraphImporter, assumptions: Iterable[Assumption]) -> None:
     keep_assumptions(model, importer.assumptions)
     settle_layers(model)
     settle_norms(model)
+    settle_dropout(model)
     _classify(model)
     if importer.frozen:
         classify(model, set(), importer.options.trainable)

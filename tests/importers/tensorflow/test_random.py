@@ -17,12 +17,12 @@ X = np.linspace(-1, 1, 2000).reshape(400, 5).astype("float32")
 SEED = (1, 2)
 
 
-def _read(call: Callable[[Any, Any], Any]) -> Any:
-    """The function of a tensor [open, 5]."""
+def _read(call: Callable[[Any, Any], Any], rows: int | None = None) -> Any:
+    """The function of a tensor [rows, 5]."""
     import tensorflow as tf
 
     traced = tf.function(lambda x: call(tf, x), autograph=False)
-    return load(traced.get_concrete_function(tf.TensorSpec([None, 5], "float32", "x")))
+    return load(traced.get_concrete_function(tf.TensorSpec([rows, 5], "float32", "x")))
 
 
 def _drawn(call: Callable[[Any, Any], Any]) -> np.ndarray:
@@ -90,9 +90,52 @@ def test_seeds_are_no_tensors() -> None:
     ("reason", "call"),
     [
         ("no rule|distribution", lambda tf, x: tf.random.gamma([3], 2.0)),
-        ("a bound of draws is computed", lambda tf, x: tf.random.uniform([3], 0, tf.cast(tf.reduce_sum(x), "int32"), "int32")),
+        (
+            "a bound of draws is computed",
+            lambda tf, x: tf.random.uniform([3], 0, tf.cast(tf.reduce_sum(x), "int32"), "int32"),
+        ),
     ],
 )
 def test_what_is_refused(reason: str, call: Any) -> None:
     with pytest.raises(ConversionError, match=reason):
         _read(call)
+
+
+def _dropout(model: Any) -> list[Any]:
+    return [n for n in model.graph if n.op.name == "dropout"]
+
+
+@pytest.mark.parametrize("stateless", [False, True])
+@pytest.mark.parametrize(("shape", "shared"), [(None, ()), ((400, 1), (1,)), ((1, 5), (0,))])
+def test_dropout_is_seen(stateless: bool, shape: Any, shared: tuple[int, ...]) -> None:
+    def call(tf: Any, x: Any) -> Any:
+        if stateless:
+            return tf.nn.experimental.stateless_dropout(x, 0.3, SEED, noise_shape=shape)
+        return tf.nn.dropout(x, 0.3, noise_shape=shape)
+
+    model = _read(call, 400)
+    (node,) = _dropout(model)
+    assert node.attrs["p"] == 0.3 and node.attrs["always"] and node.attrs["broadcast_axes"] == shared
+    got = np.asarray(next(iter(Evaluator("exact").run(model, {"x": X}).values())))
+    assert shared == (0,) or 0.1 < (got == 0).mean() < 0.5
+    np.testing.assert_allclose(got[got != 0], (X / np.float32(0.7))[got != 0], 1e-6)
+
+
+def test_dropout_of_open_size() -> None:
+    (node,) = _dropout(_read(lambda tf, x: tf.nn.dropout(x, 0.25)))
+    assert node.attrs["p"] == 0.25
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda tf, x: tf.where(tf.random.uniform([400, 5]) >= 0.3, x * 1.5, 0.0),
+        lambda tf, x: tf.where(tf.random.uniform([400, 5], 0.0, 2.0) >= 0.3, x * (1 / 0.7), 0.0),
+        lambda tf, x: tf.where(tf.random.uniform([400, 5]) >= 0.3, x * (1 / 0.7), 1.0),
+        lambda tf, x: tf.where(tf.random.normal([400, 5]) >= 0.3, x * (1 / 0.7), 0.0),
+        lambda tf, x: tf.where(tf.random.uniform([5]) >= 0.3, x * (1 / 0.7), 0.0),
+    ],
+)
+def test_what_is_no_dropout_stays_a_draw(call: Any) -> None:
+    model = _read(call, 400)
+    assert not _dropout(model) and any(n.op.random for n in model.graph)
