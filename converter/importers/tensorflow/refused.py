@@ -58,6 +58,12 @@ _TAKEN_BACK: Why = (
     "export the model with a TensorFlow of this day",
 )
 _COMPILER: Why = ("it is for TensorFlow's compilers and accelerators alone", "export the model for the CPU")
+_CELLS: Why = ("a recurrent kernel of TensorFlow alone", "use layers of Keras, or tf.while_loop")
+_FRAMES: Why = (
+    "a part of a loop or branch of TensorFlow 1 that does not stand in one",
+    "save the graph with control flow of TensorFlow 2 (tf.compat.v1.enable_control_flow_v2)",
+)
+_ALONE: Why = ("no other framework has it, and nobody has asked for it", "spell it with other operations")
 _REGION: Why = ("pieces of images cut out or drawn at places of the run", "cut the model before it")
 _OLD_LISTS: Why = (
     "lists of tensors as the first versions of TensorFlow had them",
@@ -105,6 +111,11 @@ KINDS: tuple[tuple[str, Why], ...] = (
     (r"TensorArray(Close|Concat|Gather|Pack|Read|Scatter|Size|Split|Unpack|Write)?(V2)?", _OLD_LISTS),
     (r"DrawBoundingBoxes(V2)?|ExtractGlimpse(V2)?|ImageProjective\w+|GenerateBoundingBox\w+", _REGION),
     (r"Experimental\w+", _DATA),
+    (r"Block(LSTM|GRU)(V2)?|(LSTM|GRU)BlockCell", _CELLS),
+    (r"CTCLoss(V2)?|Conv2DBackpropInputV2|Conv3DBackpropInput", _TRAINING),
+    (r"(Enter|Exit|LoopCond|Merge|NextIteration|Switch|For|FakeParam|ControlTrigger)", _FRAMES),
+    (r"PrintV2", _DEBUG),
+    (r"CombinedNonMaxSuppression|DataFormatDimMap|TensorArraySplitV3|TensorListPushBackBatch|VarHandleOp", _ALONE),
     (r"Batch(Cholesky|FFT|IFFT|Matrix|SelfAdjoint|Svd)\w*|TopK|SelfAdjointEig|Fact|BatchNormWithGlobal\w+|AdjustContrast|"
      r"NonMaxSuppressionWith\w+", _TAKEN_BACK),
     (r"Matrix(Exponential|Logarithm|SquareRoot|SolveLs)|BandedTriangularSolve|TridiagonalSolve", _NUMERICS),

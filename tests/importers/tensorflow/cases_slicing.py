@@ -25,8 +25,8 @@ def _strided(
 
 def strided() -> Iterator[Case]:
     x = array(3, 4, 5)
-    for masks in itertools.product((0, 1, 2), (0, 2), (0, 1, 2), (0, 1, 2), (0, 1, 2, 3)):
-        for held in (False, True):  # two places: every mask on each of them
+    for k, masks in enumerate(itertools.product((0, 1, 2), (0, 2), (0, 1, 2), (0, 1, 2), (0, 1, 2, 3))):
+        for held in (False, True) if k % 5 == 0 else (False,):  # two places: every mask on each of them
             yield _strided("two places", x, [1, -3], [3, -1], [1, 1], masks, held, open=())
     for kind in ("float32", "int64", "bool", "complex64", "bfloat16"):
         y = array(3, 4, dtype=kind)
@@ -34,7 +34,7 @@ def strided() -> Iterator[Case]:
         yield _strided(f"{kind} last", y, [-1], [0], [1], (0, 0, 0, 0, 1), sizes=(1, 5))
     ends = (-9, -4, -1, 0, 2, 9)
     for start, stop, step in itertools.product(ends, ends, (1, 2, -1, -3)):
-        for held in (False, True):
+        for held in (False, True) if step in (1, -3) else (False,):
             yield _strided(f"{start}:{stop}:{step}", array(4), [start], [stop], [step], held=held, open=())
     for step, (begin, end) in itertools.product((2, -2), ((0, 1), (1, 0), (1, 1))):
         yield _strided(f"open, {step}", x, [1], [-1], [step], (begin, end, 0, 0, 0), sizes=(0, 1, 6))
