@@ -11,6 +11,7 @@ from converter.importers.partial.roles import classify, kind_of
 from converter.importers.tensorflow.dropout import settle_dropout
 from converter.importers.tensorflow.layers import settle_layers
 from converter.importers.tensorflow.norms import settle_norms
+from converter.importers.tensorflow.scans import settle_loops
 from ir.core import Model
 from ir.types import Assumption
 
@@ -32,6 +33,7 @@ def finish(importer: GraphImporter, assumptions: Iterable[Assumption]) -> None:
             _becomes_state(model, weight.name)
     importer.assume(assumptions)
     keep_assumptions(model, importer.assumptions)
+    settle_loops(model)
     settle_layers(model)
     settle_norms(model)
     settle_dropout(model)

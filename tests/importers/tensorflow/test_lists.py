@@ -128,3 +128,72 @@ def test_elements_of_different_shapes_are_refused() -> None:
 
     with pytest.raises(ConversionError, match="of different shapes"):
         _read(call)
+
+
+def _loops(model: Any) -> list[str]:
+    return [n.op.name for n in model.graph if n.op.name in ("scan", "while")]
+
+
+def numbered(x: Any) -> Any:
+    """The number of the trip counts in the result."""
+    out = tf.TensorArray("float32", 5, element_shape=[3, 4])
+    for i in tf.range(5):
+        out = out.write(i, x[i] * tf.cast(i, "float32"))
+    return out.stack()
+
+
+def twice(x: Any) -> Any:
+    """A loop inside a loop."""
+    out = tf.TensorArray("float32", tf.shape(x)[0], element_shape=[3, 4])
+    for i in tf.range(tf.shape(x)[0]):
+        rows = tf.TensorArray("float32", 3, element_shape=[4])
+        given = tf.TensorArray("float32", 3, element_shape=[4]).unstack(x[i])
+        for j in tf.range(3):
+            rows = rows.write(j, given.read(j) * 2.0)
+        out = out.write(i, rows.stack())
+    return out.stack()
+
+
+def last(x: Any) -> Any:
+    """A list of one element that every trip writes."""
+    out = tf.TensorArray("float32", 1, element_shape=[3, 4])
+    given = tf.TensorArray("float32", tf.shape(x)[0], element_shape=[3, 4]).unstack(x)
+    total = tf.zeros([3, 4])
+    for i in tf.range(tf.shape(x)[0]):
+        total = total * 0.5 + given.read(i)
+        out = out.write(0, total)
+    return out.read(0)
+
+
+@pytest.mark.parametrize("call", [squares, running, numbered, twice, last, mapped])
+def test_lists_read_in_order_are_scanned(call: Any) -> None:
+    assert _loops(_same(call, (0,) if call is not numbered else ())) == ["scan"]
+
+
+def shorter(x: Any) -> Any:
+    """Fewer trips than the list has elements."""
+    out = tf.TensorArray("float32", 5, element_shape=[3, 4])
+    for i in tf.range(3):
+        out = out.write(i, x[i])
+    return out.stack()
+
+
+def read_back(x: Any) -> Any:
+    """A list that a trip reads as well as writes."""
+    out = tf.TensorArray("float32", 5, element_shape=[3, 4], clear_after_read=False)
+    for i in tf.range(5):
+        out = out.write(i, x[i] + out.read(0))
+    return out.stack()
+
+
+def from_the_end(x: Any) -> Any:
+    """Written from the end."""
+    out = tf.TensorArray("float32", 5, element_shape=[3, 4])
+    for i in tf.range(5):
+        out = out.write(4 - i, x[i])
+    return out.stack()
+
+
+@pytest.mark.parametrize("call", [shorter, read_back, from_the_end, scanned])
+def test_other_loops_stay(call: Any) -> None:
+    assert _loops(_same(call)) == ["while"]
