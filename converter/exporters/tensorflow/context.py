@@ -21,7 +21,7 @@ TF = Name("tf")
 MATH = Name("tf.math")
 NN = Name("tf.nn")
 RAW = Name("tf.raw_ops")
-_OWN_TYPES = ("bool", "int32", "float32")
+OWN_TYPES = ("bool", "int32", "float32")
 """Element types that Python's numbers have in TensorFlow by themselves."""
 
 
@@ -41,13 +41,13 @@ class Context(TrainingContext):
         number = None if array.ndim else scalar(array, type.dtype)
         if number is None:
             return super().constant(array, type)
-        kind = () if type.dtype.name in _OWN_TYPES else (self.dtype(type.dtype),)
+        kind = () if type.dtype.name in OWN_TYPES else (self.dtype(type.dtype),)
         return TF.constant(hole(number, "value"), *kind)
 
     def choice(self, value: Value) -> Expr:
         """An operand of a function that takes Python numbers for tensors of the type they have by themselves."""
         found = self.literal(value)
-        return found if found is not None and value.type.dtype.name in _OWN_TYPES else self.x(value)
+        return found if found is not None and value.type.dtype.name in OWN_TYPES else self.x(value)
 
     def cast(self, x: Expr, dtype: DType) -> Expr:
         """`tf.cast(x, tf.float32)`."""
@@ -78,4 +78,4 @@ class Context(TrainingContext):
         return super()._atom(atom)
 
 
-__all__ = ["MATH", "NN", "RAW", "SELF", "TF", "Buffer", "Context", "Shared"]
+__all__ = ["MATH", "NN", "OWN_TYPES", "RAW", "SELF", "TF", "Buffer", "Context", "Shared"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from converter.exporters.code.expr import Expr, Lit, hole, lift
-from converter.exporters.tensorflow.context import TF, Context
+from converter.exporters.tensorflow.context import OWN_TYPES, TF, Context
 from converter.exporters.tensorflow.table import rule
 from ir.core import Node
 from ir.types import DType, dtypes
@@ -24,7 +24,8 @@ def full(c: Context, node: Node) -> Expr:
     if not isinstance(a["value"], bool) and a["value"] in (0, 1) and str(a["value"])[0] != "-":
         return (TF.zeros if a["value"] == 0 else TF.ones)(shape, **_dtype(c, kind))
     value = float(a["value"]) if kind.is_float else bool(a["value"]) if kind.is_bool else int(a["value"])
-    return TF.fill(shape, TF.constant(hole(value, "value"), c.dtype(kind)))
+    plain = hole(value, "value")
+    return TF.fill(shape, plain if kind.name in OWN_TYPES else TF.constant(plain, c.dtype(kind)))
 
 
 def _dtype(c: Context, kind: DType) -> dict[str, Expr]:

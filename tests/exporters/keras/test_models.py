@@ -15,7 +15,7 @@ import torch
 import converter
 from converter.runtimes.packages import BACKENDS
 from tests.exporters.keras.backends import backend
-from tests.exporters.keras.nets import Cnn, Transformer
+from tests.exporters.nets import Cnn, Transformer
 
 SHAPES = {"cnn": ["float32[batch,3,16,16]"], "transformer": ["int64[batch,length]"]}
 

@@ -131,7 +131,10 @@ def regrown(model: Model, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray
     if not names:
         return None
     env = {name: int(name[1:]) * 2 for name in names}  # `n3` stands for the size 3
-    shapes = {v.name: tuple(evaluate_dim(d, env) if isinstance(d, DimExpr) else d for d in v.type.shape) for v in model.graph.inputs}
+    shapes = {
+        v.name: tuple(evaluate_dim(d, env) if isinstance(d, DimExpr) else d for d in v.type.shape)
+        for v in model.graph.inputs
+    }
     return {name: np.resize(array, shapes[name]) for name, array in inputs.items()}
 
 

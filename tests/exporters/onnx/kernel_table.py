@@ -30,7 +30,9 @@ def installed() -> Table:
     """Op -> type variable -> rows of [first opset, last opset (0: newest), types] of the installed ONNX Runtime."""
     from onnxruntime.capi.onnxruntime_pybind11_state import get_all_opkernel_def
 
-    found: dict[str, dict[str, dict[tuple[int, int], set[str]]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(set)))
+    found: dict[str, dict[str, dict[tuple[int, int], set[str]]]] = defaultdict(
+        lambda: defaultdict(lambda: defaultdict(set))
+    )
     wanted = used_ops()
     for kernel in get_all_opkernel_def():
         low, high = kernel.version_range
@@ -40,7 +42,10 @@ def installed() -> Table:
             names = {d.name for t in types if (d := schema_dtype(t)) is not None}
             found[kernel.op_name][variable][low, 0 if high > 10**6 else high] |= names
     return {
-        op: {var: [[*span, sorted(names)] for span, names in sorted(spans.items())] for var, spans in sorted(variables.items())}
+        op: {
+            var: [[*span, sorted(names)] for span, names in sorted(spans.items())]
+            for var, spans in sorted(variables.items())
+        }
         for op, variables in sorted(found.items())
     }
 

@@ -73,7 +73,10 @@ def identity_model(input_name: str, output_names: tuple[str, ...]) -> Model:
 def test_names_and_metadata(tmp_path: Path) -> None:
     proto = load(written(mlp(), tmp_path))
     assert [n.name for n in proto.graph.node] == ["/body/0/Gemm", "/body/1/Relu", "/head/Gemm"]
-    assert [i.name for i in proto.graph.input] == ["x"] and [o.name for o in proto.graph.output] == ["logits", "states.0"]
+    assert [i.name for i in proto.graph.input] == ["x"] and [o.name for o in proto.graph.output] == [
+        "logits",
+        "states.0",
+    ]
     assert proto.graph.input[0].type.tensor_type.shape.dim[0].dim_param == "batch"
     assert json.loads(props(proto.graph.node[2].metadata_props)["isomorph.scope"]) == [["head", "Linear", 1]]
     model = props(proto.metadata_props)

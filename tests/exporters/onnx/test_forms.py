@@ -70,7 +70,10 @@ def test_a_bound_that_is_nan_gives_nan(tmp_path: Path) -> None:
 
 def test_negating_zero_changes_its_sign(tmp_path: Path) -> None:
     model = made([2], lambda b, x: b.neg(x))
-    assert np.signbit(runs_alike(model, exported(model, tmp_path), np.array([0.0, -0.0], f32))).tolist() == [True, False]
+    assert np.signbit(runs_alike(model, exported(model, tmp_path), np.array([0.0, -0.0], f32))).tolist() == [
+        True,
+        False,
+    ]
 
 
 @pytest.mark.parametrize("kind", [dtypes.uint8, dtypes.uint32])
@@ -149,7 +152,10 @@ def test_draws_of_a_symbolic_shape(normal: bool, tmp_path: Path) -> None:
 @pytest.mark.parametrize("bounds", ["clip", "fill"])
 def test_bounded_reads_of_symbolic_sizes(bounds: str, tmp_path: Path) -> None:
     index = np.array([[0, 0], [5, 1], [-1, -1], [2, 9], [-9, 0]])
-    model = made([N, symbol("m"), 2], lambda b, x: b.gather_nd(x, b.constant(index), bounds=bounds, neg="from_end", fill_value=7.0))
+    model = made(
+        [N, symbol("m"), 2],
+        lambda b, x: b.gather_nd(x, b.constant(index), bounds=bounds, neg="from_end", fill_value=7.0),
+    )
     proto = exported(model, tmp_path)
     for n, m in ((3, 4), (6, 2)):
         runs_alike(model, proto, np.arange(n * m * 2, dtype=f32).reshape(n, m, 2))
@@ -179,7 +185,9 @@ def test_einsum_stays_one_op(size: int, native: bool, tmp_path: Path) -> None:
 def test_batch_norm_keeps_its_momentum(tmp_path: Path) -> None:
     """ONNX's momentum weighs the old value."""
     ones = np.ones(3, f32)
-    model = made([2, 3], lambda b, x: b.batch_norm(x, None, None, b.constant(ones), b.constant(ones), momentum=0.25, eps=0.5)[0])
+    model = made(
+        [2, 3], lambda b, x: b.batch_norm(x, None, None, b.constant(ones), b.constant(ones), momentum=0.25, eps=0.5)[0]
+    )
     (node,) = [n for n in exported(model, tmp_path).graph.node if n.op_type == "BatchNormalization"]
     attributes = {a.name: a.f for a in node.attribute}
     assert attributes["momentum"] == 0.75 and attributes["epsilon"] == 0.5
@@ -196,7 +204,9 @@ def test_layer_norm_is_one_op_from_opset_17(opset: int, native: bool, tmp_path: 
 @pytest.mark.parametrize(("pad", "dilation"), [(1, 1), (1, 2), (2, 2)])
 def test_pads_as_wide_as_the_window(pad: int, dilation: int, tmp_path: Path) -> None:
     """ONNX Runtime takes pads smaller than the window only."""
-    model = made([1, 2, 9], lambda b, x: b.max_pool(x, window=(2,), strides=(1,), dilations=(dilation,), padding=((pad, pad),)))
+    model = made(
+        [1, 2, 9], lambda b, x: b.max_pool(x, window=(2,), strides=(1,), dilations=(dilation,), padding=((pad, pad),))
+    )
     runs_alike(model, exported(model, tmp_path), -np.arange(18, dtype=f32).reshape(1, 2, 9) - 1)
 
 
@@ -216,9 +226,22 @@ def test_plain_pools_are_not_padded_apart(ceil_mode: bool, tmp_path: Path) -> No
 def test_dropout_stands_between_recurrent_layers(layers: int, frozen: bool, count: int, tmp_path: Path) -> None:
     def build(b: Builder, x: Value) -> Value:
         weights = tuple(
-            b.constant(np.full((8, inner), 0.1, f32)) for layer in range(layers) for inner in (3 if layer == 0 else 8, 8)
+            b.constant(np.full((8, inner), 0.1, f32))
+            for layer in range(layers)
+            for inner in (3 if layer == 0 else 8, 8)
         )
-        return b.rnn(x, None, None, weights, hidden_size=8, layers=layers, bias=False, dropout=0.25, frozen=frozen, direction="forward")[0]
+        return b.rnn(
+            x,
+            None,
+            None,
+            weights,
+            hidden_size=8,
+            layers=layers,
+            bias=False,
+            dropout=0.25,
+            frozen=frozen,
+            direction="forward",
+        )[0]
 
     proto = exported(made([4, 2, 3], build), tmp_path)
     assert ops(proto).count("Dropout") == count and ops(proto).count("RNN") == layers
@@ -234,6 +257,7 @@ def test_nearest_resizing_of_symbolic_sizes(
     coordinates: str, nearest: str, scales: tuple[float, float], form: str, tmp_path: Path
 ) -> None:
     """Only where float32 coordinates pick the right element at every size; positions are computed elsewhere."""
+
     def build(b: Builder, x: Value) -> Value:
         return b.resize(x, sizes=None, scales=scales, mode="nearest", coordinates=coordinates, nearest=nearest)
 
@@ -331,7 +355,10 @@ def test_what_only_training_does_is_told(path: tuple[Scope, ...], place: str, tm
     kind = TensorType(dtypes.float32, (3,))
 
     def build(b: Builder, x: Value) -> Value:
-        bodies = {"train": body("train", (kind,), lambda b, x: b.neg(x)), "infer": body("infer", (kind,), lambda b, x: x)}
+        bodies = {
+            "train": body("train", (kind,), lambda b, x: b.neg(x)),
+            "infer": body("infer", (kind,), lambda b, x: x),
+        }
         with b.at(Origin(op="source", path=path)):
             return b.by_mode((b.abs(x),), **{k: make() for k, make in bodies.items()})[0]
 
@@ -375,7 +402,9 @@ def test_averages_with_gaps_over_open_sizes(include_pad: bool, tmp_path: Path) -
 @pytest.mark.parametrize("shape", [(2, 3), (3, 2), (2, 2)])
 def test_singular_values_alone(shape: tuple[int, int], tmp_path: Path) -> None:
     model = made(shape, lambda b, x: b.svd(x)[1])
-    runs_alike(model, exported(model, tmp_path), np.array([1, 2, 0, 4, -1, 3][: shape[0] * shape[1]], f32).reshape(shape))
+    runs_alike(
+        model, exported(model, tmp_path), np.array([1, 2, 0, 4, -1, 3][: shape[0] * shape[1]], f32).reshape(shape)
+    )
 
 
 @pytest.mark.parametrize(("shape", "kind", "op"), [

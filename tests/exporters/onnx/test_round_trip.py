@@ -59,7 +59,9 @@ def test_half_weights_survive() -> None:
         sample = next(iter(op.samples(ir.ops.sampler.Sampler(0, kind))))  # type: ignore[misc]
         model, _ = model_of(op, sample)
         again = Evaluator("exact").run(read(exported(model, 20)), {})
-        np.testing.assert_array_equal(again["output"].view(np.uint16), np.asarray(sample.attrs["value"]).view(np.uint16))
+        np.testing.assert_array_equal(
+            again["output"].view(np.uint16), np.asarray(sample.attrs["value"]).view(np.uint16)
+        )
 
 
 @pytest.mark.parametrize("name", ["resnet50", "bert", "lstm_classifier"])

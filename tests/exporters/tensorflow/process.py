@@ -40,9 +40,10 @@ class Process:
         atexit.register(self.close)
 
     def run(
-        self, folder: Path, inputs: Mapping[str, np.ndarray], way: str = "eager", training: bool = False
+        self, folder: Path, inputs: Mapping[str, np.ndarray], way: str = "eager", steps: int = 0
     ) -> dict[str, np.ndarray]:
-        """Results by flat name (and, of a call of training, the variables after it); raises PackageFailed."""
+        """Results by flat name (and, after steps of training on the mean square of the result, the variables as
+        `variable:NAME`, `trained:NAME` where they are trained); raises PackageFailed."""
         sent, received = folder / "in.npz", folder / f"out_{way}.npz"
         save_arrays(sent, inputs)
         request = {
@@ -50,7 +51,7 @@ class Process:
             "inputs": str(sent),
             "outputs": str(received),
             "way": way,
-            "training": training,
+            "steps": steps,
         }
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write(json.dumps(request) + "\n")

@@ -21,6 +21,7 @@ WIDER = {"matrix_exp": "float64"}
 REASONS = (
     r"TensorFlow has no float8\w*|TensorFlow has no u?int4",
     r"tensorflow has no operator of it",
+    r"the signs of singular vectors and eigenvectors are free",
 )
 """What a sample may be refused for."""
 

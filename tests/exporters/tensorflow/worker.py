@@ -1,9 +1,9 @@
 """Runs many emitted packages in one process. Started by path, isolated.
 
-`worker.py TENSORFLOW_WORKER`: one JSON request a line, `{"folder", "inputs", "outputs", "way", "training"}`, answered by
+`worker.py TENSORFLOW_WORKER`: one JSON request a line, `{"folder", "inputs", "outputs", "way", "steps"}`, answered by
 `{"ok": true}` or `{"error": text}`. `way` is `eager` (the model is called), `function` (its `serving` function is) or
-`compiled` (that function, compiled by XLA for the sizes at hand). With `training` the model is called in training, and
-the results are followed by its variables after it, as `variable:NAME`.
+`compiled` (that function, compiled by XLA for the sizes at hand). With `steps` the model is trained so often, by plain
+descent on the mean square of its result, and the results of the last call are followed by its variables.
 """
 
 import importlib.util
@@ -41,29 +41,55 @@ def main(path: str) -> None:
 def run(own: Any, request: dict, kept: dict) -> None:
     """One package, one call; the package that was called last is kept."""
     folder = Path(request["folder"])
-    if kept.get("folder") != folder or request["training"]:
+    if kept.get("folder") != folder or request["steps"]:
         sys.modules.pop("model", None)
         sys.path[:] = [p for p in sys.path if p != str(kept.get("folder"))]
         kept.clear()
         kept |= {"model": own.worker.load_package(folder), "folder": folder, "module": sys.modules["model"]}
     model, record = kept["model"], json.loads((folder / "metadata.json").read_text())
     leaves = own.read(request["inputs"])
-    found = (_called if request["way"] == "eager" else _served)(own, request, record, kept, leaves)
-    arrays = {name: own.to_numpy(value) for name, value in found.items()}
-    if request["training"]:
-        arrays |= {f"variable:{n}": own.to_numpy(kept["module"].find(model, n).value()) for n in record["weights"]}
-    own.write(request["outputs"], arrays)
+    if request["steps"]:
+        found = _trained(own, request, record, model, leaves)
+        learned = {v.ref() for v in model.trainable_variables}
+        for name in record["weights"]:
+            variable = kept["module"].find(model, name)
+            found[f"{'trained' if variable.ref() in learned else 'variable'}:{name}"] = variable.value()
+    elif request["way"] == "eager":
+        found = _called(own, record, model, leaves)
+    else:
+        found = _served(request, record, kept, leaves)
+    own.write(request["outputs"], {name: own.to_numpy(value) for name, value in found.items()})
 
 
-def _called(own: Any, request: dict, record: dict, kept: dict, leaves: dict) -> dict:
-    args = [own.worker.build(p["tree"], leaves) for p in record["signature"]["parameters"]]
+def _called(own: Any, record: dict, model: Any, leaves: dict, **settings: Any) -> dict:
+    given = record["signature"]["parameters"]
+    args = [own.worker.build(p["tree"], leaves) for p in given if not p["keyword_only"]]
+    settings |= {p["name"]: own.worker.build(p["tree"], leaves) for p in given if p["keyword_only"]}
     found: dict = {}
-    extra = {"training": True} if request["training"] else {}
-    own.worker.flatten(kept["model"](*args, **extra), record["signature"]["result"], found)
+    own.worker.flatten(model(*args, **settings), record["signature"]["result"], found)
     return found
 
 
-def _served(own: Any, request: dict, record: dict, kept: dict, leaves: dict) -> dict:
+def _trained(own: Any, request: dict, record: dict, model: Any, leaves: dict) -> dict:
+    """The results of the last of several steps."""
+    import inspect
+
+    import tensorflow as tf
+
+    settings = {"training": True} if "training" in inspect.signature(type(model).__call__).parameters else {}
+    found: dict = {}
+    for _ in range(request["steps"]):
+        with tf.GradientTape() as tape:
+            found = _called(own, record, model, leaves, **settings)
+            loss = tf.reduce_mean(tf.square(next(iter(found.values()))))
+        variables = model.trainable_variables
+        for variable, gradient in zip(variables, tape.gradient(loss, variables), strict=True):
+            if gradient is not None:
+                variable.assign_sub(0.1 * tf.convert_to_tensor(gradient))
+    return found
+
+
+def _served(request: dict, record: dict, kept: dict, leaves: dict) -> dict:
     import tensorflow as tf
 
     serve = kept["module"].serving(kept["model"])

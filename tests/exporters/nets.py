@@ -1,4 +1,4 @@
-"""Small PyTorch networks that the tests of Keras packages convert."""
+"""Small PyTorch networks that the tests of emitted packages convert."""
 
 from __future__ import annotations
 
