@@ -1,7 +1,7 @@
 """Source of the helpers for attention and recurrent layers."""
 
 # Names of math, np and tf come from the head of the emitted file.
-# ruff: noqa: ANN001, ANN201, F821
+# ruff: noqa: ANN001, ANN201, ANN202, F821
 # mypy: ignore-errors
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from converter.exporters.code.expr import Expr, hole, lift
+from converter.exporters.code.expr import Binary, Expr, hole, lift
 from converter.exporters.index_facts import never_negative
 from converter.exporters.tensorflow.context import TF, Context
 from converter.exporters.tensorflow.indices import as_index, checked, from_end, guards, index_settings, tell_read
@@ -112,7 +112,7 @@ def mask_select(c: Context, node: Node) -> Expr:
 def nonzero(c: Context, node: Node) -> Expr:
     """`tf.where(x)`, which has no kernel for half types."""
     x = c.x(node.operand("data"))
-    return TF.where(x != 0 if node.operand("data").type.dtype.is_half else x)
+    return TF.where(Binary("!=", x, lift(0)) if node.operand("data").type.dtype.is_half else x)
 
 
 def _uncounted(node: Node) -> str | None:

@@ -80,8 +80,8 @@ def lrn(c: Context, node: Node) -> Expr:
         radius = hole(a["size"] // 2, "depth_radius")
         return NN.local_response_normalization(c.x(x), radius, **{k: hole(v, k) for k, v in settings.items()})
     before = (a["size"] - 1) // 2 if a["wider"] == "after" else a["size"] // 2
-    settings = [lift(v) for v in (a["size"], before, a["alpha"], a["beta"], a["k"])]
-    return c.helper("local_response")(c.x(x), *settings, **_axis(node, axis))
+    numbers = [lift(v) for v in (a["size"], before, a["alpha"], a["beta"], a["k"])]
+    return c.helper("local_response")(c.x(x), *numbers, **_axis(node, axis))
 
 
 @rule("normalize")

@@ -59,7 +59,8 @@ def top_k(c: Context, node: Node) -> tuple[Expr | None, ...]:
 def _ordered(c: Context, node: Node, count: Expr, largest: bool) -> tuple[Expr | None, ...]:
     """The elements at the places that a helper finds, and these."""
     x, axis = c.name_once(c.x(node.operand("x"))), hole(node.attrs["axis"] % node.operand("x").type.rank, "axis")
-    places = c.helper("best_places")(x, count, axis, **({} if largest else {"largest": lift(False)}))
+    settings = {} if largest else {"largest": lift(False)}
+    places: Expr = c.helper("best_places")(x, count, axis, **settings)
     if not node.outputs[0].uses:
         return None, places
     places = c.assign(places, "places", fold=not node.outputs[1].uses)

@@ -23,8 +23,8 @@ def pad(c: Context, node: Node) -> Expr:
     if a["mode"] in ("edge", "wrap") or (a["mode"] == "reflect" and not known):
         return c.helper("pad_by_index")(x, lift([[c.dim(p) for p in pair] for pair in pads]), lift(a["mode"]))
     if not known:
-        value = {} if plain else {"value": hole(number, "value")}
-        return c.helper("pad_or_crop")(x, lift([[c.dim(p) for p in pair] for pair in pads]), **value)
+        given = {} if plain else {"value": hole(number, "value")}
+        return c.helper("pad_or_crop")(x, lift([[c.dim(p) for p in pair] for pair in pads]), **given)
     if any(p < 0 for pair in pads for p in pair):
         x = x[tuple(Slice(Lit(-p) if p < 0 else None, Lit(q) if q < 0 else None) for p, q in pads)]
     widths = [[max(p, 0), max(q, 0)] for p, q in pads]

@@ -19,8 +19,8 @@ def slice_(c: Context, node: Node) -> Expr:
     parts: list[Slice] = [Slice()] * (max(normalize_axes(a["axes"], rank), default=-1) + 1)
     for axis, start, stop, step in zip(normalize_axes(a["axes"], rank), a["starts"], a["stops"], a["steps"]):
         start = None if start == 0 and step > 0 else start
-        bounds = (None if v is None else c.dim(v, hint) for v, hint in ((start, "start"), (stop, "stop")))
-        parts[axis] = Slice(*bounds, None if step == 1 else lift(step))
+        first, end = (None if v is None else c.dim(v, hint) for v, hint in ((start, "start"), (stop, "stop")))
+        parts[axis] = Slice(first, end, None if step == 1 else lift(step))
     if all(p == Slice() for p in parts):
         return x
     return Index(x, _shorten(parts, rank))
