@@ -174,19 +174,26 @@ def _aligned(d: int, length: int, longest: int, align: str) -> int:
     return longest - length if side == "RIGHT" else 0
 
 
-def _places(span: tuple[int, int], rows: int, cols: int, align: str) -> tuple[np.ndarray, np.ndarray]:
+def _places(
+    c: TensorflowContext, span: tuple[int, int], sides: tuple[int, ...], align: str
+) -> tuple[np.ndarray, np.ndarray]:
     """For each element of a matrix its place among the flat diagonals, and whether it lies on one."""
-    low, high = span
-    longest = max((_length(d, rows, cols) for d in range(low, high + 1)), default=0)
+    (low, high), (rows, cols) = span, sides
+    if rows * cols > LARGEST:
+        c.refuse(f"several diagonals of matrices of {rows} rows and {cols} columns", "set one diagonal at a time")
+    lengths = {d: _length(d, rows, cols) for d in range(low, high + 1)}
+    longest = max(lengths.values(), default=0)
     at, held = np.zeros((rows, cols), np.int64), np.zeros((rows, cols), bool)
-    for i in range(rows):
-        for j in range(cols):
-            d = j - i
-            if low <= d <= high:
-                held[i, j] = True
-                start = _aligned(d, _length(d, rows, cols), longest, align)
-                at[i, j] = (high - d) * longest + start + min(i, j)
+    for d, length in lengths.items():
+        steps = np.arange(length)
+        i, j = steps - min(d, 0), steps + max(d, 0)
+        at[i, j] = (high - d) * longest + _aligned(d, length, longest, align) + steps
+        held[i, j] = True
     return at, held
+
+
+LARGEST = 2**16
+"""Elements of a matrix whose places are listed in the graph."""
 
 
 def _align(c: TensorflowContext, old: str) -> str:
@@ -209,7 +216,7 @@ def matrix_diag_v3(c: TensorflowContext) -> Value:
     longest = _static(c, x.type.shape[-1])[0]
     if x.type.shape[-2] != count:
         c.refuse(f"{x.type.shape[-2]} rows for {count} diagonals")
-    at, held = _places(span, *_static(c, *_sizes(c, span, longest)), align)
+    at, held = _places(c, span, _static(c, *_sizes(c, span, longest)), align)
     return c.b.where(c.b.constant(held), _taken(c, x, at), _padding(c, 4))
 
 
@@ -277,7 +284,7 @@ def _set_diagonals(c: TensorflowContext, x: Value, diagonals: Value, span: tuple
         return _one_diagonal(c, diagonals, span[0], rows, cols, x)
     sides = _static(c, rows, cols)
     longest = _static(c, diagonals.type.shape[-1])[0]
-    at, held = _places(span, *sides, align)
+    at, held = _places(c, span, sides, align)
     if longest != max((_length(d, *sides) for d in range(span[0], span[1] + 1)), default=0):
         c.refuse(f"diagonals of {longest} elements for a matrix of {rows} rows and {cols} columns")
     return c.b.where(c.b.constant(held), _taken(c, diagonals, at), x)
