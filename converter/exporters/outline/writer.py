@@ -301,7 +301,7 @@ def runs(items: list[Expr], identity: Expr) -> list[Expr]:
 def frozen_names(model: Model) -> list[str]:
     """What to freeze: parameters, and whole modules where everything below is frozen."""
     frozen = [w.name for w in model.parameters() if w.trainable is False and w.type.dtype.is_float]
-    free = [w.name for w in model.parameters() if w.trainable is not False]
+    free = [n for w in model.parameters() if w.trainable is not False for n in (w.name, *w.aliases)]
     chosen: dict[str, None] = {}
     for name in frozen:
         parts = name.split(".")

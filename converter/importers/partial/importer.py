@@ -106,7 +106,7 @@ class PartialImporter(ABC):
             return ref.value
         return ref.made[graph]
 
-    def _weight(self, stored: Stored, frame: HasBuilder) -> Value:
+    def _weight(self, stored: Stored, frame: HasBuilder | None) -> Value:
         if id(stored) not in self._weights:
             self._weights[id(stored)] = (stored, self.make_weight(stored, frame))
         return self._weights[id(stored)][1]

@@ -71,12 +71,9 @@ class Body:
     entry: dict[Variable, Ref]
     assigned: dict[Variable, Ref]
 
-    def held(self, variable: Variable) -> Ref:
+    def held(self, c: TensorflowContext, variable: Variable) -> Ref:
         """What a variable is at the end."""
-        found = self.assigned.get(variable, self.entry.get(variable, variable.ref))
-        if found is None:
-            raise Refusal(f"the variable {variable.name} holds no numbers")
-        return found
+        return self.assigned.get(variable) or self.entry.get(variable) or c.importer.state.own(variable)
 
     def close(self, c: TensorflowContext) -> None:
         """Make the outputs those of the graph."""

@@ -84,8 +84,6 @@ class TensorflowContext(PartialContext):
 
     def assign(self, variable: Variable, value: Value) -> None:
         """Give a variable its next value."""
-        if variable.ref is not None:
-            self.value(variable.ref)  # a weight, whether it is read or not
         self.importer.state.assign(variable, value, self.frame, self.node.name)
 
     # -- operands ---------------------------------------------------------------------------------------------

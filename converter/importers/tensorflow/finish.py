@@ -11,6 +11,7 @@ from converter.importers.partial.roles import classify, kind_of
 from converter.importers.tensorflow.dropout import settle_dropout
 from converter.importers.tensorflow.layers import settle_layers
 from converter.importers.tensorflow.norms import settle_norms
+from converter.importers.tensorflow.recurrent import settle_recurrence
 from converter.importers.tensorflow.scans import settle_loops
 from ir.core import Model
 from ir.types import Assumption
@@ -25,15 +26,16 @@ def finish(importer: GraphImporter, assumptions: Iterable[Assumption]) -> None:
 
     model = importer.model
     for variable, value in importer.state.current.items():
-        weight = variable.ref.value if variable.ref is not None else None
-        if weight is None:
-            raise AssertionError(f"the variable {variable.name} is assigned and was never made a weight")
+        weight = importer.state.own(variable).value
+        if weight is None or value.value is None:
+            raise AssertionError(f"the variable {variable.name} is assigned and is no weight")
         if value.value is not weight:
             model.set_state(weight.name, value.value)
             _becomes_state(model, weight.name)
     importer.assume(assumptions)
     keep_assumptions(model, importer.assumptions)
     settle_loops(model)
+    settle_recurrence(model)
     settle_layers(model)
     settle_norms(model)
     settle_dropout(model)

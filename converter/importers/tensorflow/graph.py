@@ -67,7 +67,7 @@ class GraphImporter(PartialImporter):
     def __init__(self, library: Library, model: Model, plan: Planner, options: ImportOptions) -> None:
         super().__init__(model, plan, options)
         self.library = library
-        self.state = State()
+        self.state = State(self.weight_of)
         self.frozen = False  # whether constants may be the weights of the model: nothing else holds them
         self.active: list[str] = []  # functions being inlined, outermost first
         self.records: dict[str, Record] = {}  # by function
@@ -231,6 +231,12 @@ class GraphImporter(PartialImporter):
         name = self.free_name(stored.name)
         aliases = tuple(record.get("aliases", ()))
         return self.model.add_weight(Weight(name, stored.data, record["kind"], record["trainable"], aliases))
+
+    def weight_of(self, ref: Ref) -> Value:
+        """Stored bytes as a weight."""
+        if ref.stored is None:
+            raise AssertionError(f"{ref!r} is not stored")
+        return self._weight(ref.stored, None)
 
     def tensor(self, found: Any, frame: Frame) -> Value:
         """What a name stands for as a value; raises Refusal for what is no tensor."""

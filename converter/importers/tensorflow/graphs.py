@@ -49,7 +49,9 @@ def load(found: FileGraph, inputs: Any, options: ImportOptions) -> Model:
             if not (data.type.dtype.is_float or data.type.dtype.is_complex):
                 record = {"kind": "buffer", "trainable": False}
             ref = importer.stored(name, data, record)
-            frame.names[(node, 0)] = Variable(name, ref) if body.nodes[node].node.op == "VarHandleOp" else ref
+            variable = Variable(name, ref)
+            handle = body.nodes[node].node.op == "VarHandleOp"
+            frame.names[(node, 0)] = variable if handle else importer.state.own(variable)
         importer.run(frame)
         plan.check()
         values = []

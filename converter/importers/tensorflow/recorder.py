@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -140,15 +139,18 @@ class Recorder:
         return len(frames) - 1
 
 
-_LIBRARIES = re.compile(r"[/\\](tensorflow|keras|autograph)[/\\]|^<|__autograph_generated_file")
-
-
 def user_lines(graph: Any) -> dict[str, str]:
     """`file.py:12` of the user's code for each node of a graph that was traced in this process."""
+    files = [getattr(sys.modules.get(n), "__file__", None) for n in ("tensorflow", "keras", "tf_keras")]
+    folders = tuple(str(PurePath(f).parent) for f in files if f)
     found = {}
     for op in graph.get_operations():
         frames = list(op.traceback or ())
-        own = next((f for f in reversed(frames) if not _LIBRARIES.search(f.filename)), None)
+        own = next((f for f in reversed(frames) if not _is_foreign(f.filename, folders)), None)
         if own is not None:
             found[op.name] = f"{PurePath(own.filename).name}:{own.lineno}"
     return found
+
+
+def _is_foreign(file: str, folders: tuple[str, ...]) -> bool:
+    return file.startswith(("<", __file__, *folders)) or "__autograph_generated_file" in file

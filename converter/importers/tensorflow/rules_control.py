@@ -60,7 +60,7 @@ def _chosen(c: TensorflowContext, branches: list[str], given: list[Any]) -> list
     like = match([b.results for b in bodies], "results of its branches")
     assigned = list(dict.fromkeys(v for b in bodies for v in b.assigned))
     for body in bodies:
-        body.outputs += [body.held(v) for v in assigned]
+        body.outputs += [body.held(c, v) for v in assigned]
         body.close(c)
     _same_ranks(c, bodies)
     graphs = [b.graph for b in bodies]
@@ -206,7 +206,7 @@ class Loop:
         body = import_body(c, self.body, self.operands, types, self._variables(), self._order())
         results = [body.results[p] for p in self.moving]
         match([[c.inputs[p] for p in self.moving], results], "a loop variable before and after a trip")
-        body.outputs = [*flat(results), *(body.held(v) for v in self.assigned)]
+        body.outputs = [*flat(results), *(body.held(c, v) for v in self.assigned)]
         return body
 
     def _test(self, types: Sequence[TensorType], order: list[int]) -> Graph:

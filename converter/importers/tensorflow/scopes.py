@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 Names = tuple[str, ...]
 
 _CALLS = re.compile(r"^(StatefulPartitionedCall|PartitionedCall)(_\d+)?$")
+_OWN = re.compile(
+    r"^(einsum|Tensordot|tensordot|batchnorm|moments|conv1d|Conv1D|conv3d|separable_conv2d|embedding_lookup|embedding_lookup_sparse"
+    r"|l2_normalize|normalize|norm|bincount|strided_slice|while|cond|map|scan|foldl|switch_case)(_\d+)?$"
+)
+"""Name scopes that TensorFlow's own functions open."""
 _COUNTED = re.compile(r"^(.+)_(\d+)$")
 
 
@@ -123,8 +128,8 @@ def _is_tensor(node: Any) -> bool:
 
 
 def steps_of(name: str) -> Names:
-    """The name scopes of a node, outermost first, those of plain function calls left out."""
-    return tuple(s for s in name.split("/")[:-1] if s and not _CALLS.match(s))
+    """The name scopes of a node, outermost first, those of plain calls and of TensorFlow's own functions left out."""
+    return tuple(s for s in name.split("/")[:-1] if s and not _CALLS.match(s) and not _OWN.match(s))
 
 
 _GENERATED = re.compile(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,10 +25,13 @@ class Access:
 
 
 class State:
-    """`current` holds what assigned variables are so far."""
+    """`current` holds what assigned variables are so far. `weight` makes the weight of a variable: what it holds is never
+    looked into, since it may be another in each call."""
 
-    def __init__(self) -> None:
+    def __init__(self, weight: Callable[[Ref], Value]) -> None:
         self.current: dict[Variable, Ref] = {}
+        self._weight = weight
+        self._own: dict[Variable, Ref] = {}
         self._accesses: dict[tuple[Frame, Variable], list[Access]] = {}
 
     def read(self, variable: Variable, frame: Frame, node: str) -> Ref:
@@ -37,10 +41,18 @@ class State:
 
     def held(self, variable: Variable) -> Ref:
         """What a variable is so far; raises Refusal for one that holds no numbers."""
-        found = self.current.get(variable, variable.ref)
-        if found is None:
+        if variable in self.current:
+            return self.current[variable]
+        return self.own(variable)
+
+    def own(self, variable: Variable) -> Ref:
+        """What the model holds for a variable before it runs."""
+        if variable.ref is None:
             raise Refusal(f"the variable {variable.name} holds no numbers")
-        return found
+        if variable not in self._own:
+            value = self._weight(variable.ref)
+            self._own[variable] = Ref(value.type, value)
+        return self._own[variable]
 
     def assign(self, variable: Variable, value: Value, frame: Frame, node: str) -> None:
         """A variable's next value. Raises Refusal where it is of another type."""
@@ -50,6 +62,7 @@ class State:
             raise Refusal(
                 f"the variable {variable.name} is {held.type if held else 'no tensor'} and is assigned {value.type}"
             )
+        self.own(variable)  # a weight, whether it is read or not
         self._note(variable, frame, Access(node, True))
         self.current[variable] = Ref(value.type, value)
 
