@@ -9,7 +9,8 @@ from typing import Any
 Names = tuple[str, ...]
 
 _BOOKS = re.compile(
-    r"^_(layers|tracker|functional|inbound_nodes|outbound_nodes)$|_(self_)?(unconditional|deferred|name_based)_|^_self_"
+    r"^_(layers|tracker|functional|(in|out)bound_nodes|(non_)?trainable_variables|operations|operations_by_depth|nodes|"
+    r"nodes_by_depth|metrics|losses|loss_ids|seed_generators)$|_(self_)?(unconditional|deferred|name_based)_|^_self_"
 )
 """Attributes in which Keras and TensorFlow list what an object holds under other attributes."""
 
@@ -83,6 +84,8 @@ def _members(item: Any) -> Iterator[tuple[Names, Any]]:
     hidden = [(k, v) for k, v in own.items() if k.startswith("_") and not _BOOKS.search(k)]
     for key, value in (*plain, *hidden):
         yield from _visit(value, (key.lstrip("_") or key,))
+    for layer in own.get("_layers", ()) if isinstance(own.get("_layers"), list) else ():
+        yield from _visit(layer, (re.sub(r"\W", "_", str(layer.name)),))  # layers of Keras that no attribute holds
 
 
 def _visit(value: Any, parts: Names) -> Iterator[tuple[Names, Any]]:
