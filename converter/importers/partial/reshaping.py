@@ -98,6 +98,7 @@ def padded_with(c: PartialContext, padded: Value, value: Value) -> Value:
 
 def reversed_sequences(c: PartialContext, x: Value, lengths: Value, batch: int, time: int, neg: str) -> Value:
     """Each sequence of the batch reversed over its own length: a gather at computed positions."""
+    require_same(x.type.shape[batch], lengths.type.shape[0], "a length for each sequence")
     lengths = c.cast(lengths, dtypes.int64)
     inner = int(batch > time), int(time > batch)  # axes of positions, which have these two alone
     steps = c.b.unsqueeze(c.b.arange(start=0, stop=x.type.shape[time], step=1, dtype="int64"), axes=(inner[0],))

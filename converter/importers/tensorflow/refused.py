@@ -118,7 +118,7 @@ KINDS: tuple[tuple[str, Why], ...] = (
     (r"CombinedNonMaxSuppression|DataFormatDimMap|TensorArraySplitV3|TensorListPushBackBatch|VarHandleOp", _ALONE),
     (r"Batch(Cholesky|FFT|IFFT|Matrix|SelfAdjoint|Svd)\w*|TopK|SelfAdjointEig|Fact|BatchNormWithGlobal\w+|AdjustContrast|"
      r"NonMaxSuppressionWith\w+", _TAKEN_BACK),
-    (r"Matrix(Exponential|Logarithm|SquareRoot|SolveLs)|BandedTriangularSolve|TridiagonalSolve", _NUMERICS),
+    (r"Matrix(Exponential|Logarithm|SquareRoot)", _NUMERICS),
 )  # fmt: skip
 """Kinds of ops that have none, by the whole name; the first that fits says why."""
 

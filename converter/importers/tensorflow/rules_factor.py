@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from converter.importers.tensorflow.context import TensorflowContext
-from converter.importers.tensorflow.rules_linalg import adjoint
+from converter.importers.tensorflow.rules_linalg import adjoint, banded
 from converter.importers.tensorflow.table import rule
 from ir.core import Value
 
@@ -62,6 +62,45 @@ def triangular_solve(c: TensorflowContext) -> Value:
     if c.attr("adjoint"):
         x, upper = adjoint(c, x), not upper
     return c.b.solve_triangular(x, c.x(1), upper=upper)
+
+
+@rule("TridiagonalSolve")
+def tridiagonal_solve(c: TensorflowContext) -> Value:
+    """Rows of three numbers on the diagonals: the one above ends, the one below begins with a number that counts for
+    nothing. By the whole matrix, whose pivots are chosen whether asked for or not."""
+    c.ignore("partial_pivoting")
+    c.only("perturb_singular", False)
+    return c.b.solve(banded(c, c.x(0), (-1, 1), "LEFT_RIGHT"), c.x(1))
+
+
+@rule("BandedTriangularSolve")
+def banded_triangular_solve(c: TensorflowContext) -> Value:
+    """The diagonals of a triangle from the highest down."""
+    x, lower = c.x(), c.attr("lower")
+    count = x.type.shape[-2]
+    if not isinstance(count, int):
+        c.refuse("an open number of diagonals")
+    whole = banded(c, x, (1 - count, 0) if lower else (0, count - 1), "LEFT_RIGHT")
+    if c.attr("adjoint"):
+        whole, lower = adjoint(c, whole), not lower
+    return c.b.solve_triangular(whole, c.x(1), upper=not lower)
+
+
+@rule("MatrixSolveLs")
+def least_squares(c: TensorflowContext) -> Value:
+    """By the normal equations, with a weight on the size of the solution."""
+    c.only("fast", True, advice="use tf.linalg.lstsq with fast=True")
+    x, y, weight = c.x(0), c.x(1), c.cast(c.x(2), c.type().dtype)
+    rows, cols = x.type.shape[-2:]
+    if not isinstance(rows, int) or not isinstance(cols, int):
+        c.refuse("least squares with a matrix of open size", "fix the sizes of the last two axes")
+    turned, side = adjoint(c, x), min(rows, cols)
+    product = c.b.matmul(turned, x) if rows >= cols else c.b.matmul(x, turned)
+    ridge = c.b.mul(c.b.eye(rows=side, cols=side, dtype=x.type.dtype), weight)
+    product = c.b.add(product, ridge)
+    if rows >= cols:
+        return c.b.solve(product, c.b.matmul(turned, y))
+    return c.b.matmul(turned, c.b.solve(product, y))
 
 
 @rule("MatrixDeterminant")

@@ -175,14 +175,15 @@ def _aligned(d: int, length: int, longest: int, align: str) -> int:
 
 
 def _places(
-    c: TensorflowContext, span: tuple[int, int], sides: tuple[int, ...], align: str
+    c: TensorflowContext, span: tuple[int, int], sides: tuple[int, ...], align: str, width: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """For each element of a matrix its place among the flat diagonals, and whether it lies on one."""
+    """For each element of a matrix its place among the flat diagonals, and whether it lies on one. Rows of diagonals are as
+    long as the longest, or `width`."""
     (low, high), (rows, cols) = span, sides
     if rows * cols > LARGEST:
         c.refuse(f"several diagonals of matrices of {rows} rows and {cols} columns", "set one diagonal at a time")
     lengths = {d: _length(d, rows, cols) for d in range(low, high + 1)}
-    longest = max(lengths.values(), default=0)
+    longest = width or max(lengths.values(), default=0)
     at, held = np.zeros((rows, cols), np.int64), np.zeros((rows, cols), bool)
     for d, length in lengths.items():
         steps = np.arange(length)
@@ -218,6 +219,13 @@ def matrix_diag_v3(c: TensorflowContext) -> Value:
         c.refuse(f"{x.type.shape[-2]} rows for {count} diagonals")
     at, held = _places(c, span, _static(c, *_sizes(c, span, longest)), align)
     return c.b.where(c.b.constant(held), _taken(c, x, at), _padding(c, 4))
+
+
+def banded(c: TensorflowContext, diagonals: Value, span: tuple[int, int], align: str) -> Value:
+    """Square matrices of as many rows as the diagonals [..., count, rows] have elements, 0 beside these."""
+    rows = _static(c, diagonals.type.shape[-1])[0]
+    at, held = _places(c, span, (rows, rows), align, rows)
+    return c.b.where(c.b.constant(held), _taken(c, diagonals, at), _zero(c, diagonals.type.dtype))
 
 
 def _taken(c: TensorflowContext, diagonals: Value, at: np.ndarray) -> Value:

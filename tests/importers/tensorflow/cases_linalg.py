@@ -144,6 +144,26 @@ def factors() -> Iterator[Case]:
         yield Case("SelfAdjointEigV2", f"{kind} values", {"input": even}, {"compute_v": False}, then=lambda r: r[:1])
         out = {"Tout": "complex64" if kind == "float32" else "complex128"}
         yield Case("Eig", kind, {"input": even}, out, then=_eig, rtol=1e-4 if kind == "float32" else None)
+    for kind in ("float32", "float64", "complex64"):
+        lines = array(2, 3, 4, dtype=kind) + np.array([[0], [7], [0]])
+        operands = {"diagonals": lines.astype(kind), "rhs": array(2, 4, 2, dtype=kind)}
+        for pivots in (False, True):
+            yield Case("TridiagonalSolve", f"{kind} {pivots}", operands, {"partial_pivoting": pivots})
+        for lower, adjoint in itertools.product((False, True), repeat=2):
+            main = [[0], [0], [7]] if not lower else [[7], [0], [0]]
+            bands = {
+                "matrix": (array(2, 3, 5, dtype=kind) + np.array(main)).astype(kind),
+                "rhs": array(2, 5, 2, dtype=kind),
+            }
+            attrs = {"lower": lower, "adjoint": adjoint}
+            yield Case("BandedTriangularSolve", f"{kind} {attrs}", bands, attrs)
+        for shape in ((2, 4, 3), (2, 3, 4), (2, 3, 3)):
+            sides = {"matrix": array(*shape, dtype=kind), "rhs": array(2, shape[1], 2, dtype=kind)}
+            weighted = {**sides, "l2_regularizer": fixed(0.5, "float64")}
+            yield Case(
+                "MatrixSolveLs", f"{kind} {shape}", weighted, {"fast": True}, rtol=1e-4 if kind != "float64" else None
+            )
+    yield Case("MatrixSolveLs", "slow", weighted, {"fast": False}, refused="fast=False")
     yield Case("MatrixInverse", "singular", {"input": np.ones((2, 2))}, raises=True, open=())
 
 
