@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from converter.importers.base import apply_trainable
 from converter.importers.partial.importer import keep_assumptions
 from converter.importers.partial.roles import classify, kind_of
+from converter.importers.tensorflow.dense import settle_products
 from converter.importers.tensorflow.dropout import settle_dropout
 from converter.importers.tensorflow.layers import settle_layers
 from converter.importers.tensorflow.norms import settle_norms
@@ -34,6 +36,7 @@ def finish(importer: GraphImporter, assumptions: Iterable[Assumption]) -> None:
             _becomes_state(model, weight.name)
     importer.assume(assumptions)
     keep_assumptions(model, importer.assumptions)
+    settle_products(model)
     settle_loops(model)
     settle_recurrence(model)
     settle_layers(model)
@@ -57,7 +60,13 @@ def _becomes_state(model: Model, name: str) -> None:
 
 def _classify(model: Model) -> None:
     """A frozen variable that is used as a weight of a layer is a parameter that does not train; other variables that do
-    not train are buffers."""
+    not train are buffers, and so are statistics, which Keras names `moving_mean` and the like."""
     for name, weight in list(model.weights.items()):
-        if weight.kind == "buffer" and kind_of(model.weight_value(name)) == "parameter" and name not in model.state:
+        moves = re.match(r"(moving|running)_", name.rpartition(".")[2])
+        if (
+            weight.kind == "buffer"
+            and kind_of(model.weight_value(name)) == "parameter"
+            and name not in model.state
+            and not moves
+        ):
             model.update_weight(name, kind="parameter")

@@ -144,3 +144,22 @@ def test_other_blocks_stay() -> None:
 
     _, ops = _read(Net(call, w=(1, 1, 4, 5)), array(2, 8, 8, 4))
     assert "transpose" in ops
+
+
+@pytest.mark.parametrize("opened", [False, True])
+@pytest.mark.parametrize("rank", [3, 4])
+def test_products_over_the_last_axis(rank: int, opened: bool) -> None:
+    net = Net(lambda m, x: tf.tensordot(x, m.w, [[-1], [0]]) + m.b, w=(6, 4), b=(4,))
+    x = array(*(2, 3, 5)[: rank - 1], 6)
+    open_size = [None] * (rank - 1) if opened else x.shape[:-1]
+    model = load(net.__call__.get_concrete_function(tf.TensorSpec([*open_size, 6], "float32", "x")))
+    got = next(iter(Evaluator("exact").run(model, {"x": x}).values()))
+    np.testing.assert_allclose(got, net(x).numpy(), 1e-4, 1e-4)
+    assert "matmul" in [n.op.name for n in model.graph]
+    assert next(n for n in model.graph if n.op.name == "matmul").operand("x") is model.graph.inputs[0]
+
+
+def test_products_over_another_axis_stay() -> None:
+    net = Net(lambda m, x: tf.tensordot(x, m.w, [[1], [0]]), w=(6, 4))
+    _, ops = _read(net, array(2, 6, 5))
+    assert "reshape" in ops
