@@ -106,7 +106,7 @@ def cells(index, sizes, bounds="error", from_end=False):
         cell = cell * tf.cast(size, tf.int64) + at
     if good is None:
         return cell
-    if bounds in ("error", "check"):
+    if bounds not in ("drop", "unchecked"):
         check(tf.reduce_all(good), "an index is out of range")
     return tf.where(good, cell, -tf.ones_like(cell))
 

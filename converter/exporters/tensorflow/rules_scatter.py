@@ -70,7 +70,9 @@ def scatter_nd(c: Context, node: Node) -> Expr:
 @rule("scatter_elements")
 def scatter_elements(c: Context, node: Node) -> Expr:
     data, indices = node.operand("data"), node.operand("indices")
-    if 0 in node.operand("updates").type.shape or 0 in data.type.shape:
+    if 0 in node.operand("updates").type.shape:
+        return c.x(data)
+    if 0 in data.type.shape and node.attrs["bounds"] in ("drop", "unchecked"):
         return c.x(data)
     index = as_index(c, indices)
     if data.type.rank == 1:
