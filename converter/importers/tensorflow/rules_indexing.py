@@ -79,33 +79,38 @@ def where(c: TensorflowContext) -> Value:
 def unique(c: TensorflowContext) -> list[Value]:
     """The first of equal elements stands for them, in the order of their places; each NaN is by itself."""
     x, b, kind = c.x(), c.b, c.attr("out_idx")
-    if c.op.endswith("V2"):
-        axes = c.ints(1, "the axis")
-        if axes not in ((), (0,)) or x.type.rank != 1:
-            c.refuse("distinct slices of tensors with several axes", "take distinct numbers of a vector")
+    if c.op.endswith("V2") and (c.ints(1, "the axis") not in ((), (0,)) or x.type.rank != 1):
+        c.refuse("distinct slices of tensors with several axes", "take distinct numbers of a vector")
     if x.type.rank != 1:
         c.refuse(f"distinct elements of {x.type}, no vector")
-    same = _equal_pairs(c, x)
-    earliest = b.argmax(c.cast(same, dtypes.int8), axis=1)
-    places = b.arange(start=0, stop=x.type.shape[0], step=1, dtype=dtypes.int64)
-    first = b.equal(earliest, places)
-    found = b.compress(x, first, axis=0, symbol=c._fresh_symbol())
-    rank = b.sub(b.cumsum(c.cast(first, dtypes.int64), axis=0), 1)
-    group = b.gather(rank, earliest, axis=0, bounds="error", neg="invalid")
+    firsts, runs, at = _runs(c, x)
+    _, order = b.sort(firsts, axis=0)  # runs by the places of their first elements
+    found = _taken(c, x, _taken(c, firsts, order))
+    count = found.type.shape[0]
+    places = b.arange(start=0, stop=count, step=1, dtype=dtypes.int64)
+    rank = b.scatter_elements(places, order, places, axis=0, bounds="error", neg="invalid", unique=True)
+    group = _taken(c, rank, runs)  # of each element in ascending order
+    group = b.scatter_elements(group, at, group, axis=0, bounds="error", neg="invalid", unique=True)
     results = [found, c.cast(group, kind)]
     if "Counts" in c.op:
         one = b.full(shape=x.type.shape, value=1, dtype=kind)
-        results.append(b.segment_reduce(one, group, num_segments=found.type.shape[0], reduction="add", bounds="error"))
+        results.append(b.segment_reduce(one, group, num_segments=count, reduction="add", bounds="error"))
     return results
 
 
-def _equal_pairs(c: TensorflowContext, x: Value) -> Value:
-    """Which elements are equal, every one with itself."""
-    same = c.b.equal(c.b.unsqueeze(x, axes=(1,)), c.b.unsqueeze(x, axes=(0,)))
-    if not x.type.dtype.is_float:
-        return same
-    size = x.type.shape[0]
-    return c.b.or_(same, c.b.eye(rows=size, cols=size, dtype=dtypes.bool_))
+def _runs(c: TensorflowContext, x: Value) -> tuple[Value, Value, Value]:
+    """Of a vector in ascending order: where the first element of each run of equal ones stands in the vector, the run of
+    each element, and where it stands."""
+    b = c.b
+    ordered, at = b.sort(c.cast(x, dtypes.uint8) if x.type.dtype.is_bool else x, axis=0, stable=True)
+    place = b.arange(start=0, stop=x.type.shape[0], step=1, dtype=dtypes.int64)
+    starts = b.or_(b.equal(place, 0), b.not_equal(ordered, b.roll(ordered, shifts=(1,), axes=(0,))))
+    runs = b.sub(b.cumsum(c.cast(starts, dtypes.int64), axis=0), 1)
+    return b.compress(at, starts, axis=0, symbol=c._fresh_symbol()), runs, at
+
+
+def _taken(c: TensorflowContext, x: Value, at: Value) -> Value:
+    return c.b.gather(x, at, axis=0, bounds="error", neg="invalid")
 
 
 @rule("ListDiff")

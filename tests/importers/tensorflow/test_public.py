@@ -8,6 +8,7 @@ import pytest
 pytest.importorskip("tensorflow")
 import tensorflow as tf
 
+from ir.eval import Evaluator
 from tests.importers.tensorflow.harness import compared, load
 from tests.importers.tensorflow.public_functions import X3, X, rows
 
@@ -53,3 +54,19 @@ def test_open_sizes_follow_the_input() -> None:
             given = np.concatenate([array] * 2)[:size]
             assert not compared(model, traced, [given]), name
     assert X.shape[0] == X3.shape[0] == 3
+
+
+@pytest.mark.parametrize("op", ["DepthToSpace", "SpaceToDepth"])
+def test_blocks_with_channels_first(op: str) -> None:
+    """Which have no kernel on the CPU: as with channels last, turned."""
+    image = np.arange(2 * 4 * 4 * 6, dtype=np.float32).reshape(2, 4, 4, 6)
+    call = getattr(tf.raw_ops, op)
+
+    @tf.function(autograph=False)
+    def first(x: tf.Tensor) -> tf.Tensor:
+        return call(input=x, block_size=2, data_format="NCHW")
+
+    model = load(first.get_concrete_function(tf.TensorSpec((2, 4, 4, 6), "float32", "x")))
+    (got,) = Evaluator("exact").run(model, {"x": image}).values()
+    want = call(input=np.transpose(image, (0, 2, 3, 1)), block_size=2, data_format="NHWC").numpy()
+    np.testing.assert_array_equal(got, np.transpose(want, (0, 3, 1, 2)))
