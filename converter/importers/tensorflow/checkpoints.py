@@ -140,7 +140,16 @@ def restored(meta: Any, graph: Any, checkpoint: Checkpoint, label: str) -> dict[
         name, flag = own.get(key, (None, None))
         base = name or (node.attr["shared_name"].s.decode() or node.name).replace("/", ".")
         found[node.name] = (base, checkpoint.data(key, label), trains.get(node.name, flag))
-    return found
+    return _without_count(found)
+
+
+def _without_count(found: dict[str, tuple[str, Data, bool | None]]) -> dict[str, tuple[str, Data, bool | None]]:
+    """Names without a counted ending that all of them have: those of a model that was built twice."""
+    endings = {m[2] if (m := re.match(r"^(.*[^\d_])(_\d+)$", name)) else "" for name, _, _ in found.values()}
+    if len(endings) != 1 or "" in endings:
+        return found
+    size = len(endings.pop())
+    return {node: (name[:-size], data, flag) for node, (name, data, flag) in found.items()}
 
 
 def _restored(meta: Any) -> Iterator[tuple[str, str]]:

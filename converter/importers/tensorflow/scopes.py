@@ -37,16 +37,16 @@ class Places:
         self.classes = classes
         self._numbers: dict[tuple[Names, int, int], int] = {}
         self._counts: Counter[Names] = Counter()
-        self._modules: dict[int, tuple[Body, dict[Names, Scope]]] = {}
+        self._modules: dict[int, tuple[Frame, dict[Names, Path]]] = {}
 
     def path(self, frame: Frame, name: str) -> Path:
         """The module path of a node."""
         if frame.record is not None:
             steps = frame.record.steps.get(name, ())
             return self._recorded(frame, steps) if steps and steps[-1][0] else frame.path
-        found = self._scopes(frame.body)
-        steps_ = steps_of(name)
-        return frame.path + tuple(found[steps_[: i + 1]] for i in range(len(steps_)) if steps_[: i + 1] in found)
+        found, steps_ = self._scopes(frame), steps_of(name)
+        place = next((steps_[:i] for i in range(len(steps_), 0, -1) if steps_[:i] in found), None)
+        return frame.path if place is None else frame.path + found[place]
 
     def inside(self, frame: Frame, name: str) -> Path:
         """The path inside a function that a node calls: its own, and its name where that was chosen."""
@@ -72,34 +72,99 @@ class Places:
             self._counts[names] += 1
         return self._numbers[key]
 
-    def _scopes(self, body: Body) -> dict[Names, Scope]:
-        if id(body) not in self._modules:
-            self._modules[id(body)] = body, module_scopes(body)
-        return self._modules[id(body)][1]
+    def _scopes(self, frame: Frame) -> dict[Names, Path]:
+        if id(frame) not in self._modules:
+            self._modules[id(frame)] = frame, module_scopes(frame)
+        return self._modules[id(frame)][1]
 
 
-def module_scopes(body: Body) -> dict[Names, Scope]:
-    """The name scopes of a graph that are modules, each with the step of the path that it makes."""
-    read: dict[Names, set[Key]] = defaultdict(set)
-    for wired in body.nodes.values():
+def module_scopes(frame: Frame) -> dict[Names, Path]:
+    """The name scopes of a graph that are modules, each with the path of the module below the frame's own.
+
+    Names of variables tell the path where they fit the scopes but for counted endings: a model that was built twice has
+    `dense_1/MatMul` reading `dense/kernel`.
+    """
+    read: dict[Names, dict[Key, bool]] = defaultdict(
+        dict
+    )  # by scope: the variables, and whether they are read just there
+    for wired in frame.body.nodes.values():
         if wired.node.op == "ReadVariableOp":
             continue  # it stands in the scope of the op that reads it
         for key in wired.inputs:
-            for variable in _variables(body, key):
+            for variable in _variables(frame.body, key):
                 steps = steps_of(wired.name)
                 for i in range(len(steps)):
-                    read[steps[: i + 1]].add(variable)
-    found: dict[Names, Scope] = {}
-    calls: Counter[tuple[Names, str, frozenset[Key]]] = Counter()
+                    direct = i == len(steps) - 1
+                    read[steps[: i + 1]][variable] = direct or read[steps[: i + 1]].get(variable, False)
+    return _by_variables(frame, read) or _by_scopes(read)
+
+
+def _by_scopes(read: dict[Names, dict[Key, bool]]) -> dict[Names, Path]:
+    """Paths made of the scopes themselves; those that differ by a counted ending and read the same are calls of one."""
+    found: dict[Names, Path] = {}
+    calls: Counter[tuple[Path, str]] = Counter()
     for names in sorted(read, key=lambda n: (len(n), _number_of(n[-1]))):
-        counted = _COUNTED.match(names[-1])
-        base = counted[1] if counted else names[-1]
-        twin = read.get((*names[:-1], base))
-        step = base if counted and twin == read[names] else names[-1]
-        call = names[:-1], step, frozenset(read[names])
-        found[names] = Scope(step, "", calls[call])
-        calls[call] += 1
+        twin = (*names[:-1], _plain(names[-1]))
+        step = twin[-1] if twin in read and set(read[twin]) == set(read[names]) else names[-1]
+        outer = found.get(names[:-1], ())
+        found[names] = (*outer, Scope(step, "", calls[outer, step]))
+        calls[outer, step] += 1
     return found
+
+
+def _by_variables(frame: Frame, read: dict[Names, dict[Key, bool]]) -> dict[Names, Path] | None:
+    """Paths made of the names of variables; None where these do not fit the scopes."""
+    targets: dict[Names, Names] = {}
+    for scope, variables in read.items():
+        modules = {_module_of(frame, v) for v, direct in variables.items() if direct}
+        if not modules:
+            continue
+        module = _common(modules)
+        while module and not _alike(scope[-1], module[-1]):
+            module = module[:-1]  # a part of the module that has no scope of its own
+        if not module:
+            return None
+        while scope:
+            fits = bool(module) and _alike(scope[-1], module[-1])
+            if (not fits and module) or targets.setdefault(scope, module) != module:
+                return None
+            scope, module = scope[:-1], module[:-1]
+    found: dict[Names, Path] = {}
+    calls: Counter[tuple[Path, str]] = Counter()
+    for scope in sorted(targets, key=lambda n: (len(n), _number_of(n[-1]))):
+        outer, target = found.get(scope[:-1], ()), targets[scope]
+        if target:
+            found[scope] = (*outer, Scope(target[-1], "", calls[outer, target[-1]]))
+            calls[outer, target[-1]] += 1
+        else:
+            found[scope] = outer
+    return found
+
+
+def _module_of(frame: Frame, key: Key) -> Names:
+    """Where a variable stands, below the frame's own path; nothing where that is not known."""
+    item = frame.names.get(key)
+    stored = getattr(getattr(item, "ref", item), "stored", None)
+    names = tuple(stored.name.split(".")[:-1]) if stored is not None else ()
+    outer = tuple(s.name for s in frame.path)
+    return names[len(outer) :] if names[: len(outer)] == outer else ()
+
+
+def _common(paths: set[Names]) -> Names:
+    """The path that several modules share."""
+    first, last = min(paths), max(paths)
+    same = next((i for i, (a, b) in enumerate(zip(first, last)) if a != b), min(len(first), len(last)))
+    return first[:same]
+
+
+def _alike(a: str, b: str) -> bool:
+    """Whether names are the same but for what was counted."""
+    return re.sub(r"(_\d+)+$", "", a) == re.sub(r"(_\d+)+$", "", b)
+
+
+def _plain(name: str) -> str:
+    counted = _COUNTED.match(name)
+    return counted[1] if counted else name
 
 
 def _number_of(name: str) -> int:

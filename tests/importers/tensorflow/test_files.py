@@ -169,6 +169,8 @@ def graph_file(path: Path, *nodes) -> Path:
         for attribute in ("dtype", "T"):
             if op in ("Placeholder", "Relu") and (attribute == "dtype") == (op == "Placeholder"):
                 node.attr[attribute].type = 1
+        if op == "Placeholder":
+            node.attr["shape"].shape.dim.add(size=3)
     path.write_bytes(graph.SerializeToString())
     return path
 
@@ -281,3 +283,22 @@ def test_hostile(tmp_path):
                 use(path)
             assert op in {u.op for u in error.value.unsupported}, op
         assert not mark.exists() and not (tmp_path / "out.onnx").exists()
+
+
+# -- Keras --------------------------------------------------------------------------------------------------------------
+def test_exported_by_keras(tmp_path):
+    """Layers are told by the names of variables, however often Keras has built the model; statistics do not train."""
+    import keras
+
+    given = keras.Input((6, 4))
+    h = keras.layers.MultiHeadAttention(2, 3, name="mixer")(given, given)
+    h = keras.layers.BatchNormalization(name="steady")(keras.layers.Dense(5, activation="relu", name="wide")(h))
+    net = keras.Model(given, keras.layers.LSTM(3, name="memory")(h))
+    net.export(tmp_path / "net", verbose=False)
+    x = floats(2, 6, 4)
+    model = compared(tmp_path / "net", {"keras_tensor": x}, {"output_0": np.asarray(net(x))}, inputs=[x])
+    scopes = {n.origin.scope for n in model.nodes()}
+    assert {"wide", "steady", "memory", "mixer.query", "mixer.attention_output"} <= scopes
+    trained = sum(int(np.prod(w.type.shape)) for w in model.weights.values() if w.trainable)
+    assert trained == sum(int(np.prod(v.shape)) for v in net.trainable_variables)
+    assert model.weights["steady.moving_mean"].kind == "buffer"
