@@ -79,4 +79,33 @@ def _boxes() -> Iterator[Case]:
     yield Case("NonMaxSuppressionV2", "at the threshold", {**ties, "iou_threshold": fixed(0.5, "float32")}, open=())
 
 
-TABLES: dict[str, Table] = {"colours": _colours, "pieces": _pieces, "boxes": _boxes}
+def _maps() -> Iterator[Case]:
+    maps = np.array([[1.1, 0.1, -0.5, 0.05, 0.9, 0.3, 0.01, -0.02], [0, 1, 0, 1, 0, 0, 0, 0]], "float32")
+    edge = np.array([[1, 0, 0, 0, 1, 0, -0.5, 0], [0.5, 0, -1.25, 0, 2, 0.5, 0, 0]], "float32")
+    size = fixed((4, 7))
+    for interpolation, mode in itertools.product(("NEAREST", "BILINEAR"), ("CONSTANT", "NEAREST")):
+        attrs = {"interpolation": interpolation, "fill_mode": mode}
+        for name, transforms in (("two", maps), ("one", maps[:1]), ("edges", edge)):
+            given = {"images": IMAGE, "transforms": transforms, "output_shape": size}
+            full = {**given, "fill_value": fixed(0.5, "float32")}
+            yield Case(
+                "ImageProjectiveTransformV3", f"{name} {attrs}", full, attrs, open=(1, 2) if name == "one" else ()
+            )
+            yield Case("ImageProjectiveTransformV2", f"{name} {attrs}", given, attrs, open=())
+    plain = {"images": IMAGE, "transforms": maps, "output_shape": size, "fill_value": fixed(0.5, "float32")}
+    whole = {**plain, "images": array(2, 6, 5, 3, dtype="uint8", high=200), "fill_value": fixed(3, "float32")}
+    yield Case("ImageProjectiveTransformV3", "integers", whole, {"interpolation": "NEAREST"}, open=())
+    yield Case(
+        "ImageProjectiveTransformV3",
+        "between integers",
+        whole,
+        {"interpolation": "BILINEAR"},
+        open=(),
+        refused="images of uint8",
+    )
+    for mode in ("REFLECT", "WRAP"):
+        attrs = {"interpolation": "NEAREST", "fill_mode": mode}
+        yield Case("ImageProjectiveTransformV3", mode, plain, attrs, open=(), refused=f"fill_mode='{mode}'")
+
+
+TABLES: dict[str, Table] = {"colours": _colours, "pieces": _pieces, "boxes": _boxes, "maps": _maps}

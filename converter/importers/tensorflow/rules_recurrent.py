@@ -1,0 +1,94 @@
+"""Cells of LSTM and GRU in one kernel, and an LSTM over time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from converter.importers.tensorflow.context import TensorflowContext
+from converter.importers.tensorflow.table import rule
+from ir.core import Builder, Graph, Value
+from ir.types import TensorType, same
+
+WEIGHTS = ("w", "wci", "wcf", "wco", "b")
+"""Operands of a cell behind x and its states, in order."""
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """A step: gates i, c, f, o (`order` says where each lies) of [x, h] @ w + b, with or without peepholes and a bound."""
+
+    order: tuple[int, int, int, int]
+    forget: float
+    clip: float
+    peephole: bool
+
+    def step(self, b: Builder, given: Sequence[Value], weights: Sequence[Value]) -> list[Value]:
+        """i, cs, f, o, ci, co and h."""
+        x, before, h = given
+        w, wci, wcf, wco, bias = weights
+        gates = b.add(b.matmul(b.concat([x, h], axis=1), w), bias)
+        units = h.type.shape[1]
+        parts = b.split(gates, sizes=(units,) * 4, axis=1)
+        i, candidate, f, o = (parts[k] for k in self.order)
+        if self.peephole:
+            i, f = b.add(i, b.mul(before, wci)), b.add(f, b.mul(before, wcf))
+        i, ci, f = b.sigmoid(i), b.tanh(candidate), b.sigmoid(b.add(f, self.forget) if self.forget else f)
+        cs = b.add(b.mul(ci, i), b.mul(before, f))
+        if self.clip > 0:
+            cs = b.clip(cs, -self.clip, self.clip)
+        o = b.sigmoid(b.add(o, b.mul(cs, wco)) if self.peephole else o)
+        co = b.tanh(cs)
+        return [i, cs, f, o, ci, co, b.mul(co, o)]
+
+
+def _cell(c: TensorflowContext) -> _Cell:
+    second = c.op.endswith("V2")
+    forget = 0.0 if second else float(c.attr("forget_bias"))
+    return _Cell(
+        (0, 2, 1, 3) if second else (0, 1, 2, 3), forget, float(c.attr("cell_clip")), bool(c.attr("use_peephole"))
+    )
+
+
+@rule("LSTMBlockCell")
+def lstm_cell(c: TensorflowContext) -> list[Value]:
+    return _cell(c).step(c.b, [c.x(i) for i in range(3)], [c.x(i) for i in range(3, 8)])
+
+
+@rule("GRUBlockCell")
+def gru_cell(c: TensorflowContext) -> list[Value]:
+    """r, u, the candidate and h = (1 - u) * candidate + u * h; the reset comes before the product."""
+    b = c.b
+    x, h, both, last, both_bias, last_bias = (c.x(i) for i in range(6))
+    units = h.type.shape[1]
+    gates = b.sigmoid(b.add(b.matmul(b.concat([x, h], axis=1), both), both_bias))
+    r, u = b.split(gates, sizes=(units, units), axis=1)
+    candidate = b.tanh(b.add(b.matmul(b.concat([x, b.mul(h, r)], axis=1), last), last_bias))
+    return [r, u, candidate, b.add(b.mul(b.sub(1.0, u), candidate), b.mul(u, h))]
+
+
+@rule("BlockLSTM", "BlockLSTMV2")
+def lstm(c: TensorflowContext) -> list[Value]:
+    """A cell at every step. All seven values of each step are results."""
+    cell = _cell(c)
+    x, given, weights = c.x(1), [c.x(2), c.x(3)], [c.x(i) for i in range(4, 9)]
+    steps = c.dim(c.elements(c.ref(0), "the number of steps").reshape(-1)[0])
+    if not same(steps, x.type.shape[0]):
+        c.refuse(
+            "fewer steps than there are, or a number of the run: TensorFlow leaves the rest undefined",
+            "run it over all",
+        )
+    step = TensorType(x.type.dtype, x.type.shape[1:])
+    body = _body(c, cell, [*(v.type for v in given), step, *(v.type for v in weights)])
+    _, _, *found = c.b.scan(given, (x,), weights, body=body)
+    return found
+
+
+def _body(c: TensorflowContext, cell: _Cell, types: Sequence[TensorType]) -> Graph:
+    """cs, h, x, then the weights -> cs, h, then the seven values."""
+    graph = Graph("step")
+    names = ("cs_prev", "h_prev", "x", *WEIGHTS)
+    before, h, x, *weights = (graph.add_input(t, n) for t, n in zip(types, names, strict=True))
+    found = cell.step(Builder(graph, origin=c.b.origin), [x, before, h], weights)
+    graph.set_outputs([found[1], found[6], *found])
+    return graph
