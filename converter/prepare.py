@@ -40,10 +40,13 @@ def keeps_weights(model: Model, target: str | None = None) -> bool:
     """Whether every weight keeps its name and shape: those of a module are its interface, and a file's are its own.
 
     They may change where another exporter wrote the file that code is made of: it stores a dense layer's weight as
-    the product takes it, under a name that it counted.
+    the product takes it, under a name that it counted. A TensorFlow model's product becomes PyTorch's layer likewise.
     """
+    framework = model.metadata.get("framework")
+    if framework == "tensorflow":
+        return target != "torch"
     ours = str(model.metadata.get("versions", {}).get("producer", "")).startswith("isomorph")
-    return model.metadata.get("framework") != "onnx" or ours or target == "onnx"
+    return framework != "onnx" or ours or target == "onnx"
 
 
 def op_counts(model: Model) -> dict[str, int]:
