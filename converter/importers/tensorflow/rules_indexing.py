@@ -125,14 +125,15 @@ def list_diff(c: TensorflowContext) -> list[Value]:
 
 @rule("InvertPermutation")
 def invert_permutation(c: TensorflowContext) -> Value:
-    """Where each number stands."""
+    """Where each number stands. Numbers that are no permutation become -1, which is an error behind it, too."""
     x, b = c.x(), c.b
     known = c.const(0)
+    places = c.cast(b.arange(start=0, stop=x.type.shape[0], step=1, dtype=dtypes.int64), x.type.dtype)
     if known is None:
-        c.note("positions to invert that are no permutation are an error in TensorFlow, not in the converted model")
+        whole = b.reduce_all(b.equal(b.sort(x, axis=0)[0], places), axes=(0,))
+        x = b.where(whole, x, -1)
     elif sorted(known.tolist()) != list(range(known.size)):
         c.refuse("positions that are no permutation")
-    places = c.cast(b.arange(start=0, stop=x.type.shape[0], step=1, dtype=dtypes.int64), x.type.dtype)
     return b.scatter_elements(places, x, places, axis=0, bounds="error", neg="invalid", unique=True)
 
 

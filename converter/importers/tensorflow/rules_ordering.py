@@ -95,6 +95,7 @@ def bound(c: TensorflowContext) -> Value:
     """How many entries of a sorted row lie below each number of it (or are no more than it)."""
     if c.rank(0) != 2 or c.rank(1) != 2:
         c.refuse(f"sorted rows of {c.type(0)} and numbers of {c.type(1)}, which are no matrices")
+    c.note("what a search in rows that are not in ascending order finds, TensorFlow leaves open")
     b, rows, numbers = c.b, c.b.unsqueeze(c.x(0), axes=(1,)), c.b.unsqueeze(c.x(1), axes=(2,))
     counted = b.less(rows, numbers) if c.op == "LowerBound" else b.not_(b.less(numbers, rows))
     kind = c.attr("out_type")

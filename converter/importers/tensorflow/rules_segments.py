@@ -10,7 +10,6 @@ from ir.types import Dim, dtypes
 
 _REDUCTIONS = {"Sum": "add", "Mean": "mean", "Max": "max", "Min": "min", "Prod": "mul"}
 _NAN = "a segment with NaN in it gives NaN; {} in TensorFlow lets their order decide"
-_SORTED = "segment numbers that are not in ascending order are an error in TensorFlow, not in the converted model"
 _BEYOND = "segment numbers beyond the last are an error in TensorFlow; in the converted model their slices are left out"
 
 
@@ -44,7 +43,8 @@ def segments(c: TensorflowContext) -> Value:
     form = c.op.removeprefix("Segment")
     if c.type(0).dtype.is_float and form in ("Max", "Min"):
         c.note(_NAN.format(c.op))
-    return reduced(c, c.x(0), c.x(1), _last(c, 1), form)
+    ids, count = _ascending(c, 1)
+    return reduced(c, c.x(0), ids, count, form)
 
 
 def reduced(c: TensorflowContext, data: Value, ids: Value, count: Dim, form: str) -> Value:
@@ -68,17 +68,20 @@ def _members(c: TensorflowContext, ids: Value, count: Dim, like: Value) -> Value
     return c.cast(c.b.unsqueeze(found, axes=extra) if extra else found, like.type.dtype)
 
 
-def _last(c: TensorflowContext, index: int) -> Dim:
-    """One more than the last number of a sorted vector, 0 where there is none."""
-    known = c.const(index)
+def _ascending(c: TensorflowContext, index: int) -> tuple[Value, Dim]:
+    """Sorted numbers and one more than the last, 0 where there is none. Those that are not in ascending order become -1,
+    which is an error in what follows, as they are in TensorFlow."""
+    known, b = c.const(index), c.b
     if known is not None:
         if (known[1:] < known[:-1]).any():
             c.refuse("segment numbers that are not in ascending order")
-        return int(known[-1]) + 1 if known.size else 0
-    c.note(_SORTED)
+        return c.x(index), int(known[-1]) + 1 if known.size else 0
     ids = c.cast(c.x(index), dtypes.int64)
-    whole = c.b.concat([c.b.constant([-1], dtypes.int64), ids], axis=0)
-    return bound_size(c, c.b.add(c.b.select(whole, axis=0, index=-1), 1))
+    whole = b.concat([b.constant([-1], dtypes.int64), ids], axis=0)
+    before = b.slice(whole, axes=(0,), starts=(0,), stops=(-1,), steps=(1,))
+    rises = b.reduce_all(b.less_equal(before, ids), axes=(0,))
+    ids = b.where(rises, ids, -1)
+    return ids, bound_size(c, b.add(b.select(whole, axis=0, index=-1), 1))
 
 
 _SPARSE = ("SparseSegmentSum", "SparseSegmentMean", "SparseSegmentSqrtN")
@@ -92,10 +95,10 @@ def sparse(c: TensorflowContext) -> Value:
     given = form.endswith("WithNumSegments")
     form = form.removesuffix("WithNumSegments")
     rows = c.b.gather(c.x(0), c.x(1), axis=0, bounds="error", neg="invalid")
-    least = _last(c, 2)
-    count = _one(c, 3) if given else least
+    ids, count = _ascending(c, 2)
+    count = _one(c, 3) if given else count
     if form != "SqrtN":
-        return reduced(c, rows, c.x(2), count, form)
-    total = reduced(c, rows, c.x(2), count, "Sum")
-    members = _members(c, c.x(2), count, total)
+        return reduced(c, rows, ids, count, form)
+    total = reduced(c, rows, ids, count, "Sum")
+    members = _members(c, ids, count, total)
     return c.b.div(total, c.b.sqrt(c.b.maximum(members, 1)))

@@ -202,11 +202,11 @@ def reverse_sequence(c: TensorflowContext) -> Value:
     batch, time = (normalize_axis(c.attr(n), c.rank()) for n in ("batch_dim", "seq_dim"))
     if batch == time:
         c.refuse("sequences along the axis of the batch")
-    if c.const(1) is None:
-        c.note("a sequence of negative length is an error in TensorFlow; the converted model leaves it as it is")
-    elif (c.fixed(1, "lengths") < 0).any():
-        c.refuse("a sequence of negative length")
-    return reversed_sequences(c, c.x(), c.x(1), batch, time, neg="invalid")
+    lengths = c.cast(c.x(1), dtypes.int64)
+    if c.const(1) is None or (c.fixed(1, "lengths") < 0).any():  # one beyond the end, which is an error behind it
+        beyond = c.b.add(c.b.dim(size=c.type().shape[time]), 1)
+        lengths = c.b.where(c.b.less(lengths, 0), beyond, lengths)
+    return reversed_sequences(c, c.x(), lengths, batch, time, neg="invalid")
 
 
 @rule("Roll")

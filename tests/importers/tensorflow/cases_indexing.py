@@ -125,7 +125,8 @@ def counting() -> Iterator[Case]:
     yield Case("UniqueV2", "rows", {"x": ints([3, 1], [3, 1]), "axis": fixed([0])}, refused="distinct slices")
     yield Case("ListDiff", "plain", {"x": ints(3, 1, 3, 2, 1), "y": ints(1, 5)}, open=())
     yield Case("ListDiff", "floats", {"x": array(5), "y": array(5)[1:3]}, {"out_idx": "int64"}, open=())
-    yield Case("InvertPermutation", "plain", {"x": ints(2, 0, 3, 1)}, notes=("no permutation",))
+    yield Case("InvertPermutation", "plain", {"x": ints(2, 0, 3, 1)})
+    yield Case("InvertPermutation", "twice", {"x": ints(2, 0, 2, 1)}, raises=True)
     yield Case("InvertPermutation", "outside", {"x": ints(2, 0, 4, 1)}, raises=True)
     for kind in ("float32", "int32", "bool"):
         data = array(3, 2, dtype=kind)
@@ -178,6 +179,8 @@ def segments() -> Iterator[Case]:
         }
         yield Case(f"UnsortedSegment{op}", "noted", low, notes=(*told, "beyond the last"), open=())
     negative = {"data": array(2), "segment_ids": ints(-1, 0)}
+    for op in ("SegmentSum", "SegmentMax", "SegmentMean"):
+        yield Case(op, "not in order", {"data": array(3), "segment_ids": ints(0, 2, 1)}, raises=True, open=())
     yield Case("SegmentSum", "negative", negative, raises=True, open=())
     for op in ("Sum", "Mean", "SqrtN"):
         for kind in kinds(f"SparseSegment{op}", among=("float32", "float64", "bfloat16")):

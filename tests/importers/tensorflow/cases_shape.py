@@ -88,6 +88,8 @@ def several() -> Iterator[Case]:
         operands = {"input": array(*shape), "seq_lengths": lengths}
         yield Case("ReverseSequence", f"{batch} {time}", operands, {"seq_dim": time, "batch_dim": batch}, open=())
     far = {"input": array(2, 3), "seq_lengths": np.array([4, 1])}
+    below = {"input": array(2, 3), "seq_lengths": np.array([-1, 1])}
+    yield Case("ReverseSequence", "negative", below, {"seq_dim": 1}, raises=True, open=())
     yield Case("ReverseSequence", "too long", far, {"seq_dim": 1}, raises=True, open=())
 
 
