@@ -81,7 +81,7 @@ def source_runner(source: Source, model: Model | None, provider: str | None = No
 
 
 def _live_tensorflow(native: Any, model: Model) -> Runner:
-    from converter.importers.tensorflow.sources import may_change
+    from converter.importers.tensorflow.sources import may_change, resolved
     from converter.runtimes.live_tensorflow import LiveTensorflowRunner
 
-    return LiveTensorflowRunner(native, model, may_change(native) if model.state else [])
+    return LiveTensorflowRunner(resolved(native), model, may_change(native) if model.state else [])

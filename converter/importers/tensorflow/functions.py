@@ -12,7 +12,7 @@ from converter.importers.tensorflow.graph import Frame, GraphImporter
 from converter.importers.tensorflow.handles import Strings, Unknown, Variable
 from converter.importers.tensorflow.recorder import Record
 from converter.importers.tensorflow.scopes import Places
-from converter.importers.tensorflow.signature import Leaves, pack
+from converter.importers.tensorflow.signature import Leaves, pack, pack_results
 from converter.importers.tensorflow.sources import Opened, open_live, parameter_names
 from converter.importers.tensorflow.wiring import Key, Library
 from ir.core import Builder, Model, Parameter, Signature
@@ -51,7 +51,7 @@ class _Reader:
     def run(self) -> None:
         """Fill the model; raises ConversionError with everything refused."""
         graph = self.function.graph
-        result, outputs = result_tree(self.function.structured_outputs, _is_tensor)
+        result, outputs = result_tree(pack_results(self.function), _is_tensor)
         keys = [key_of(t) for _, t in outputs]
         body = self.importer.library.graph(self.proto, keys, [op.name for op in graph.control_outputs], "the function")
         frame = Frame(Builder(self.model.graph), body, (), self._records(graph))

@@ -30,6 +30,16 @@ def pack(structure: Any, placeholders: Iterable[Any]) -> tuple[Any, Any]:
     return args, kwargs
 
 
+def pack_results(function: Any) -> Any:
+    """The structured result of a concrete function, tensors of its graph at the leaves. One that was loaded has specs there."""
+    import tensorflow as tf
+
+    structure = function.structured_outputs
+    left = iter(function.outputs)
+    flat = [next(left) if isinstance(s, tf.TensorSpec) else s for s in tf.nest.flatten(structure)]
+    return tf.nest.pack_sequence_as(structure, flat) if any(tf.is_symbolic_tensor(s) for s in flat) else structure
+
+
 class Leaves:
     """Inputs of the model by flat name. `given` are the caller's specs or arrays for some of them."""
 

@@ -31,6 +31,7 @@ def open_live(source: Any, inputs: Any, dynamic: Mapping[str, Any]) -> Opened:
     """Open a `ConcreteFunction`, a `tf.function`, a method or a `tf.Module`. Raises UsageError for anything else, and
     where inputs are missing or do not fit."""
     tree = Tree()
+    source = resolved(source)
     if is_concrete(source):
         return Opened(source, tree, None, _named(_arguments(source), inputs))
     whole = is_module(source)
@@ -44,8 +45,31 @@ def open_live(source: Any, inputs: Any, dynamic: Mapping[str, Any]) -> Opened:
     return Opened(_traced(function, spec, recorder), tree, recorder, given, whole)
 
 
+def resolved(source: Any) -> Any:
+    """What is called of a source: of an object that was loaded from a SavedModel its one function, or its signature."""
+    if is_module(source) or is_concrete(source):
+        return source
+    if hasattr(source, "signatures") and not callable(source):
+        signatures = dict(source.signatures)
+        if "serving_default" not in signatures and len(signatures) != 1:
+            raise UsageError(
+                f"the loaded object has no call; give one of its signatures: {', '.join(signatures) or 'none'}"
+            )
+        return signatures.get("serving_default") or next(iter(signatures.values()))
+    called = source.__call__ if hasattr(source, "signatures") else source
+    traced = getattr(called, "concrete_functions", None)  # of a function that was loaded
+    if traced is None:
+        return source
+    if len(traced) != 1:
+        raise UsageError(
+            f"the loaded function was traced for {len(traced)} kinds of inputs: give the concrete function meant"
+        )
+    return traced[0]
+
+
 def may_change(source: Any) -> list[Any]:
     """The variables that a call of a live source may assign."""
+    source = resolved(source)
     owner = source if is_module(source) else None if is_concrete(source) else _owner(source)
     if owner is not None:
         tree = Tree()

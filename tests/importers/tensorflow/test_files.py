@@ -13,7 +13,7 @@ import converter
 from converter.errors import ConversionError, UsageError
 from ir.eval import Evaluator
 from ir.verify import check
-from tests.importers.tensorflow.agree import floats, same, spec
+from tests.importers.tensorflow.agree import agree, floats, same, spec
 
 v1 = tf.compat.v1
 
@@ -103,6 +103,19 @@ def test_verified_against_the_file(saved):
 
 def test_folder_named_by_its_file(saved):
     assert converter.load(saved / "saved_model.pb", framework="tensorflow").input_types
+
+
+def test_loaded_objects(saved):
+    """What `tf.saved_model.load` gives: an object that is called, a function of it, a signature."""
+    loaded = tf.saved_model.load(str(saved))
+    for source, case in (
+        (loaded, {"x": floats(2, 3)}),
+        (loaded.serve, {"x": floats(2, 3), "y": floats(2, 3)}),
+        (loaded.signatures["head"], {"h": floats(2, 4)}),
+    ):
+        agree(source, [case])
+    report = converter.convert(loaded.signatures["head"], to="onnx").report.verification
+    assert report is not None and report.passed
 
 
 # -- TensorFlow 1 -------------------------------------------------------------------------------------------------------
