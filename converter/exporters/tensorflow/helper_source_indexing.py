@@ -132,7 +132,8 @@ def extreme_rows(rows, cell, updates, count, largest):
     plain = tf.math.unsorted_segment_sum(tf.cast(tf.math.is_finite(updates), tf.int32), cell, count)
     other = tf.math.unsorted_segment_sum(tf.cast(updates == -limit, tf.int32), cell, count)
     best = tf.where((plain == 0) & (other == 0), tf.cast(limit, best.dtype), best)
-    return tf.where(tf.math.unsorted_segment_sum(tf.cast(missing, tf.int32), cell, count) > 0, float("nan"), best)
+    seen = tf.math.unsorted_segment_sum(tf.cast(missing, tf.int32), cell, count) > 0
+    return tf.where(seen, tf.cast(float("nan"), best.dtype), best)
 
 
 def reduced_rows(rows, cell, updates, reduction, include_self):

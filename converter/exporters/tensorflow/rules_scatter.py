@@ -98,6 +98,7 @@ def segment_reduce(c: Context, node: Node) -> Expr:
     own = {"add": "sum", "mul": "prod"}.get(a["reduction"])
     plain = own is not None and not kind.is_bool and not kind.is_half and (own == "sum" or a["empty"] == "identity")
     if plain and a["bounds"] == "error" and not guards(c) and 0 not in node.operand("data").type.shape:
+        tell_write(c, node)
         if not is_own(c) and not never_negative(ids):
             c.note(NEGATIVE)
         return getattr(MATH, f"unsorted_segment_{own}")(c.x(node.operand("data")), as_index(c, ids), count)
