@@ -113,7 +113,7 @@ def test_loaded_objects(saved):
         (loaded.serve, {"x": floats(2, 3), "y": floats(2, 3)}),
         (loaded.signatures["head"], {"h": floats(2, 4)}),
     ):
-        agree(source, [case])
+        agree(source, [case], variables=[loaded.calls])
     report = converter.convert(loaded.signatures["head"], to="onnx").report.verification
     assert report is not None and report.passed
 
