@@ -11,6 +11,7 @@ from converter.importers.tensorflow.context import TensorflowContext
 from converter.importers.tensorflow.handles import Strings
 from converter.importers.tensorflow.table import rule
 from ir.data import Array
+from ir.types import require_same
 
 
 @rule("Const")
@@ -25,10 +26,28 @@ def const(c: TensorflowContext) -> Ref | Strings:
     return c.importer.stored(c.dotted_name(), Array(np.asarray(array)))
 
 
-@rule("Identity", "IdentityN", "PreventGradient", "Snapshot", "EnsureShape")
+@rule("Identity", "IdentityN", "PreventGradient", "Snapshot")
 def identity(c: TensorflowContext) -> list[Any]:
-    c.ignore("message", "shape")
+    c.ignore("message")
+    if "_gradient_op_type" in c.node.attr:
+        c.note(
+            "a gradient of the source's own (tf.custom_gradient) is not carried over: the converted model has that of its operations"
+        )
     return list(c.inputs)
+
+
+@rule("EnsureShape")
+def ensure_shape(c: TensorflowContext) -> Ref:
+    """What is given, of the sizes that the source demands: those that are open become assumptions."""
+    wanted = c.attr("shape")
+    if wanted is None:
+        return c.ref(0)
+    if len(wanted) != c.rank():
+        c.refuse(f"the shape {list(wanted)} is demanded of {c.type()}: it always fails")
+    for have, want in zip(c.type().shape, wanted, strict=True):
+        if want is not None:
+            require_same(have, want, "ensure_shape")
+    return c.ref(0)
 
 
 @rule("Placeholder", "PlaceholderV2")

@@ -276,3 +276,22 @@ def test_a_variable_that_is_trained_and_assigned():
     for target in ("torch", "onnx"):
         report = converter.convert(f, to=target).report.verification
         assert report is not None and report.passed
+
+
+def test_demanded_sizes_are_assumed():
+    """`ensure_shape` stops at other sizes; so does what is written."""
+    model = agree(tf.function(lambda x: tf.ensure_shape(x, [2, None]) * 2.0, input_signature=[ROWS]), CASES[:1])
+    assert [str(a) for a in model.assumptions] and "batch" in str(model.assumptions[0])
+    with pytest.raises(ConversionError):
+        load(
+            tf.function(lambda x: tf.raw_ops.EnsureShape(input=x, shape=[None, 4]), input_signature=[spec(None, None)]),
+            ["float32[n,3]"],
+        )
+
+
+def test_a_gradient_of_its_own_is_told():
+    @tf.custom_gradient
+    def clipped(x):
+        return x * 2.0, lambda g: tf.clip_by_value(g, -1.0, 1.0)
+
+    assert any("custom_gradient" in n for n in agree(tf.function(clipped, input_signature=[ROWS]), CASES[:1]).notes)
