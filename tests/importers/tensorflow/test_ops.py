@@ -33,7 +33,8 @@ def test_operations(table: str) -> None:
 
 ELSEWHERE = (
     r"Identity(N)?|Const|NoOp|Snapshot|PreventGradient|EnsureShape|Placeholder\w*",  # every function has some
-    r"(Stateful)?PartitionedCall|(Stateless)?(If|While|Case)|Switch|Merge|Enter|Exit|NextIteration|LoopCond|\w*Variable\w*|"
+    r"(Stateful)?PartitionedCall|(Stateless)?(If|While|Case)|(Ref)?(Switch|Merge|Enter|Exit|NextIteration|Identity)|LoopCond|"
+    r"ControlTrigger|\w*HashTable\w*|LookupTable\w+|InitializeTable\w*|\w*Variable\w*|Assign(Add|Sub)?|"
     r"VarIs\w+|VarHandleOp|Assert|Print(V2)?|CheckNumerics(V2)?",  # control flow, variables, effects
     r"Resource\w+",  # test_variable_places.py
     r"(Empty)?TensorList\w*|TensorArray\w+",  # test_lists.py
