@@ -52,7 +52,8 @@ def _outputs(graph: Any, label: str) -> list[Key]:
     found = [n.name for n in graph.node if n.name not in read and n.op not in _NO_RESULT and _results(n)]
     if not found:
         raise UsageError(f"{label}: no node of the graph is an output; name them with --graph-outputs")
-    return [(name, 0) for name in found]
+    loops = {n.name for n in graph.node if n.op in ("Exit", "RefExit")}  # what a loop ends with and nobody asks for
+    return [(name, 0) for name in found if name not in loops] or [(name, 0) for name in found]
 
 
 def _results(node: Any) -> bool:

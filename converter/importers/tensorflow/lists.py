@@ -113,6 +113,18 @@ def known_places(c: TensorflowContext, index: int) -> np.ndarray | None:
     return None if found is None else found.reshape(-1)
 
 
+def all_places(c: TensorflowContext, index: int, size: Dim) -> bool:
+    """Whether positions are certainly all of a list, in order."""
+    places = known_places(c, index)
+    if places is not None:
+        return same(size, len(places)) is True and bool((places == np.arange(len(places))).all())
+    made = c.x(index).producer
+    if made is None or made.op.name != "arange":
+        return False
+    attrs = made.attrs
+    return attrs["start"] == 0 and attrs["step"] == 1 and same(attrs["stop"], size) is True
+
+
 def settled_lists(
     c: TensorflowContext, given: Sequence[Any], trial: Callable[[], tuple[Sequence[Any], set[str]]]
 ) -> list[Any]:

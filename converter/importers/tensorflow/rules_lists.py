@@ -10,6 +10,7 @@ from converter.importers.partial.values import Ref, known
 from converter.importers.tensorflow.context import TensorflowContext
 from converter.importers.tensorflow.lists import (
     TensorList,
+    all_places,
     array_of,
     element_shape,
     filled,
@@ -78,8 +79,8 @@ def scatter_into(c: TensorflowContext) -> TensorList:
 
 def _written(c: TensorflowContext, item: TensorList, tensor: int, index: int) -> TensorList:
     """A list with the slices of a tensor at places; all of them in order are the tensor itself."""
-    x, places = c.x(tensor), known_places(c, index)
-    if places is not None and same(item.size, len(places)) and (places == np.arange(len(places))).all():
+    x = c.x(tensor)
+    if all_places(c, index, item.size):
         filled(c, item, x.type.shape[1:])
         return item.of(Ref(x.type, x))
     array = array_of(c, filled(c, item, x.type.shape[1:]))
@@ -189,8 +190,7 @@ def gather(c: TensorflowContext) -> Value:
 
 def picked(c: TensorflowContext, item: TensorList, array: Value, index: int) -> Value:
     """Elements at places; all of them in order are the array itself."""
-    places = known_places(c, index)
-    if places is not None and same(item.size, len(places)) and (places == np.arange(len(places))).all():
+    if all_places(c, index, item.size):
         return array
     return at(c, array, index)
 

@@ -81,9 +81,18 @@ class Library:
         self, proto: Any, outputs: Iterable[Key], effects: Iterable[str], label: str, frozen: bool = False
     ) -> Body:
         """A GraphDef: operands are `node:place`."""
-        nodes = _wired(proto.node, _graph_key, label)
+        from converter.importers.tensorflow.frames import raised
+
+        nodes = raised(_wired(proto.node, _graph_key, label), self._keep, frozen)
         handles = frozenset(n.name for n in proto.node if n.op == "Placeholder" and n.attr["dtype"].type == _RESOURCE)
         return Body(label, nodes, (), tuple(outputs), tuple(effects), handles=handles, frozen=frozen)
+
+    def _keep(self, name: str, body: Body) -> str:
+        """Hold a function that no file has, under a name that none has."""
+        while name in self._bodies or name in self.functions:
+            name += "_"
+        self._bodies[name] = body
+        return name
 
     def body(self, name: str) -> Body:
         """A function of the library. Raises UsageError where there is none of that name."""
