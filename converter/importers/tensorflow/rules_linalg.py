@@ -10,7 +10,7 @@ from converter.importers.tensorflow.context import TensorflowContext
 from converter.importers.tensorflow.rules_creation import number
 from converter.importers.tensorflow.table import rule
 from ir.core import Value
-from ir.types import Dim, DType, dim_max, dim_min, dtypes, numel, require_same
+from ir.types import Dim, DType, dim_max, dim_min, dtypes, numel, require_same, same
 
 
 def adjoint(c: TensorflowContext, x: Value, conjugated: bool = True) -> Value:
@@ -262,6 +262,9 @@ def matrix_diag_part_v3(c: TensorflowContext) -> Value:
     x, (low, high) = c.x(), _span(c, 1)
     align = _align(c, "LEFT_LEFT")
     if low == high:
+        rows, cols = x.type.shape[-2:]
+        if low and (same(_length(low, rows, cols), 0) is True):
+            c.refuse(f"diagonal {low} of a matrix of {rows} rows and {cols} columns")
         return c.b.diagonal(x, offset=low, axis1=-2, axis2=-1)
     rows, cols = _static(c, *x.type.shape[-2:])
     if not -rows < low <= high < cols:
