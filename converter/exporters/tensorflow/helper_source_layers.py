@@ -16,7 +16,7 @@ def attention(query, key, value, scale=None, mask=None, causal=False, dropout=0.
         scores = tf.where(rows[:, None] >= columns, scores, float("-inf"))
     if mask is not None:
         scores = tf.where(mask, scores, float("-inf")) if mask.dtype == tf.bool else scores + widened(mask)
-    blind = tf.reduce_max(scores, axis=-1, keepdims=True) == float("-inf")
+    blind = tf.reduce_all(scores == float("-inf"), axis=-1, keepdims=True)
     weights = tf.nn.softmax(tf.where(blind, tf.zeros_like(scores), scores))
     weights = tf.where(blind, tf.zeros_like(weights), weights)
     if training and dropout:

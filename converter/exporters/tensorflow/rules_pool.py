@@ -8,6 +8,7 @@ from typing import Any
 from converter.exporters.code.expr import Expr, hole, lift
 from converter.exporters.spatial import squash, static_pads
 from converter.exporters.tensorflow.context import NN, TF, Context
+from converter.exporters.tensorflow.rules_reduction import COMPILED
 from converter.exporters.tensorflow.spatial import back, dilations_of, last, own_padding, padded
 from converter.exporters.tensorflow.table import rule
 from ir.core import Node
@@ -41,7 +42,9 @@ def max_pool(c: Context, node: Node) -> Expr:
     kind, window = node.output.type.dtype, _window(node)
     x = last(node, c.x(node.operand("x")))
     if not _plain(node):
-        return back(node, c.helper("max_pool")(x, *_sliding(c, node, x)))
+        if kind.is_float:
+            c.note(COMPILED)
+        return back(node, c.helper("max_pool")(x, *_sliding(c, node, c.name_once(x))))
     if kind.is_float:
         c.note(PASSED_OVER)
     own = own_padding(node, window)
@@ -93,6 +96,8 @@ def adaptive(c: Context, node: Node) -> Expr:
     out = node.output.type
     if 0 in out.shape:
         return TF.zeros(lift(c.shape(out.shape)), c.dtype(out.dtype))
+    if node.op.name == "adaptive_max_pool" and out.dtype.is_float:
+        c.note(COMPILED)
     reduce = TF.reduce_mean if node.op.name == "adaptive_avg_pool" else TF.reduce_max
     x = last(node, c.x(node.operand("x")))
     sizes, rank = node.attrs["output_size"], node.operand("x").type.rank

@@ -12,6 +12,7 @@ from ir.core import Node
 
 _NAMES = {f"reduce_{name}": f"reduce_{name}" for name in ("sum", "mean", "prod", "max", "min", "any", "all")}
 _NAMES |= {"reduce_log_sum_exp": "reduce_logsumexp"}
+COMPILED = "compiled by XLA, TensorFlow's maxima and minima over axes pass over NaN, which the source hands on"
 _ROUNDING = ("reduce_sum", "reduce_mean", "reduce_prod", "reduce_log_sum_exp")
 
 
@@ -30,6 +31,8 @@ def settings(node: Node) -> dict[str, Any]:
 def reduction(c: Context, node: Node) -> Expr:
     """Half types are added up in float32, as other frameworks do: TensorFlow rounds each step."""
     kind = node.output.type.dtype
+    if kind.is_float and node.op.name in ("reduce_max", "reduce_min"):
+        c.note(COMPILED)
     wide = "float32" if kind.is_half and node.op.name in _ROUNDING else kind.name
     function, extra = getattr(TF, _NAMES[node.op.name]), settings(node)
     if node.attrs["axes"] == ():

@@ -35,6 +35,12 @@ LACKING = ("not compilable", "No registered", "unsupported operations", "Unsuppo
     "Slice dim size 1 greater than dynamic slice dimension: 0")  # fmt: skip
 """What the error of an op says that XLA has no form of."""
 
+NOT_COMPILED = frozenset(
+    """bessel_i0 bessel_i1 bessel_j0 bessel_j1 bessel_k0 bessel_k0e bessel_k1 bessel_k1e bessel_y0 bessel_y1 determinant
+    log_determinant scan while""".split()
+)
+"""Ops that XLA has no form of (of scans those over nothing, of loops those that collect what it cannot count)."""
+
 
 @dataclass(eq=False)
 class Case:
@@ -84,9 +90,10 @@ def difference(case: Case, folder: Path, way: str) -> str | None:
 
 def _compared(case: Case, have: np.ndarray, want: np.ndarray, way: str) -> tuple[np.ndarray, np.ndarray]:
     """What is defined of a result: of casts of floats that no integer is near, XLA makes another number; and what a note
-    tells is left out, the maxima of windows with NaN or of -inf."""
-    if want.dtype.kind not in "iub" and any("max pooling" in note for note in case.model.notes):
-        keep = want.astype(np.float64) > -np.inf
+    tells is left out, maxima with NaN and of windows of -inf."""
+    told = " ".join(case.model.notes)
+    if want.dtype.kind not in "iub" and ("max pooling" in told or (way == "compiled" and "pass over NaN" in told)):
+        keep = ~np.isnan(want.astype(np.float64)) & ((want != -np.inf) | ("max pooling" not in told))
         return have[keep], want[keep]
     if (
         way == "compiled"
@@ -156,9 +163,10 @@ def main() -> int:
             "refused": total["refused"] + len(refused),
         }
     for name, why in uncompiled.items():
-        print(f"not compiled: {name}: {why}")
+        known = "" if name in NOT_COMPILED else " (not known of)"
+        print(f"not compiled{known}: {name}: {why}")
     print(f"in all: {total['right']} right, {total['wrong']} wrong, {total['refused']} refused")
-    return 1 if total["wrong"] else 0
+    return 1 if total["wrong"] or uncompiled.keys() - NOT_COMPILED else 0
 
 
 if __name__ == "__main__":
