@@ -17,7 +17,7 @@ FER := fixtures/real/fer
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-models test-keras test-gpu check bench fixtures minilm silero fer mutants suite-onnx suite-op-db suite-indexing suite-transformers suite-applications suite-keras-layers random-graphs clean
+.PHONY: help install demo test test-models test-keras test-tensorflow test-gpu check bench fixtures minilm silero fer mutants suite-onnx suite-op-db suite-indexing suite-transformers suite-applications suite-keras-layers random-graphs clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ test-keras-backends: $(STAMP)  ## every case of the Keras importer's operations 
 
 test-keras: $(STAMP)  ## all samples of all ops as Keras on its three backends (make test runs the first few), an hour
 	$(ONE_THREAD) $(PY) -m tests.exporters.keras.generated
+
+test-tensorflow: $(STAMP)  ## all samples of all ops as TensorFlow, as they are, as graphs and compiled; what XLA lacks is named
+	$(ONE_THREAD) $(PY) -m tests.exporters.tensorflow.generated --way eager --way function --way compiled
 
 test-gpu: $(STAMP)  ## what is written as PyTorch, run on an NVIDIA GPU: needs a CUDA build of torch in the environment
 	CUDA_VISIBLE_DEVICES=0 ISOMORPH_TEST_DEVICE=cuda $(ONE_THREAD) $(PY) -m pytest -n $(WORKERS) -q \

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import ir.ops
-from tests.exporters.tensorflow.generated import cases, difference, write
+from tests.exporters.tensorflow.generated import NOT_COMPILED, NotCompiled, cases, difference, write
 
 FEW = 2
 """Samples of each op, and one with sizes that vary."""
@@ -41,3 +41,15 @@ def test_samples(op, tmp_path: Path) -> None:
         wrong += [f"{case.name} {way}: {found}" for way in ways if (found := difference(case, folder, way))]
         shutil.rmtree(folder)
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("op", ["softmax", "gather", "scan", "cond", "bessel_i0", "determinant"])
+def test_compiled(op: str, tmp_path: Path) -> None:
+    """XLA gives the same numbers, or says what it lacks."""
+    case = next(cases(ir.ops.get(op), "float32"))
+    assert write(case, tmp_path) is None
+    if op in NOT_COMPILED - {"scan"}:
+        with pytest.raises(NotCompiled):
+            difference(case, tmp_path, "compiled")
+    else:
+        assert difference(case, tmp_path, "compiled") is None
