@@ -23,7 +23,7 @@ def read(folder: Path, options: ImportOptions) -> FileGraph:
     """The graph of a SavedModel. Raises UsageError for a folder that is none, unknown tags and unknown signatures."""
     meta = _meta_graph(folder, options.tags)
     label = str(folder)
-    signatures = {n: s for n, s in meta.signature_def.items() if n not in (INIT, TRAIN)}
+    signatures = {n: s for n, s in sorted(meta.signature_def.items()) if n not in (INIT, TRAIN)}
     functions = _functions(meta)
     wanted = options.signature or _default(signatures, functions, label)
     if wanted in signatures:
@@ -199,6 +199,10 @@ def _bound(folder: Path, meta: Any, ids: Sequence[int], graph: Any, call: Any, l
     for number in ids:
         saved = meta.object_graph_def.nodes[number]
         name = f"captured_{number}"
+        if saved.WhichOneof("kind") == "constant":
+            _copy_constant(meta, saved.constant.operation, graph, name, label)
+            call.input.append(name)
+            continue
         if saved.WhichOneof("kind") != "variable":
             raise UsageError(f"{label} reads a {saved.WhichOneof('kind')} of the saved object, which is no variable")
         if name not in held:
@@ -214,3 +218,14 @@ def _bound(folder: Path, meta: Any, ids: Sequence[int], graph: Any, call: Any, l
             )
         call.input.append(name)
     return held
+
+
+def _copy_constant(meta: Any, node: str, graph: Any, name: str, label: str) -> None:
+    """A constant that a function has captured, as a node of the graph that calls it."""
+    found = next((n for n in meta.graph_def.node if n.name == node and n.op == "Const"), None)
+    if found is None:
+        raise UsageError(f"{label} reads the constant {node!r}, which the file does not hold")
+    if name not in {n.name for n in graph.node}:
+        twin = graph.node.add()
+        twin.CopyFrom(found)
+        twin.name = name
