@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from converter.importers.tensorflow.branches import MERGE, merged
 from converter.importers.tensorflow.wiring import Body, Key, Wired
 
 ENTER, NEXT, EXIT = ("Enter", "RefEnter"), ("NextIteration", "RefNextIteration"), ("Exit", "RefExit")
@@ -34,11 +35,11 @@ class _Frame:
 
 
 def raised(nodes: Nodes, add: Callable[[str, Body], str], frozen: bool) -> Nodes:
-    """The nodes of a graph, its loops of TensorFlow 1 made one node each. `add` keeps a function and gives its name. What is
-    no such loop stays."""
-    found = any(w.node.op in ENTER for w in nodes.values())
+    """The nodes of a graph, its loops and branches of TensorFlow 1 made one node each. `add` keeps a function and gives its name. What is
+    no such one stays."""
+    found = any(w.node.op in (*ENTER, *MERGE) for w in nodes.values())
     while found:
-        found = False
+        nodes, found = merged(nodes, add, frozen)
         for name in dict.fromkeys(_frame_of(w) for w in nodes.values() if w.node.op in ENTER):
             frame = _frame(name, nodes)
             parts = None if frame is None else _functions(frame, nodes, frozen)

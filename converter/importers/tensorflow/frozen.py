@@ -52,8 +52,16 @@ def _outputs(graph: Any, label: str) -> list[Key]:
     found = [n.name for n in graph.node if n.name not in read and n.op not in _NO_RESULT and _results(n)]
     if not found:
         raise UsageError(f"{label}: no node of the graph is an output; name them with --graph-outputs")
-    loops = {n.name for n in graph.node if n.op in ("Exit", "RefExit")}  # what a loop ends with and nobody asks for
-    return [(name, 0) for name in found if name not in loops] or [(name, 0) for name in found]
+    ends = _control_ends(graph)
+    return [(name, 0) for name in found if name not in ends] or [(name, 0) for name in found]
+
+
+def _control_ends(graph: Any) -> set[str]:
+    """What loops and branches end with and nobody asks for."""
+    switches = {n.name for n in graph.node if n.op in ("Switch", "RefSwitch")}
+    exits = {n.name for n in graph.node if n.op in ("Exit", "RefExit")}
+    pivots = {n.name for n in graph.node if n.op == "Identity" and n.input[0].split(":")[0] in switches}
+    return switches | exits | pivots
 
 
 def _results(node: Any) -> bool:

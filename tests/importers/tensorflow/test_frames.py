@@ -29,7 +29,7 @@ def _frozen(folder: Path, build: Callable[[Any], Any]) -> tuple[Path, np.ndarray
         graph = tf.Graph()
         with graph.as_default():
             tf.identity(build(v1.placeholder("float32", [None, 3, 4], "x")), "y")
-        assert any(n.op == "NextIteration" for n in graph.as_graph_def().node)
+        assert any(n.op in ("NextIteration", "Switch") for n in graph.as_graph_def().node)
         with v1.Session(graph=graph) as session:
             want = session.run("y:0", {"x:0": X})
     finally:
@@ -113,11 +113,27 @@ def test_lists_in_order_are_scanned(tmp_path: Path, build: Any) -> None:
     assert "scan" in ops and not {"while", "scatter_nd", "gather"} & set(ops)
 
 
-def test_a_branch_of_tensorflow_1_is_refused_by_name(tmp_path: Path) -> None:
-    file, _ = _frozen(tmp_path, branching)
-    with pytest.raises(ConversionError, match="Switch") as found:
-        load(file)
-    assert {u.op for u in found.value.unsupported} == {"Switch", "Merge"}
+def one_of_two(x: Any) -> Any:
+    return v1.cond(tf.reduce_sum(x) > 100, lambda: x * 2.0, lambda: tf.reduce_sum(x) - x) + 1.0
+
+
+def other_of_two(x: Any) -> Any:
+    return v1.cond(tf.reduce_sum(x) < 100, lambda: x * 2.0, lambda: tf.reduce_sum(x) - x) + 1.0
+
+
+def two_inside(x: Any) -> Any:
+    """A branch and a loop inside a branch."""
+
+    def loop() -> Any:
+        return v1.while_loop(lambda i, _: i < 3, lambda i, v: (i + 1, v * 0.5), [0, x])[1]
+
+    inner = lambda: v1.cond(tf.reduce_max(x) > 0, lambda: x + 1.0, lambda: x)  # noqa: E731
+    return v1.cond(tf.reduce_sum(x) < 100, inner, loop) + v1.cond(tf.reduce_sum(x) > 100, inner, loop)
+
+
+@pytest.mark.parametrize("build", [branching, one_of_two, other_of_two, two_inside])
+def test_branches(tmp_path: Path, build: Any) -> None:
+    assert {"cond", "scan", "while"} & {n.op.name for n in _same(tmp_path, build).graph}
 
 
 def test_a_loop_without_an_end_is_refused(tmp_path: Path) -> None:
