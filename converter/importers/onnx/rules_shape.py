@@ -157,7 +157,7 @@ def _pad_with(c: OnnxContext, axes: tuple[int, ...]) -> Value:
     padded = _pad(c, c.dims(1, "the pads"), axes, 0)
     if c.attr("mode") != "constant":
         return padded
-    return padded_with(c, padded, c.b.reshape(c.x(2), shape=()))
+    return padded_with(c, padded, c.x(2))
 
 
 def _pad(c: OnnxContext, flat: tuple[Dim, ...], axes: tuple[int, ...], value: Any) -> Value:

@@ -88,12 +88,12 @@ def ones_to_drop(c: PartialContext, op: str) -> tuple[int, ...]:
 
 
 def padded_with(c: PartialContext, padded: Value, value: Value) -> Value:
-    """Operand 0 padded with a 0-d value that only the run knows, where it was padded with zeros: a mask padded alike says
+    """Operand 0 padded with a value of one element that only the run knows, where it was padded with zeros: a mask padded alike says
     where."""
     assert padded.producer is not None  # just made
     pads = padded.producer.attrs["pads"]
     inside = c.b.pad(c.b.full(shape=c.type().shape, value=True, dtype=dtypes.bool_), pads=pads, value=False)
-    return c.b.where(inside, padded, value)
+    return c.b.where(inside, padded, c.b.reshape(value, shape=()))
 
 
 def reversed_sequences(c: PartialContext, x: Value, lengths: Value, batch: int, time: int, neg: str) -> Value:
