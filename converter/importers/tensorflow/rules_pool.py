@@ -12,6 +12,8 @@ from ir.core import Value
 from ir.ops.axes import Layout
 from ir.types import DType, dtypes
 
+NAN = "max pooling in TensorFlow passes over NaN on a CPU; the converted model hands it on"
+
 
 def _layout(c: TensorflowContext) -> Layout:
     form = c.attr("data_format")
@@ -33,14 +35,20 @@ def _windows(c: TensorflowContext, layout: Layout, ksize: Sequence[int], strides
 @rule("MaxPool", "MaxPool3D")
 def max_pool(c: TensorflowContext) -> Value:
     layout = _layout(c)
-    return c.b.max_pool(c.x(), **_windows(c, layout, c.attr("ksize"), c.attr("strides")))
+    return _largest(c, _windows(c, layout, c.attr("ksize"), c.attr("strides")))
 
 
 @rule("MaxPoolV2")
 def max_pool_of_operands(c: TensorflowContext) -> Value:
     """Window and strides are operands."""
     layout = _layout(c)
-    return c.b.max_pool(c.x(), **_windows(c, layout, c.ints(1, "the window"), c.ints(2, "the stride")))
+    return _largest(c, _windows(c, layout, c.ints(1, "the window"), c.ints(2, "the stride")))
+
+
+def _largest(c: TensorflowContext, settings: dict[str, Any]) -> Value:
+    if c.type().dtype.is_float:
+        c.note(NAN)
+    return c.b.max_pool(c.x(), **settings)
 
 
 @rule("AvgPool", "AvgPool3D")
@@ -56,6 +64,8 @@ def max_pool_with_argmax(c: TensorflowContext) -> tuple[Value, Value]:
     settings = _windows(c, "channels_last", c.attr("ksize"), c.attr("strides"))
     del settings["layout"]
     kind: DType = c.attr("Targmax")
+    if c.type().dtype.is_float:
+        c.note(NAN)
     n, h, w, channels = c.type().shape
     b, back = c.b, (0, 2, 3, 1)
     best, at = b.max_pool_with_positions(b.transpose(c.x(), perm=(0, 3, 1, 2)), **settings)
