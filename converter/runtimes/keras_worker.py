@@ -5,7 +5,6 @@ backend is that of the environment (KERAS_BACKEND).
 """
 
 import importlib.util
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,15 +17,9 @@ _spec.loader.exec_module(worker)
 
 def read(path: str) -> dict:
     """Tensors by flat name."""
-    import ml_dtypes  # noqa: F401 - a part of Keras that gives NumPy bfloat16
-    import numpy as np
     from keras import ops
 
-    with np.load(path, allow_pickle=False) as archive:
-        kinds = json.loads(str(archive[worker.DTYPES_KEY])) if worker.DTYPES_KEY in archive.files else {}
-        arrays = {name: archive[name] for name in archive.files if name != worker.DTYPES_KEY}
-    arrays = {name: a.view(np.dtype(kinds[name])) if name in kinds else a for name, a in arrays.items()}
-    return {name: ops.convert_to_tensor(a) for name, a in arrays.items()}
+    return {name: ops.convert_to_tensor(a) for name, a in worker.read_arrays(path).items()}
 
 
 def to_numpy(tensor: Any) -> Any:
@@ -37,35 +30,15 @@ def to_numpy(tensor: Any) -> Any:
     return np.asarray(ops.convert_to_numpy(ops.reshape(tensor, (-1,)))).reshape(tuple(ops.shape(tensor)))
 
 
-def write(path: str, tensors: dict) -> None:
-    """Tensors to `.npz`, dtypes NumPy lacks as integers."""
-    import numpy as np
-
-    arrays, kinds = {}, {}
-    for name, array in tensors.items():
-        if array.dtype.kind == "V" or array.dtype.isbuiltin != 1:
-            kinds[name] = array.dtype.name
-            array = np.asarray(array, order="C").view(f"u{array.dtype.itemsize}")
-        arrays[name] = array
-    np.savez(path, **{**arrays, worker.DTYPES_KEY: np.array(json.dumps(kinds))})
-
-
 def start(folder: Path) -> Any:
     """Load the package; calls leave the model's state as it was."""
     from keras import ops
 
     model = worker.load_package(folder)
     first = [(variable, ops.convert_to_numpy(variable)) for variable in model.non_trainable_variables]
-
-    def call(args: list, kwargs: dict, flat: Any) -> dict:
-        found = {name: to_numpy(value) for name, value in flat(model(*args, **kwargs)).items()}
-        for variable, value in first:  # a call may change the model's state: each begins at the start
-            variable.assign(value)
-        return found
-
-    return call
+    return worker.restoring(first, model, to_numpy)
 
 
 if __name__ == "__main__":
     worker.block_own_packages()
-    worker.serve(Path(sys.argv[1]).resolve(), start, read, write)
+    worker.serve(Path(sys.argv[1]).resolve(), start, read, worker.write_arrays)

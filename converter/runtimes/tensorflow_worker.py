@@ -4,7 +4,6 @@ The packages `ir` and `converter` are made unimportable first, so that what runs
 """
 
 import importlib.util
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,15 +16,9 @@ _spec.loader.exec_module(worker)
 
 def read(path: str) -> dict:
     """Tensors by flat name."""
-    import ml_dtypes  # noqa: F401 - a part of TensorFlow that gives NumPy bfloat16
-    import numpy as np
     import tensorflow as tf
 
-    with np.load(path, allow_pickle=False) as archive:
-        kinds = json.loads(str(archive[worker.DTYPES_KEY])) if worker.DTYPES_KEY in archive.files else {}
-        arrays = {name: archive[name] for name in archive.files if name != worker.DTYPES_KEY}
-    arrays = {name: a.view(np.dtype(kinds[name])) if name in kinds else a for name, a in arrays.items()}
-    return {name: tf.constant(a) for name, a in arrays.items()}
+    return {name: tf.constant(a) for name, a in worker.read_arrays(path).items()}
 
 
 def to_numpy(tensor: Any) -> Any:
@@ -36,33 +29,13 @@ def to_numpy(tensor: Any) -> Any:
     return np.asarray(tf.reshape(tensor, [-1]).numpy()).reshape(tuple(tensor.shape))
 
 
-def write(path: str, tensors: dict) -> None:
-    """Arrays to `.npz`, dtypes NumPy lacks as integers."""
-    import numpy as np
-
-    arrays, kinds = {}, {}
-    for name, array in tensors.items():
-        if array.dtype.kind == "V" or array.dtype.isbuiltin != 1:
-            kinds[name] = array.dtype.name
-            array = np.asarray(array, order="C").view(f"u{array.dtype.itemsize}")
-        arrays[name] = array
-    np.savez(path, **{**arrays, worker.DTYPES_KEY: np.array(json.dumps(kinds))})
-
-
 def start(folder: Path) -> Any:
     """Load the package; calls leave the model's state as it was."""
     model = worker.load_package(folder)
     first = [(variable, variable.numpy()) for variable in model.variables]
-
-    def call(args: list, kwargs: dict, flat: Any) -> dict:
-        found = {name: to_numpy(value) for name, value in flat(model(*args, **kwargs)).items()}
-        for variable, value in first:  # a call may change the model's state: each begins at the start
-            variable.assign(value)
-        return found
-
-    return call
+    return worker.restoring(first, model, to_numpy)
 
 
 if __name__ == "__main__":
     worker.block_own_packages()
-    worker.serve(Path(sys.argv[1]).resolve(), start, read, write)
+    worker.serve(Path(sys.argv[1]).resolve(), start, read, worker.write_arrays)

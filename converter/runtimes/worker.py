@@ -1,4 +1,5 @@
 """What the processes that run emitted packages share. Loaded by path, beside the worker; knows no framework and nothing of us.
+NumPy is imported where arrays are read and written, with the dtypes that `ml_dtypes`, a part of TensorFlow and Keras, gives it.
 
 A worker reads one JSON request a line, `{"inputs": file.npz, "outputs": file.npz}`, and answers `{"ok": true}` or
 `{"error": text}`.
@@ -62,6 +63,43 @@ def flatten(value: Any, tree: dict, found: dict) -> None:
             raise ValueError(f"the result has {len(items)} entries, the signature {len(tree[kind])}")
         for item, child in zip(items, tree[kind]):
             flatten(item, child, found)
+
+
+def read_arrays(path: str) -> dict:
+    """Arrays by flat name, with the dtypes that NumPy itself lacks."""
+    import ml_dtypes  # noqa: F401 - gives NumPy bfloat16
+    import numpy as np
+
+    with np.load(path, allow_pickle=False) as archive:
+        kinds = json.loads(str(archive[DTYPES_KEY])) if DTYPES_KEY in archive.files else {}
+        arrays = {name: archive[name] for name in archive.files if name != DTYPES_KEY}
+    return {name: a.view(np.dtype(kinds[name])) if name in kinds else a for name, a in arrays.items()}
+
+
+def write_arrays(path: str, arrays: dict) -> None:
+    """Arrays to `.npz`, dtypes that NumPy lacks as integers."""
+    import numpy as np
+
+    written, kinds = {}, {}
+    for name, array in arrays.items():
+        if array.dtype.kind == "V" or array.dtype.isbuiltin != 1:
+            kinds[name] = array.dtype.name
+            array = np.asarray(array, order="C").view(f"u{array.dtype.itemsize}")
+        written[name] = array
+    np.savez(path, **{**written, DTYPES_KEY: np.array(json.dumps(kinds))})
+
+
+def restoring(first: list, model: Any, to_numpy: Callable[[Any], Any]) -> Call:
+    """Calls the model and gives its results as arrays; a call may change the model's state, so that each begins with
+    the values in `first`, (variable, value) pairs."""
+
+    def call(args: list, kwargs: dict, flat: Any) -> dict:
+        found = {name: to_numpy(value) for name, value in flat(model(*args, **kwargs)).items()}
+        for variable, value in first:
+            variable.assign(value)
+        return found
+
+    return call
 
 
 def serve(
