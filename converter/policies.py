@@ -12,3 +12,6 @@ from typing import Literal
 
 IndexPolicy = Literal["source", "strict"]
 INDEX_POLICIES: tuple[IndexPolicy, ...] = ("source", "strict")
+
+MAX_POOL_NAN = "max pooling in TensorFlow passes over NaN on a CPU; the converted model hands it on"
+"""The note of a source whose max pooling passes over NaN. Exporters whose target does so, too, take it back."""

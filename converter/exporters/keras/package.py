@@ -23,10 +23,12 @@ from converter.exporters.keras.helpers import HELPERS
 from converter.exporters.keras.loader import loader_source
 from converter.exporters.keras.root import KerasRoot
 from converter.exporters.keras.rules import TABLE
+from converter.exporters.keras.rules_pool import ALIKE, PASSED_OVER, passes_over_nan
 from converter.exporters.keras.rules_recurrent import GRU_GATES, NoLayer
 from converter.exporters.keras.stacks import prepare_stacks
 from converter.exporters.keras.targets import OWNED
 from converter.exporters.keras.wide import NOTE, has_wide, needs_wide
+from converter.exporters.nan import carry_notes, settle_max_pool
 from converter.exporters.outline.package import Kind, Parts, write_classes
 from converter.exporters.outline.state import drop_unread
 from converter.exporters.outline.targets import normalise
@@ -48,7 +50,7 @@ def write_package(model: Model, target: pathlib.Path, options: ExportOptions) ->
     source = write_source(model, options)
     target.mkdir(parents=True, exist_ok=True)
     write_files(source, target, FILES)
-    model.notes += [n for n in source.model.notes if n not in model.notes]
+    carry_notes(model, source.model)
 
 
 def write_source(model: Model, options: ExportOptions) -> Source:
@@ -69,6 +71,7 @@ def _written(model: Model, options: ExportOptions, loops: bool = False) -> Sourc
     hoist_draws(prepared)
     lowered = lower(prepared, TABLE)
     drop_unread(lowered)
+    settle_max_pool(lowered, passes_over_nan, PASSED_OVER, ALIKE)
     names = normalise(lowered, OWNED)
     aliases = {name: w.aliases for name, w in lowered.weights.items() if w.aliases}
     for name in aliases:  # one variable, whatever else the source calls it

@@ -13,6 +13,12 @@ from converter.exporters.outline.instances import Form
 from converter.exporters.spatial import squash, static_pads
 from ir.core import Node
 
+PASSED_OVER = (
+    "max pooling in Keras on TensorFlow passes over NaN, which the source hands on, and gives the lowest number for windows "
+    "of -inf; on JAX and PyTorch it hands NaN on"
+)
+ALIKE = "max pooling in Keras passes over NaN on TensorFlow, as the source does; on JAX and PyTorch it hands NaN on"
+
 
 def _window(node: Node) -> tuple[int, ...]:
     return tuple(node.attrs["window"])
@@ -66,6 +72,11 @@ def max_pool(c: Context, node: Node) -> Expr:
         own = own_padding(node, window) or "valid"
         return back(node, OPS.max_pool(x, hole(squash(window), "pool_size"), **_settings(node, own)))
     return back(node, c.helper("max_pool")(x, *_sliding(c, node, x)))
+
+
+def passes_over_nan(node: Node) -> bool:
+    """Whether Keras' own max pooling is written for a node; that of TensorFlow passes over NaN."""
+    return node.op.name == "max_pool" and _plain(node) and not _needs_lowest(node)
 
 
 def _sliding(c: Context, node: Node, x: Expr) -> list[Any]:

@@ -27,11 +27,13 @@ def write(model: Model, target: Path, options: ExportOptions | None = None) -> N
     What the ONNX model does not carry over is appended to `model.notes`. Raises ConversionError listing everything that
     cannot be written exactly, UsageError for an opset outside the supported range.
     """
+    from converter.exporters.nan import carry_notes, settle_max_pool
     from converter.exporters.onnx import rules
     from converter.exporters.onnx.complex import complex_notes, complex_ports
     from converter.exporters.onnx.graph import GraphWriter
     from converter.exporters.onnx.lowering import lower
     from converter.exporters.onnx.rules_modes import training_notes
+    from converter.exporters.onnx.rules_pool import NAN
     from converter.exporters.onnx.writer import write_model
 
     settings = options or ExportOptions()
@@ -43,6 +45,7 @@ def write(model: Model, target: Path, options: ExportOptions | None = None) -> N
         raise ConversionError("the model cannot be written for ONNX", (Unsupported(model.name, reason),))
     rules.register()
     lowered = lower(model, opset, settings.index_policy == "strict")
+    settle_max_pool(lowered, lambda node: True, NAN)
     if settings.name:
         lowered.name = settings.name
     built = GraphWriter(lowered, opset).build()
@@ -50,6 +53,7 @@ def write(model: Model, target: Path, options: ExportOptions | None = None) -> N
     built.complex = complex_ports(model)
     built.notes += complex_notes(built.complex)
     write_model(lowered, built, opset, Path(target), settings.external_data)
+    carry_notes(model, lowered)
     model.notes += [n for n in built.notes if n not in model.notes]
 
 

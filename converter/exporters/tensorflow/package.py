@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from converter.exporters.base import ExportOptions, lower
 from converter.exporters.code.files import PackageKind, Source, write_files
+from converter.exporters.nan import carry_notes, settle_max_pool
 from converter.exporters.outline.package import Kind, Parts, write_classes
 from converter.exporters.outline.state import drop_unread
 from converter.exporters.outline.targets import normalise
@@ -18,6 +19,7 @@ from converter.exporters.tensorflow.helpers import HELPERS
 from converter.exporters.tensorflow.loader import loader_source
 from converter.exporters.tensorflow.root import TensorflowRoot
 from converter.exporters.tensorflow.rules import TABLE
+from converter.exporters.tensorflow.rules_pool import PASSED_OVER, passes_over_nan
 from converter.exporters.tensorflow.scopes import inline_functions
 from converter.exporters.tensorflow.serving import serving_source
 from converter.exporters.tensorflow.stored import choose, store
@@ -37,7 +39,7 @@ def write_package(model: Model, target: pathlib.Path, options: ExportOptions) ->
     source = write_source(model, options)
     target.mkdir(parents=True, exist_ok=True)
     write_files(source, target, FILES)
-    model.notes += [n for n in source.model.notes if n not in model.notes]
+    carry_notes(model, source.model)
 
 
 def write_source(model: Model, options: ExportOptions) -> Source:
@@ -46,6 +48,7 @@ def write_source(model: Model, options: ExportOptions) -> Source:
     lowered = lower(model, TABLE)
     if model.metadata.get("framework") != "tensorflow":
         drop_unread(lowered)
+    settle_max_pool(lowered, passes_over_nan, PASSED_OVER)
     names = normalise(lowered, OWNED)
     inline_functions(lowered)
     aliases = {name: w.aliases for name, w in lowered.weights.items() if w.aliases}

@@ -11,6 +11,7 @@ from converter.exporters.tensorflow.context import NN, TF, Context
 from converter.exporters.tensorflow.rules_reduction import COMPILED
 from converter.exporters.tensorflow.spatial import back, dilations_of, last, own_padding, padded
 from converter.exporters.tensorflow.table import rule
+from converter.policies import MAX_POOL_NAN
 from ir.core import Node
 
 PASSED_OVER = "max pooling in TensorFlow passes over NaN, which the source hands on, and gives the lowest number for windows of -inf"
@@ -29,6 +30,11 @@ def _plain(node: Node) -> bool:
     return kind in ("float32", "bfloat16") if len(window) == 3 else kind not in ("uint32", "uint64")
 
 
+def passes_over_nan(node: Node) -> bool:
+    """Whether TensorFlow's own kernel of max pooling is written for a node."""
+    return node.op.name == "max_pool" and _plain(node)
+
+
 def _pooled(node: Node, kind: str, x: Expr, own: str) -> Expr:
     """`tf.nn.max_pool2d(x, 2, 2, "VALID")`."""
     window, strides = _window(node), node.attrs["strides"]
@@ -42,11 +48,9 @@ def max_pool(c: Context, node: Node) -> Expr:
     kind, window = node.output.type.dtype, _window(node)
     x = last(node, c.x(node.operand("x")))
     if not _plain(node):
-        if kind.is_float:
+        if kind.is_float and MAX_POOL_NAN not in c.model.notes:
             c.note(COMPILED)
         return back(node, c.helper("max_pool")(x, *_sliding(c, node, c.name_once(x))))
-    if kind.is_float:
-        c.note(PASSED_OVER)
     own = own_padding(node, window)
     x = padded(c, node, x, window, -math.inf if kind.is_float else int(kind.min))
     return back(node, _pooled(node, "max", x, own or "valid"))

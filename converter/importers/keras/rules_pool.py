@@ -7,6 +7,7 @@ from typing import Any
 from converter.importers.keras.context import KerasContext, rule
 from converter.importers.keras.layers import each, layout_of
 from converter.importers.keras.rules_indexing import backend
+from converter.policies import MAX_POOL_NAN
 from ir.core import Value
 
 PADDING = {"same": "same_upper", "valid": "valid"}
@@ -25,6 +26,8 @@ def _windows(op: Any, rank: int) -> dict[str, Any]:
 @rule("ops.MaxPool")
 def max_pool(c: KerasContext, op: Any, inputs: Any) -> Value:
     value = c.value(inputs)
+    if value.type.dtype.is_float and backend() == "tensorflow":
+        c.note(MAX_POOL_NAN)
     return c.b.max_pool(value, **_windows(op, value.type.rank - 2))
 
 

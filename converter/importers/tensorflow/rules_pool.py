@@ -8,11 +8,10 @@ from typing import Any
 from converter.importers.tensorflow.context import TensorflowContext
 from converter.importers.tensorflow.table import rule
 from converter.importers.tensorflow.windows import LAYOUTS, padded, padding_of, spatial_of, spatial_part, windows_of
+from converter.policies import MAX_POOL_NAN
 from ir.core import Value
 from ir.ops.axes import Layout
 from ir.types import DType, dtypes
-
-NAN = "max pooling in TensorFlow passes over NaN on a CPU; the converted model hands it on"
 
 
 def _layout(c: TensorflowContext) -> Layout:
@@ -47,7 +46,7 @@ def max_pool_of_operands(c: TensorflowContext) -> Value:
 
 def _largest(c: TensorflowContext, settings: dict[str, Any]) -> Value:
     if c.type().dtype.is_float:
-        c.note(NAN)
+        c.note(MAX_POOL_NAN)
     return c.b.max_pool(c.x(), **settings)
 
 
@@ -65,7 +64,7 @@ def max_pool_with_argmax(c: TensorflowContext) -> tuple[Value, Value]:
     del settings["layout"]
     kind: DType = c.attr("Targmax")
     if c.type().dtype.is_float:
-        c.note(NAN)
+        c.note(MAX_POOL_NAN)
     n, h, w, channels = c.type().shape
     b, back = c.b, (0, 2, 3, 1)
     best, at = b.max_pool_with_positions(b.transpose(c.x(), perm=(0, 3, 1, 2)), **settings)

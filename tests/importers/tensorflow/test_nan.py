@@ -10,7 +10,7 @@ pytest.importorskip("tensorflow")
 import tensorflow as tf
 
 import converter
-from converter.importers.tensorflow.rules_pool import NAN
+from converter.policies import MAX_POOL_NAN
 from ir.eval import Evaluator
 
 
@@ -21,7 +21,7 @@ def test_max_pooling(kind: tf.DType) -> None:
         input_signature=[tf.TensorSpec((1, 1, 4, 1), kind)],
     )
     model = converter.load(traced)
-    assert (NAN in model.notes) == kind.is_floating
+    assert (MAX_POOL_NAN in model.notes) == kind.is_floating
     if kind.is_floating:
         x = np.array([1, np.nan, 2, 3], np.float32).reshape(1, 1, 4, 1)
         (ours,) = Evaluator("exact").run(model, dict.fromkeys(model.input_types, x)).values()
