@@ -95,6 +95,7 @@ suite-indexing: $(STAMP)  ## the recorded indexing cases through every importer 
 	$(ONE_THREAD) $(PY) -m tests.suites.indexing --jobs $(WORKERS) $(SUITE_ARGS)
 	$(ONE_THREAD) $(PY) -m tests.suites.indexing_keras
 	$(ONE_THREAD) $(PY) -m tests.suites.indexing_from_keras $(SUITE_ARGS)
+	$(ONE_THREAD) $(PY) -m tests.suites.indexing_tensorflow $(SUITE_ARGS)
 
 suite-transformers: $(STAMP)  ## tiny models of the transformers library to ONNX and PyTorch, against the recorded results
 	$(ONE_THREAD) $(PY) -m tests.suites.architectures --jobs $(WORKERS) $(SUITE_ARGS)

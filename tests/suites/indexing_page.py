@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from tests.suites.indexing_run import VERDICTS, Outcome, cases
 
 RECORD = Path(__file__).with_name("results") / "indexing.json"
 RECORD_KERAS = RECORD.with_name("indexing_keras.json")
+RECORD_TENSORFLOW = RECORD.with_name("indexing_tensorflow.json")
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "indexing.md"
 LIBRARIES = ("numpy", "onnx", "onnxruntime", "torch")
 Counts = dict[str, dict[str, int]]
@@ -26,6 +28,11 @@ def read() -> dict[str, Any]:
 def read_keras() -> dict[str, Any]:
     """What is recorded of the cases from Keras; empty when nothing is."""
     return json.loads(RECORD_KERAS.read_text()) if RECORD_KERAS.exists() else {}
+
+
+def read_tensorflow() -> dict[str, Any]:
+    """What is recorded of the cases to TensorFlow; empty when nothing is."""
+    return json.loads(RECORD_TENSORFLOW.read_text()) if RECORD_TENSORFLOW.exists() else {}
 
 
 def counted(outcomes: Sequence[Outcome]) -> Counts:
@@ -78,6 +85,24 @@ def record_keras(outcomes: Sequence[Outcome]) -> None:
         json.dumps({"versions": versions, "counts": counts, **listed}, indent=1, sort_keys=True) + "\n"
     )
     PAGE.write_text(page(read()))
+
+
+def record_tensorflow(outcomes: Sequence[Outcome]) -> None:
+    """Store the results to TensorFlow and write the page anew. Reasons are recorded once, with the cases by route."""
+    listed: dict[str, dict[str, dict[str, list[str]]]] = {"noted": {}, "refused": {}}
+    for o in outcomes:
+        if o.verdict in listed:
+            listed[o.verdict].setdefault(_reason(o.detail), {}).setdefault(o.route, []).append(o.case)
+    versions = {name: importlib.metadata.version(name) for name in ("numpy", "tensorflow")}
+    RECORD_TENSORFLOW.write_text(
+        json.dumps({"versions": versions, "counts": counted(outcomes), **listed}, indent=1, sort_keys=True) + "\n"
+    )
+    PAGE.write_text(page(read()))
+
+
+def _reason(detail: str) -> str:
+    """A reason in one line, without the names of a run."""
+    return re.sub(r"\{\{.*?\}\}|__inference_\w+", "", " ".join(detail.split()))[:240]
 
 
 def fallen(recorded: Mapping[str, Any], outcomes: Sequence[Outcome]) -> list[str]:
@@ -155,19 +180,40 @@ Where what is written stops instead, or goes on, a note says so.
 """
 
 
+_TENSORFLOW_TEXT = """\
+
+## To TensorFlow
+
+The IR's own op as emitted TensorFlow, called as it is and compiled by XLA (`tf.function(jit_compile=True)`), under both
+policies; listed gradients by `tf.GradientTape`, compiled together with the model. XLA cannot raise an error: it reads the
+nearest element where an index is out of range and drops what is written there. That is told in a note under either policy,
+and counts as *noted* where a case expects an error; what XLA has no form of, it refuses to compile (*refused*).
+"""
+
+
+def _tensorflow_lines(recorded: Mapping[str, Any]) -> list[str]:
+    """The section on TensorFlow; none where nothing is recorded."""
+    return _listed(recorded, _TENSORFLOW_TEXT, {"noted": "Noted", "refused": "Refused"}) if recorded else []
+
+
 def _keras_lines(recorded: Mapping[str, Any]) -> list[str]:
     """The section on Keras; none where nothing is recorded."""
     if not recorded:
         return []
-    lines = [_KERAS_TEXT, *table(recorded["counts"]), ""]
-    lines += ["Measured with " + ", ".join(f"{k} {v}" for k, v in recorded["versions"].items()) + "."]
     titles = {
         "noted": "Noted",
         "refused": "Refused",
         "inexpressible": "What Keras itself has no words for, or fails at",
     }
+    return _listed(recorded, _KERAS_TEXT, titles)
+
+
+def _listed(recorded: Mapping[str, Any], text: str, titles: Mapping[str, str]) -> list[str]:
+    """A text, the counts, and reasons by verdict with their cases."""
+    lines = [text, *table(recorded["counts"]), ""]
+    lines += ["Measured with " + ", ".join(f"{k} {v}" for k, v in recorded["versions"].items()) + "."]
     for verdict, title in titles.items():
-        lines += ["", f"{title}:", ""]
+        lines += ["", f"{title}:", ""] if recorded[verdict] else []
         for reason, sources in sorted(recorded[verdict].items()):
             lines += [f"- {reason}: " + "; ".join(f"{s}: {', '.join(n)}" for s, n in sorted(sources.items()))]
     return lines
@@ -185,4 +231,5 @@ def page(recorded: Mapping[str, Any]) -> str:
         lines += ["", "Not from ONNX, which cannot say them:", ""]
         lines += [f"- {name}: {reason}" for name, reason in sorted(recorded["inexpressible"].items())]
     lines += _keras_lines(read_keras())
+    lines += _tensorflow_lines(read_tensorflow())
     return "\n".join(lines) + "\n"

@@ -118,7 +118,8 @@ _KINDS = {
     "dtype": r"dtypes? (must )?match|destination dtypes|must be index|used as indices must be|bound to different types|Type 'tensor",
     "attr": r"\bstep\b",
     "axis": r"Dimension out of range|axis -?\d+ is out of range for rank|HandleNegativeAxis|not a valid axis",
-    "index": r"out of (data )?bounds|out of range|invalid indi?ce|invalid index|indices into an axis of size 0",
+    "index": r"out of (data )?bounds|out of range|invalid indi?ce|invalid index|indices into an axis of size 0|"
+    r"indices\[.*\] = .* (is not in|does not index)",
     "shape": r"shape|sizes? |broadcast|number of dimensions|too many indices|too long|values for \d+ places|batch size|"
     r"Rank of|have rank|dimensions differ",
 }
@@ -261,7 +262,7 @@ def _evaluated(case: Case, source: str, model: Model) -> None:
     _expected(case, out)
     if source == "ir" and case.gradients:
         op = get(case.op)
-        _same_gradients(case.gradients, op.vjp(case.cotangent, **case.operands, **op.complete(case.attrs)))
+        same_gradients(case.gradients, op.vjp(case.cotangent, **case.operands, **op.complete(case.attrs)))
 
 
 def _exported(
@@ -279,10 +280,10 @@ def _exported(
         got = worker(to).run(artefact, given, folder, case.cotangent)
         back = dict(zip(given, case.inputs, strict=True))
         own = source == "torch" and policy == "source"
-        _same_gradients(torch_gradients(case) if own else case.gradients, {back[k]: v for k, v in got.items()})
+        same_gradients(torch_gradients(case) if own else case.gradients, {back[k]: v for k, v in got.items()})
 
 
-def _same_gradients(want: Arrays, got: Mapping[str, np.ndarray]) -> None:
+def same_gradients(want: Arrays, got: Mapping[str, np.ndarray]) -> None:
     """Raise Missed where a gradient is another: a value is right, so a note may tell."""
     for name, value in want.items():
         if got[name].shape != value.shape or not np.allclose(got[name], value, 1e-9, 1e-9):

@@ -4,7 +4,7 @@
     python -m tests.suites.onnx_backend --to torch --jobs 2 --update record them and write docs/suites.md
 
 Fails when an answer is wrong, a conversion or a converted model crashes, fewer cases are counted than recorded, or
-fewer pass.
+fewer pass. `--state FILE` keeps outcomes, so that a run can go on where another stopped.
 """
 
 from __future__ import annotations
@@ -16,9 +16,12 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from tests.suites import results
 from tests.suites.cases import CATEGORIES, KINDS, Case, load_cases
+from tests.suites.kept import keep, kept
 from tests.suites.running import TARGETS, VERDICTS, Outcome, run_cases
 
 
@@ -28,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = choose(load_cases(tuple(options.kind or KINDS)), options)
     whole = not (options.kind or options.limit or options.only)
     failed = False
-    for to in options.to or TARGETS[:3]:
+    for to in options.to or TARGETS[:-1]:
         started = time.monotonic()
         outcomes = _run(chosen, to, options)
         print(f"\nto {to}: {len(outcomes)} cases in {time.monotonic() - started:.0f} s")
@@ -51,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.suites.onnx_backend", description="ONNX's own backend tests")
-    parser.add_argument("--to", action="append", choices=TARGETS, help="target; repeatable (default: onnx, torch and keras)")
+    parser.add_argument("--to", action="append", choices=TARGETS, help="target; repeatable (default: all but ir)")
     parser.add_argument("--kind", action="append", choices=KINDS, help="kind of case; repeatable (default: all)")
     parser.add_argument("--only", help="only cases whose label this regular expression finds")
     parser.add_argument("--limit", type=int, help="a seeded sample of this many cases")
@@ -59,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--refusals", action="store_true", help="print refusals by reason and count")
     parser.add_argument("--list", action="store_true", help="print every case that does not pass")
+    parser.add_argument("--state", type=Path, help="a file of outcomes to go on from and to add to")
     parser.add_argument("--update", action="store_true", help="record these results")
     return parser
 
@@ -74,9 +78,12 @@ def choose(cases: list[Case], options: argparse.Namespace) -> list[Case]:
 
 
 def _run(cases: list[Case], to: str, options: argparse.Namespace) -> list[Outcome]:
-    outcomes = []
-    for outcome in run_cases(cases, to, options.jobs):
+    chosen = {c.label for c in cases}
+    outcomes = [o for o in kept(options.state, Outcome) if o.to == to and o.label in chosen]
+    done = {o.label for o in outcomes}
+    for outcome in run_cases([c for c in cases if c.label not in done], to, options.jobs):
         outcomes.append(outcome)
+        keep(options.state, replace(outcome, to=to))
         if options.list and outcome.verdict != "passed":
             print(f"{outcome.verdict:8} {outcome.label}: {outcome.op}: {outcome.detail}", flush=True)
         if len(outcomes) % 200 == 0:

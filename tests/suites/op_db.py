@@ -41,7 +41,7 @@ from tests.suites.kept import keep, kept
 from tests.suites.processes import spread
 from tests.suites.running import VERDICTS, WorkerFailed, named_inputs, worker
 
-TARGETS = ("torch", "onnx", "keras", "ir")
+TARGETS = ("torch", "onnx", "keras", "tensorflow", "ir")
 SUITE = "op_db"
 CATEGORY = "operators"
 SECONDS = 150
@@ -67,7 +67,7 @@ class TooLong(Exception):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run, print, compare; returns the exit code."""
     options = _parser().parse_args(arguments)
-    targets = tuple(options.to or TARGETS[:3])
+    targets = tuple(options.to or TARGETS[:-1])
     chosen = choose(list(cases.entries()), options)
     known = [o for o in kept(options.state, Outcome) if o.to in targets]
     outcomes = [o for o in known if o.op in set(chosen)]
@@ -89,9 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.suites.op_db", description="PyTorch's operator database")
-    parser.add_argument(
-        "--to", action="append", choices=TARGETS, help="target; repeatable (default: torch, onnx and keras)"
-    )
+    parser.add_argument("--to", action="append", choices=TARGETS, help="target; repeatable (default: all but ir)")
     parser.add_argument("--ops", help="only these operators, by comma")
     parser.add_argument("--limit", type=int, help="a seeded sample of this many operators")
     parser.add_argument("--seed", type=int, default=0)

@@ -24,7 +24,8 @@ def read(suite: str) -> dict[str, Any]:
 
 def record(suite: str, to: str, summary: dict[str, Any]) -> None:
     """Store the results of one target and write the page anew."""
-    libraries = (*LIBRARIES, "keras", "tensorflow") if to == "keras" else LIBRARIES
+    more = {"keras": ("keras", "tensorflow"), "tensorflow": ("tensorflow",)}
+    libraries = (*LIBRARIES, *more.get(to, ()))
     versions = {name: importlib.metadata.version(name) for name in libraries}
     found = {**read(suite), to: {"versions": versions, **summary}}
     FOLDER.mkdir(exist_ok=True)

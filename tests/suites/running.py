@@ -23,12 +23,14 @@ from converter.importers.onnx.tensors import read_tensor
 from converter.runtimes.arrays import load_arrays, save_arrays
 from ir.core import Model
 from ir.eval import EvaluationError, Evaluator
-from tests.exporters.keras.backends import Backend, PackageFailed
+from tests.exporters.keras.backends import Backend
+from tests.exporters.keras.backends import PackageFailed as KerasFailed
+from tests.exporters.tensorflow.process import PackageFailed, Process
 from tests.suites.cases import Case, with_known_sizes
 from tests.suites.compare import difference
 from tests.suites.processes import spread
 
-TARGETS = ("onnx", "torch", "keras", "ir")
+TARGETS = ("onnx", "torch", "keras", "tensorflow", "ir")
 VERDICTS = ("passed", "refused", "wrong", "crashed")
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 300
@@ -39,7 +41,7 @@ OPSET = 20
 @dataclass(frozen=True)
 class Outcome:
     """`verdict` is one of VERDICTS; `op` and `detail` say what was refused, or what went wrong. `sizes` tells that the
-    case passed only with every input but its first known at conversion."""
+    case passed only with every input but its first known at conversion; `to` is the target, in files of outcomes."""
 
     label: str
     category: str
@@ -47,6 +49,7 @@ class Outcome:
     op: str = ""
     detail: str = ""
     sizes: bool = False
+    to: str = ""
 
 
 class WorkerFailed(Exception):
@@ -90,25 +93,26 @@ class Worker:
         return self.process.poll() is None
 
 
-class KerasWorker:
-    """The process in which emitted Keras packages run, on the backend of the environment."""
+class PackageWorker:
+    """The process in which emitted Keras packages run, on the backend of the environment, or those of TensorFlow."""
 
-    def __init__(self) -> None:
-        self.backend = Backend(os.environ.get("KERAS_BACKEND", "tensorflow"))
+    def __init__(self, to: str) -> None:
+        keras = os.environ.get("KERAS_BACKEND", "tensorflow")
+        self.process: Backend | Process = Backend(keras) if to == "keras" else Process()
 
     def run(self, artefact: Path, inputs: dict[str, np.ndarray], folder: Path) -> dict[str, np.ndarray]:
         """Outputs by name; raises WorkerFailed."""
         try:
-            return self.backend.run(artefact, inputs)
-        except (PackageFailed, BrokenPipeError) as error:
+            return self.process.run(artefact, inputs)
+        except (KerasFailed, PackageFailed, BrokenPipeError) as error:
             raise WorkerFailed(str(error)) from None
         except BaseException:  # out of time: an answer that comes late would be taken for that of the next case
-            self.backend.kill()
+            self.process.kill()
             raise
 
     @property
     def alive(self) -> bool:
-        return self.backend.alive
+        return self.process.alive
 
 
 _WORKERS: dict[str, Any] = {}
@@ -117,7 +121,7 @@ _WORKERS: dict[str, Any] = {}
 def worker(to: str) -> Any:
     """This process's worker, started when needed."""
     if to not in _WORKERS or not _WORKERS[to].alive:
-        _WORKERS[to] = KerasWorker() if to == "keras" else Worker(to)
+        _WORKERS[to] = PackageWorker(to) if to in ("keras", "tensorflow") else Worker(to)
     return _WORKERS[to]
 
 
@@ -185,7 +189,7 @@ def _run(artefact: Path | Model, to: str, inputs: dict[str, np.ndarray], folder:
 
 def named_inputs(artefact: Path, to: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Inputs under the names the artefact has for them, in order."""
-    if to in ("torch", "keras"):
+    if to in ("torch", "keras", "tensorflow"):
         names = list(json.loads((artefact / "metadata.json").read_text())["inputs"])
     else:
         names = [i.name for i in onnx.load(artefact, load_external_data=False).graph.input]

@@ -82,7 +82,7 @@ def test_an_error_of_another_kind_or_none_is_noticed() -> None:
     with pytest.raises(run.Missed):
         run._expected(case, np.zeros(1))
     with pytest.raises(run.Missed):
-        run._same_gradients({"x": np.zeros(2)}, {"x": np.array([0.0, 1e-6])})
+        run.same_gradients({"x": np.zeros(2)}, {"x": np.array([0.0, 1e-6])})
 
 
 @pytest.mark.parametrize(("kind", "text"), [

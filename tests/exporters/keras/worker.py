@@ -55,7 +55,7 @@ def run(own: Any, request: dict) -> None:
         find = sys.modules["model"].find  # type: ignore[attr-defined]
         names = json.loads((folder / "metadata.json").read_text())["weights"]
         arrays |= {f"variable:{name}": own.to_numpy(find(model, name).value) for name in names}
-    own.write(request["outputs"], arrays)
+    own.worker.write_arrays(request["outputs"], arrays)
 
 
 if __name__ == "__main__":

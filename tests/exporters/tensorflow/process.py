@@ -40,19 +40,28 @@ class Process:
         atexit.register(self.close)
 
     def run(
-        self, folder: Path, inputs: Mapping[str, np.ndarray], way: str = "eager", steps: int = 0
+        self,
+        folder: Path,
+        inputs: Mapping[str, np.ndarray],
+        way: str = "eager",
+        steps: int = 0,
+        cotangent: np.ndarray | None = None,
     ) -> dict[str, np.ndarray]:
         """Results by flat name (and, after steps of training on the mean square of the result, the variables as
-        `variable:NAME`, `trained:NAME` where they are trained); raises PackageFailed."""
+        `variable:NAME`, `trained:NAME` where they are trained); with a cotangent of the one result the gradients of the
+        inputs instead. Raises PackageFailed."""
         sent, received = folder / "in.npz", folder / f"out_{way}.npz"
         save_arrays(sent, inputs)
-        request = {
+        request: dict[str, str | int] = {
             "folder": str(folder),
             "inputs": str(sent),
             "outputs": str(received),
             "way": way,
             "steps": steps,
         }
+        if cotangent is not None:
+            request["cotangent"] = str(folder / "cotangent.npz")
+            save_arrays(folder / "cotangent.npz", {"cotangent": cotangent})
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
@@ -60,6 +69,15 @@ class Process:
         if "error" in answer:
             raise PackageFailed(answer["error"])
         return load_arrays(received)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process answers."""
+        return self._process.poll() is None
+
+    def kill(self) -> None:
+        """End the process at once."""
+        self._process.kill()
 
     def close(self) -> None:
         """End the process."""

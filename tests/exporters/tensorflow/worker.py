@@ -3,7 +3,8 @@
 `worker.py TENSORFLOW_WORKER`: one JSON request a line, `{"folder", "inputs", "outputs", "way", "steps"}`, answered by
 `{"ok": true}` or `{"error": text}`. `way` is `eager` (the model is called), `function` (its `serving` function is) or
 `compiled` (that function, compiled by XLA for the sizes at hand). With `steps` the model is trained so often, by plain
-descent on the mean square of its result, and the results of the last call are followed by its variables.
+descent on the mean square of its result, and the results of the last call are followed by its variables. A request that
+names a file with a `cotangent` of the one result is answered by gradients, by input.
 """
 
 import importlib.util
@@ -54,11 +55,13 @@ def run(own: Any, request: dict, kept: dict) -> None:
         for name in record["weights"]:
             variable = kept["module"].find(model, name)
             found[f"{'trained' if variable.ref() in learned else 'variable'}:{name}"] = variable.value()
+    elif "cotangent" in request:
+        found = _gradients(request, record, kept, leaves, *own.read(request["cotangent"]).values())
     elif request["way"] == "eager":
         found = _called(own, record, model, leaves)
     else:
         found = _served(request, record, kept, leaves)
-    own.write(request["outputs"], {name: own.to_numpy(value) for name, value in found.items()})
+    own.worker.write_arrays(request["outputs"], {name: own.to_numpy(value) for name, value in found.items()})
 
 
 def _called(own: Any, record: dict, model: Any, leaves: dict, **settings: Any) -> dict:
@@ -87,6 +90,28 @@ def _trained(own: Any, request: dict, record: dict, model: Any, leaves: dict) ->
             if gradient is not None:
                 variable.assign_sub(0.1 * tf.convert_to_tensor(gradient))
     return found
+
+
+def _gradients(request: dict, record: dict, kept: dict, leaves: dict, cotangent: Any) -> dict:
+    """The gradient of each floating input, compiled together with the model where that is the way; zero where the result
+    does not depend on it."""
+    import tensorflow as tf
+
+    serve = kept["module"].serving(kept["model"]).python_function
+    wanted = {name: leaf for name, leaf in leaves.items() if leaf.dtype.is_floating}
+
+    def gradients(*given: Any) -> dict:
+        with tf.GradientTape() as tape:
+            inputs = dict(zip(record["inputs"], given, strict=True))
+            watched = {name: inputs[name] for name in wanted}
+            tape.watch(watched)
+            (result,) = serve(*given).values()
+        found = tape.gradient(result, watched, cotangent, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        return {name: tf.convert_to_tensor(gradient) for name, gradient in found.items()}
+
+    if request["way"] == "compiled":
+        gradients = tf.function(gradients, jit_compile=True, autograph=False)
+    return gradients(*(leaves[name] for name in record["inputs"]))
 
 
 def _served(request: dict, record: dict, kept: dict, leaves: dict) -> dict:
