@@ -22,7 +22,7 @@ from pathlib import Path
 from tests.suites import results
 from tests.suites.cases import CATEGORIES, KINDS, Case, load_cases
 from tests.suites.kept import keep, kept
-from tests.suites.running import TARGETS, VERDICTS, Outcome, run_cases
+from tests.suites.running import TARGETS, UNDECIDED, VERDICTS, Outcome, run_cases
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.refusals:
             print("\n".join(f"{n:5} {op}: {reason}" for (op, reason), n in refusals(outcomes).most_common()))
         for o in outcomes:
-            if o.verdict in ("wrong", "crashed"):
+            if o.verdict in ("wrong", "crashed", UNDECIDED):
                 print(f"{o.verdict}: {o.label}: {o.detail}")
         failed |= any(o.verdict in ("wrong", "crashed") for o in outcomes)
         if not whole:
@@ -92,17 +92,19 @@ def _run(cases: list[Case], to: str, options: argparse.Namespace) -> list[Outcom
 
 
 def summary(outcomes: Sequence[Outcome]) -> dict:
-    """What is recorded: counts of each category, refusals by op and reason."""
+    """What is recorded: counts of each category, refusals by op and reason, cases that rounding alone decides."""
     counts = {
         category: {
-            "counted": len(own), **{v: sum(o.verdict == v for o in own) for v in VERDICTS},
+            "counted": len(own), **{v: sum(o.verdict == v for o in own) for v in (*VERDICTS, UNDECIDED)},
             "with_known_sizes": sum(o.sizes and o.verdict == "passed" for o in own),
         }
         for category in CATEGORIES
         if (own := [o for o in outcomes if o.category == category])
     }  # fmt: skip
     found = sorted(refusals(outcomes).items(), key=lambda item: (-item[1], item[0]))
-    return {"counts": counts, "refusals": [{"op": op, "reason": reason, "count": n} for (op, reason), n in found]}
+    listed = [{"op": op, "reason": reason, "count": n} for (op, reason), n in found]
+    undecided = sorted(o.label for o in outcomes if o.verdict == UNDECIDED)
+    return {"counts": counts, "refusals": listed, **({UNDECIDED: undecided} if undecided else {})}
 
 
 def refusals(outcomes: Sequence[Outcome]) -> Counter[tuple[str, str]]:

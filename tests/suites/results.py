@@ -50,14 +50,27 @@ def compare(suite: str, to: str, summary: dict[str, Any]) -> list[str]:
 
 
 def table_lines(counts: dict[str, dict[str, int]]) -> list[str]:
-    """Counts by category as a Markdown table; the column of known sizes only where a suite has it."""
+    """Counts by category as a Markdown table; the column of known sizes only where a suite has it, that of cases which
+    rounding alone decides only where there are such."""
     sizes = any("with_known_sizes" in n for n in counts.values())
-    names = ["cases", "counted", "passed", "share", *(["known sizes"] if sizes else []), "refused", "wrong", "crashed"]
+    more = ["undecided"] if any(n.get("undecided") for n in counts.values()) else []
+    names = [
+        "cases",
+        "counted",
+        "passed",
+        "share",
+        *(["known sizes"] if sizes else []),
+        "refused",
+        *more,
+        "wrong",
+        "crashed",
+    ]
     lines = [f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
     for category, n in counts.items():
         share = f"{100 * n['passed'] / n['counted']:.1f} %"
         cells = [n["counted"], n["passed"], share, *([n["with_known_sizes"]] if sizes else [])]
-        lines.append(f"| {category} | {' | '.join(map(str, (*cells, n['refused'], n['wrong'], n['crashed'])))} |")
+        cells += [n[key] for key in ("refused", *more, "wrong", "crashed")]
+        lines.append(f"| {category} | {' | '.join(map(str, cells))} |")
     return lines
 
 
@@ -68,7 +81,9 @@ has for bfloat16 only); shapes and element types must be the same, and of random
 compared. *ordinary* are floats of 16 bits and more, integers, booleans and complex numbers; *narrow* are 8-bit
 floats and types below a byte. *known sizes* counts the cases among the passed ones that were refused as they
 stand (the suite gives axes, sizes and pads as run-time inputs) and pass with every input but the first fixed
-at conversion."""
+at conversion. *undecided* are cases that rounding alone decides: the float64 reference of the imported model gives
+what the suite expects, and its evaluation in float32, or one rounding of what is computed there, takes it as far away
+as the converted model is (`tests/suites/rounding.py`): a softmax of huge logits that are equal but for rounding."""
 _OP_DB_TEXT = """\
 The entries of PyTorch's operator database (`op_db` of `torch.testing`) that have float32. The first three samples of
 each, drawn with a fixed seed, are exported as a module whose inputs are the sample's tensors, converted, run in a
@@ -96,6 +111,8 @@ def page() -> str:
         for to, found in recorded.items():
             versions = ", ".join(f"{k} {v}" for k, v in found["versions"].items())
             lines += ["", f"## {title} to {to}", "", *table_lines(found["counts"]), "", f"Measured with {versions}."]
+            if undecided := found.get("undecided"):
+                lines += ["", f"Undecided: {', '.join(f'`{name}`' for name in undecided)}."]
             lines += ["", "Refused, by reason:", "", *_refusals(found["refusals"])]
         left_out = next((found["left_out"] for found in recorded.values() if "left_out" in found), {})
         if left_out:

@@ -29,9 +29,12 @@ from tests.exporters.tensorflow.process import PackageFailed, Process
 from tests.suites.cases import Case, with_known_sizes
 from tests.suites.compare import difference
 from tests.suites.processes import spread
+from tests.suites.rounding import explains
 
 TARGETS = ("onnx", "torch", "keras", "tensorflow", "ir")
 VERDICTS = ("passed", "refused", "wrong", "crashed")
+UNDECIDED = "undecided"
+"""The verdict on an answer that rounding alone decides (`rounding.explains`): neither passed nor wrong."""
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 300
 """How long one case may run before it counts as crashed."""
@@ -40,7 +43,7 @@ OPSET = 20
 
 @dataclass(frozen=True)
 class Outcome:
-    """`verdict` is one of VERDICTS; `op` and `detail` say what was refused, or what went wrong. `sizes` tells that the
+    """`verdict` is one of VERDICTS, or UNDECIDED; `op` and `detail` say what was refused, or what went wrong. `sizes` tells that the
     case passed only with every input but its first known at conversion; `to` is the target, in files of outcomes."""
 
     label: str
@@ -139,7 +142,7 @@ def run_case(case: Case, to: str) -> Outcome:
 def _attempt(case: Case, model: onnx.ModelProto, to: str) -> Outcome:
     with tempfile.TemporaryDirectory(prefix="suite-") as name:
         try:
-            problem = _compare(case, model, to, Path(name))
+            verdict, problem = _compare(case, model, to, Path(name))
         except ConversionError as error:
             first = error.unsupported[0] if error.unsupported else None
             reason = (first.op, first.reason) if first else (type(error).__name__, error.message)
@@ -148,11 +151,11 @@ def _attempt(case: Case, model: onnx.ModelProto, to: str) -> Outcome:
             return Outcome(case.label, case.category, "crashed", detail=str(error))
         except Exception as error:  # noqa: BLE001 - whatever the converter raises beside its own errors is a crash
             return Outcome(case.label, case.category, "crashed", detail=f"converter: {type(error).__name__}: {error}")
-    return Outcome(case.label, case.category, "wrong" if problem else "passed", detail=problem)
+    return Outcome(case.label, case.category, verdict, detail=problem)
 
 
-def _compare(case: Case, model: onnx.ModelProto, to: str, folder: Path) -> str:
-    """Convert, run every data set, and say what differs."""
+def _compare(case: Case, model: onnx.ModelProto, to: str, folder: Path) -> tuple[str, str]:
+    """Convert, run every data set; the verdict, and what differs."""
     stored = {t.name for t in model.graph.initializer}
     artefact: Path | Model
     with warnings.catch_warnings():
@@ -166,17 +169,24 @@ def _compare(case: Case, model: onnx.ModelProto, to: str, folder: Path) -> str:
     for inputs, expected in case.data:
         first = [i.name for i in case.model.graph.input if i.name not in {t.name for t in case.model.graph.initializer}]
         given = {n: as_array(v) for n, v in zip(first, inputs) if n not in stored}
-        found = list(_run(artefact, to, given, folder).values())
-        if len(found) != len(expected):
-            return f"{len(found)} outputs instead of {len(expected)}"
-        for i, (got, want) in enumerate(zip(found, expected)):
-            if case.drawn:
-                want = as_array(want)
-                if (got.shape, got.dtype) != (want.shape, want.dtype):
-                    return f"output {i}: {got.dtype}{got.shape} instead of {want.dtype}{want.shape}"
-                continue
-            if problem := difference(got, as_array(want), case.rtol, case.atol):
-                return f"output {i}: {problem}"
+        found, wanted = list(_run(artefact, to, given, folder).values()), [as_array(want) for want in expected]
+        if problem := _problem(case, found, wanted):
+            own = read or converter.load(model, framework="onnx")
+            decided = case.drawn or not explains(own, given, wanted, found, case.rtol, case.atol)
+            return "wrong" if decided else UNDECIDED, problem
+    return "passed", ""
+
+
+def _problem(case: Case, found: list[np.ndarray], wanted: list[np.ndarray]) -> str:
+    """In words, how results differ; of random ones only shapes and types are compared."""
+    if len(found) != len(wanted):
+        return f"{len(found)} outputs instead of {len(wanted)}"
+    for i, (got, want) in enumerate(zip(found, wanted)):
+        if case.drawn:
+            if (got.shape, got.dtype) != (want.shape, want.dtype):
+                return f"output {i}: {got.dtype}{got.shape} instead of {want.dtype}{want.shape}"
+        elif problem := difference(got, want, case.rtol, case.atol):
+            return f"output {i}: {problem}"
     return ""
 
 
