@@ -111,6 +111,9 @@ def _incomplete(b: Any, a: Any, x: Any, lower: bool) -> Any:
     fraction = b.mul(front, _fraction(b, order, above))
     small = b.where(left, series, fraction)
     inner = b.where(left, small, b.sub(1.0, small)) if lower else b.where(left, b.sub(1.0, small), small)
+    if not lower:
+        little = b.and_(left, b.less(order, 1.0))
+        inner = b.where(little, _of_small_order(b, b.where(little, order, 0.5), b.where(little, point, 0.5)), inner)
     return b.where(plain, inner, _at_edges(b, a, x, lower))
 
 
@@ -149,6 +152,34 @@ def _fraction(b: Any, a: Any, x: Any) -> Any:
 
     start = (d, b.add(zero, 1 / _TINY), d, first, zero, zero)
     return loop(b, start, (a,), more, step)[0]
+
+
+_LGAMMA_1P = (-0.5772156649015329, 0.8224670334241132, -0.40068563438653143, 0.27058080842778454, -0.20738555102867398,
+              0.1695571769974082, -0.1440498967688461)  # fmt: skip
+"""-Euler's constant, then zeta(k) (-1)**k / k: the series of lgamma(1 + a)."""
+
+
+def _of_small_order(b: Any, a: Any, x: Any) -> Any:
+    """The upper function for a < 1 and x < a + 1, where 1 less the lower one would cancel: -expm1(t) - e**t a S with
+    t = a log x - lgamma(1 + a) and S the sum of (-x)**k / (k! (a + k)) from k = 1 on (DLMF 8.7.1)."""
+    near = b.mul(a, _LGAMMA_1P[-1])
+    for coefficient in _LGAMMA_1P[-2::-1]:
+        near = b.mul(b.add(near, coefficient), a)
+    log_gamma = b.where(b.less(a, 0.01), near, lgamma(b, b.add(a, 1.0)))
+    t = b.sub(b.mul(a, b.log(x)), log_gamma)
+
+    def more(b: Any, total: Any, term: Any, k: Any, a: Any, x: Any) -> Any:
+        return b.greater(b.abs(term), b.mul(b.abs(total), 1e-17))
+
+    def step(b: Any, total: Any, term: Any, k: Any, a: Any, x: Any) -> Any:
+        k = b.add(k, 1.0)
+        term = b.neg(b.div(b.mul(term, x), k))
+        return b.add(total, b.div(term, b.add(a, k))), term, k
+
+    one = b.add(_zeros(b, a), 1.0)
+    first = b.neg(b.div(x, b.add(a, 1.0)))
+    total = loop(b, (first, b.neg(x), one), (a, x), more, step)[0]
+    return b.sub(b.neg(b.expm1(t)), b.mul(b.mul(b.exp(t), a), total))
 
 
 def _at_edges(b: Any, a: Any, x: Any, lower: bool) -> Any:

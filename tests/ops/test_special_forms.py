@@ -63,3 +63,11 @@ def test_functions_of_two_numbers(name: str) -> None:
     x, y = np.concatenate([x, np.repeat(edges, edges.size)]), np.concatenate([y, np.tile(edges, edges.size)])
     with np.errstate(all="ignore"):
         check(run(getattr(special_loops, name), x, y), getattr(scipy.special, scipy_name)(x, y))
+
+
+def test_upper_incomplete_gamma_function_of_small_orders() -> None:
+    """It is about as small as its order is: 1 less the lower function would keep nothing of it."""
+    a = np.concatenate([10.0 ** np.arange(-45, 0, 3.0), [0.009, 0.0101, 0.3, 0.999]])
+    a, x = (v.reshape(-1) for v in np.meshgrid(a, [1e-30, 1e-3, 0.2, 0.64, 0.999, 1.05, 1.5, 1.98]))
+    want = scipy.special.gammaincc(a, x)
+    np.testing.assert_allclose(run(special_loops.gamma_incc, a, x), want, rtol=1e-10)
