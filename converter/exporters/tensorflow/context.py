@@ -69,7 +69,12 @@ class Context(TrainingContext):
 
     def require(self, test: Expr, message: Expr) -> None:
         """A check at once where the condition is known, else when the graph runs."""
+        self.tell_checked("sizes that do not fit the model, where they are open when it is traced,")
         self.body.append(s.Do(self.helper("check")(test, message)))
+
+    def tell_checked(self, what: str) -> None:
+        """Note that a check of emitted code is none where XLA compiles it: XLA leaves assertions out."""
+        self.note(f"{what} are refused, except where XLA compiles the model")
 
     def _atom(self, atom: Symbol | Func) -> Expr:
         if isinstance(atom, Func) and atom.kind in ("min", "max"):

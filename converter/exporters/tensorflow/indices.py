@@ -23,7 +23,6 @@ WRITES = (
     "an index out of range is an error in the source, and in TensorFlow on a CPU; on a GPU, and compiled by XLA, TensorFlow drops "
     "what is written there (--index-policy strict checks indices, except where XLA compiles)"
 )
-TRACED = "indices out of range are refused, except where XLA compiles the model"
 
 
 def as_index(c: Context, value: Value) -> Expr:
@@ -79,8 +78,12 @@ def tell_write(c: Context, node: Node) -> None:
 
 
 def _tell(c: Context, text: str, safe: bool) -> None:
-    if not safe and not is_own(c):
-        c.note(TRACED if c.strict else text)
+    if safe or is_own(c):
+        return
+    if c.strict:
+        c.tell_checked("indices out of range")
+    else:
+        c.note(text)
 
 
 def index_settings(c: Context, node: Node, indices: Value) -> dict[str, Any]:

@@ -63,6 +63,7 @@ def _run(
     settings |= {name: c.x(v) for name, v in names.items() if v is not None}
     if (lengths := c.operand(node, "lengths")) is not None:
         settings["lengths"] = lengths
+        c.tell_checked("lengths out of range")
     if reverse:
         settings["reverse"] = lift(True)
     if node.attrs.get("nonlinearity") == "relu":

@@ -88,6 +88,7 @@ def mask_fill(c: Context, node: Node) -> Expr:
 
 @rule("mask_scatter")
 def mask_scatter(c: Context, node: Node) -> Expr:
+    c.tell_checked("sources with another number of slices than a mask chooses")
     return c.helper("mask_scatter")(*(c.x(node.operand(k)) for k in ("data", "mask", "source")))
 
 
@@ -97,8 +98,8 @@ def segment_reduce(c: Context, node: Node) -> Expr:
     count = c.dim(a["num_segments"], "segments")
     own = {"add": "sum", "mul": "prod"}.get(a["reduction"])
     plain = own is not None and not kind.is_bool and not kind.is_half and (own == "sum" or a["empty"] == "identity")
+    tell_write(c, node)
     if plain and a["bounds"] == "error" and not guards(c) and 0 not in node.operand("data").type.shape:
-        tell_write(c, node)
         if not is_own(c) and not never_negative(ids):
             c.note(NEGATIVE)
         return getattr(MATH, f"unsorted_segment_{own}")(c.x(node.operand("data")), as_index(c, ids), count)
