@@ -94,17 +94,21 @@ class RuleTable:
 class TypedTable(RuleTable):
     """Refuses what no rule can write: values of an element type that `holder`, the framework in words, lacks.
 
-    `held` are the types it has, `where` ends the sentence (`on every backend`).
+    `held` are the types it has, `where` ends the sentence (`on every backend`). What ops called in `complex_ops` read and
+    give may be complex all the same.
     """
 
     held: frozenset[str] = frozenset()
     holder: str = ""
     where: str = ""
+    complex_ops: frozenset[str] = frozenset()
 
     def refusal(self, node: Node) -> str | None:
         """Why this table cannot write `node` as it is, or None when it can."""
-        values: list[Value] = [*node.inputs, *node.outputs]
-        lacking = next((v.type.dtype.name for v in values if v.type.dtype.name not in self.held), None)
+        kinds = [v.type.dtype for v in (*node.inputs, *node.outputs)]
+        if node.op.name in self.complex_ops:
+            kinds = [k for k in kinds if not k.is_complex]
+        lacking = next((k.name for k in kinds if k.name not in self.held), None)
         return super().refusal(node) if lacking is None else self._lacks(lacking)
 
     def _lacks(self, kinds: str) -> str:
@@ -167,7 +171,10 @@ def _lower_node(node: Node, table: RuleTable, apart: Accepts, refused: list[Unsu
             refused.append(refusal(node, f"{reason}; {error}", table.file_of(node)))
             return
         for made in nodes:
-            _lower_node(made, table, apart, refused)
+            if made.op.name == "identity" and not made.output.uses and made.graph is not None:
+                made.graph.remove(made)  # a result that nothing reads, such as statistics that stay
+            else:
+                _lower_node(made, table, apart, refused)
 
 
 def refusal(node: Node, reason: str, file: str = "") -> Unsupported:

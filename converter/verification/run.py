@@ -13,6 +13,7 @@ from converter.errors import UsageError
 from converter.runtimes import Runner, source_runner
 from converter.runtimes.base import AsSource, RuntimeFailure, as_source
 from converter.sources import Source
+from converter.verification.free import ADVICE, groups, hanging, in_order
 from converter.verification.inputs import Case, evaluated_cases
 from converter.verification.judge import Expected, Sample, judge
 from converter.verification.report import OutputResult, VerificationReport
@@ -87,6 +88,7 @@ def verify_against(baseline: Baseline, converted: Runner, *, rtol: Any = None, a
     if problem:
         return Verification(_failed(baseline, converted, problem))
     samples: list[Sample] = []
+    free = groups(model)
     for expected in baseline.expected:
         try:
             found = converted(expected.inputs)
@@ -95,14 +97,17 @@ def verify_against(baseline: Baseline, converted: Runner, *, rtol: Any = None, a
         if list(found) != list(model.output_types):
             problem = f"outputs are {', '.join(found) or 'none'} instead of {', '.join(model.output_types) or 'none'}"
             return Verification(_failed(baseline, converted, problem), samples)
-        samples.append(Sample(expected, found))
+        samples.append(Sample(expected, in_order(free, found, expected.reference)))
     report = _report(baseline, converted)
-    random = random_outputs(model)
+    random, unordered = random_outputs(model), hanging(model)
     for name, declared in model.output_types.items():
         if name in random:
             report.not_compared.append(name)
-        else:
-            report.outputs.append(judge(name, declared.dtype, samples, _pick(rtol, name), _pick(atol, name)))
+            continue
+        result = judge(name, declared.dtype, samples, _pick(rtol, name), _pick(atol, name))
+        if result.verdict == "mismatch" and name in unordered:
+            result.reason += ADVICE
+        report.outputs.append(result)
     return Verification(report, samples, axes)
 
 
@@ -122,7 +127,14 @@ def _failed(baseline: Baseline, converted: Runner, reason: str) -> VerificationR
 def _expected(model: Model, case: Case, exact: Case, source: Case, seed: int) -> Expected:
     reference = {n: _overflowed(a, exact[n]) for n, a in Evaluator().run(model, case).items()}
     masks = undecided(model, case, reference, exact, seed) if has_decisions(model) else {}
-    rounded = functools.cache(lambda: [by_steps(model, case, reference), *conditioned(model, case, seed)])
+    free = groups(model)
+
+    @functools.cache
+    def rounded() -> list[Mapping[str, np.ndarray]]:
+        runs = (by_steps(model, case, reference), *conditioned(model, case, seed))
+        return [in_order(free, run, reference) for run in runs]
+
+    exact, source = (in_order(free, run, reference) for run in (exact, source))
     return Expected(case, reference, exact, source, masks, rounded)
 
 

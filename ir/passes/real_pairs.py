@@ -57,10 +57,11 @@ def has_complex(model: Model) -> bool:
     return any(map(is_complex, values)) or any(_touches(n) for n in walk(model.graph))
 
 
-def split(model: Model) -> Refusals:
+def split(model: Model, native: frozenset[str] = frozenset()) -> Refusals:
     """Rewrite the model in place; returns the nodes that have no form in reals, with the reason (the model is then
-    not to be used)."""
-    work = _Split(model)
+    not to be used). Ops called in `native` stay where they read real numbers, and nothing but `real` and `imag` reads what
+    they give: for targets that compute these ops, and have complex numbers nowhere else."""
+    work = _Split(model, native)
     for weight in list(model.weights.values()):
         if weight.type.dtype.is_complex:
             twin = work.border(model.weight_value(weight.name))
@@ -88,6 +89,7 @@ class _Split:
     its parts; those are taken apart in each graph that reads them, since bodies are closed."""
 
     model: Model
+    native: frozenset[str] = frozenset()
     pairs: dict[Value, Pair] = field(default_factory=dict)
     borders: dict[Value, Value] = field(default_factory=dict)
     apart: dict[tuple[Graph, Value], Pair] = field(default_factory=dict)
@@ -135,6 +137,9 @@ class _Split:
     def _plain(self, node: Node) -> None:
         rule = RULES.get(node.op.name)
         b = Builder(home(node), before=node, origin=node.origin.by(RealPairs.name))
+        if node.op.name in self.native and not any(map(is_complex, node.inputs)):
+            values = b.node(node.op, **node.operands, **node.attrs).outputs
+            return self._put(node, [(b.real(v), b.imag(v)) if is_complex(v) else v for v in values])
         if rule is None and node.op.decompose is None:
             return self._refuse(node, REFUSED.get(node.op.name, "it has no form in real numbers"))
         made: list[Node] = []

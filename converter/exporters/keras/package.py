@@ -26,6 +26,7 @@ from converter.exporters.keras.rules import TABLE
 from converter.exporters.keras.rules_pool import ALIKE, PASSED_OVER, passes_over_nan
 from converter.exporters.keras.rules_recurrent import GRU_GATES, NoLayer
 from converter.exporters.keras.stacks import prepare_stacks
+from converter.exporters.keras.table import NATIVE
 from converter.exporters.keras.targets import OWNED
 from converter.exporters.keras.wide import NOTE, has_wide, needs_wide
 from converter.exporters.nan import carry_notes, settle_max_pool
@@ -64,7 +65,7 @@ def write_source(model: Model, options: ExportOptions) -> Source:
 
 def _written(model: Model, options: ExportOptions, loops: bool = False) -> Source:
     prepared = copy_model(model)
-    refused = in_reals(prepared, "the backends of Keras share")
+    refused = in_reals(prepared, "the backends of Keras share", NATIVE)
     if refused:
         raise ConversionError(f"{len(refused)} operations on complex numbers cannot be written for keras", refused)
     prepare_stacks(prepared, loops)

@@ -12,6 +12,14 @@ SINGULAR = (
     "a matrix that has no inverse or no factor is an error in the source; Keras' backends differ in it (JAX computes NaN "
     "or infinities)"
 )
+ORDER = (
+    "the order of eigenvalues and the phases of eigenvectors are those of the backend's own routine: TensorFlow's differ from "
+    "those that JAX and PyTorch take from LAPACK"
+)
+EIG_RUNS = (
+    "JAX has eigenvalues of general matrices on CPUs, XLA does not compile TensorFlow's (`jit_compile=False`), and matrices with "
+    "NaN or infinities are an error on TensorFlow and PyTorch and NaN on JAX"
+)
 SIGNS = "the signs of singular vectors and eigenvectors are free, and Keras' backends differ in them"
 
 
@@ -73,3 +81,17 @@ def eigh(c: Context, node: Node) -> tuple[Expr | None, ...]:
     x = c.name_once(c.x(node.operand("x")), "matrix")
     part, inner = (OPS.triu, OPS.triu(x, k=1)) if node.attrs["upper"] else (OPS.tril, OPS.tril(x, k=-1))
     return OPS.eigh(part(x) + OPS.swapaxes(inner, -1, -2))[Lit(0)], None
+
+
+@rule("eig", accepts=supported)
+def eig(c: Context, node: Node) -> tuple[Expr | None, ...]:
+    """Complex on every backend; the model goes on with the parts."""
+    c.note(ORDER)
+    c.note(EIG_RUNS)
+    return c.unpack(OPS.eig(c.x(node.operand("x"))), [bool(v.uses) for v in node.outputs], "eigen")
+
+
+@rule("real", "imag")
+def part(c: Context, node: Node) -> Expr:
+    """Of what an op gives that the backends compute with complex numbers."""
+    return getattr(OPS, node.op.name)(c.x(node.operand("x")))

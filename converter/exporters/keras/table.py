@@ -14,10 +14,13 @@ HELD = frozenset(
 )  # fmt: skip
 """Element types that mean the same on every backend of Keras: PyTorch's keeps uint16 as int32 and uint32 as int64."""
 
+NATIVE = frozenset({"eig"})
+"""Ops that every backend computes with complex numbers, though no model of Keras may hold them: their parts are read."""
 
 TABLE = TypedTable(
-    "keras", "converter/exporters/keras/rules_{family}.py", held=HELD, holder="Keras", where="on every backend"
-)
+    "keras", "converter/exporters/keras/rules_{family}.py", held=HELD, holder="Keras", where="on every backend",
+    complex_ops=NATIVE | {"real", "imag"},
+)  # fmt: skip
 FORMS: dict[str, Callable[[Node], Form | None]] = {}
 
 rule = TABLE.rule

@@ -14,6 +14,10 @@ SINGULAR = (
     "a matrix that has no inverse or no factor is an error in the source and in TensorFlow on a CPU; compiled by XLA it gives "
     "NaN or infinities"
 )
+ORDER = (
+    "the order of eigenvalues and the phases of eigenvectors are those of TensorFlow's own routine, which XLA does not compile; "
+    "matrices with NaN or infinities are an error"
+)
 SIGNS = "the signs of singular vectors and eigenvectors are free, and TensorFlow's may be others than the source's"
 _KERNELS = ("float32", "float64", "complex64", "complex128")
 
@@ -108,3 +112,12 @@ def eigh(c: Context, node: Node) -> tuple[Expr | None, ...]:
     """TensorFlow reads the lower triangle."""
     x = c.x(node.operand("x"))
     return LINALG.eigvalsh(LINALG.matrix_transpose(x) if node.attrs["upper"] else x), None
+
+
+@rule("eig", accepts=supported)
+def eig(c: Context, node: Node) -> tuple[Expr | None, ...]:
+    c.note(ORDER)
+    x, (values, vectors) = c.x(node.operand("x")), node.outputs
+    if not vectors.uses:
+        return LINALG.eigvals(x), None
+    return c.unpack(LINALG.eig(x), [bool(values.uses), True], "eigen")
