@@ -7,10 +7,18 @@ from converter.exporters.keras.context import OPS, Context
 from converter.exporters.keras.table import rule
 from ir.core import Node
 
+SATURATES = (
+    "a float that an integer type does not hold becomes the nearest that it does on JAX, and NaN 0; TensorFlow and PyTorch "
+    "give what the processor's conversion makes of it"
+)
+
 
 @rule("cast")
 def cast(c: Context, node: Node) -> Expr:
-    return c.cast(c.x(node.operand("x")), node.attrs["to"])
+    x, to = node.operand("x"), node.attrs["to"]
+    if x.type.dtype.is_float and to.is_integer:
+        c.note(SATURATES)
+    return c.cast(c.x(x), to)
 
 
 def _same_width(node: Node) -> str | None:

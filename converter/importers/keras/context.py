@@ -148,7 +148,11 @@ class KerasContext(Context):
     def cast(self, value: Value, to: DType | str) -> Value:
         """`value` in another dtype; itself when it has it."""
         kind = kept(dtype(to))
-        return value if value.type.dtype == kind else self.b.cast(value, to=kind)
+        if value.type.dtype == kind:
+            return value
+        if kind.is_integer and value.type.dtype.is_float and _saturates():
+            self.note(SATURATES)
+        return self.b.cast(value, to=kind)
 
     # -- results ----------------------------------------------------------------------------------------------------
     def tensor(self, value: Value) -> Any:
@@ -239,6 +243,19 @@ class KerasContext(Context):
         """Nodes made inside the block belong to whoever called the current layer: a fused activation, say."""
         with self.scopes.left(), self.b.at(self.scopes.origin(self.b.origin)):
             yield
+
+
+SATURATES = (
+    "a float that an integer type does not hold becomes the nearest that it does on JAX, and NaN 0; in the converted model it "
+    "becomes what the target makes of it"
+)
+
+
+def _saturates() -> bool:
+    """Whether casts of the running backend are JAX's: the others wrap, as the IR does."""
+    from keras import config
+
+    return bool(config.backend() == "jax")
 
 
 def _fits(number: type, kind: str) -> bool:

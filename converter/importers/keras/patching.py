@@ -50,6 +50,9 @@ class Tracer(Protocol):
     def assign(self, variable: Any, value: Any) -> Any:
         """A variable gets a value."""
 
+    def adds_loss(self, layer: Any) -> None:
+        """A layer adds a term to the loss of the model."""
+
 
 @contextlib.contextmanager
 def diverted(tracer: Tracer) -> Iterator[None]:
@@ -111,6 +114,7 @@ def _divert_operations(tracer: Tracer, put: Put) -> None:
     put(Operation, "symbolic_call", symbolic_op)
     put(layer_module.Layer, "symbolic_call", symbolic_layer)
     put(layer_module.Layer, "__call__", call)
+    put(layer_module.Layer, "add_loss", lambda layer, _: tracer.adds_loss(layer))
     put(layer_module, "Node", lambda **_: None)  # the user's layers keep no record of being read
     for module in _modules():
         if "any_symbolic_tensors" in module.__dict__ and "backend" not in module.__name__.split("."):

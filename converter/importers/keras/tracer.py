@@ -154,6 +154,10 @@ class KerasTracer:
         self.c.weights.assign(variable, now)
         return self.c.tensor(now)
 
+    def adds_loss(self, layer: Any) -> None:
+        """A term of the loss is no part of the model's results: told in a note."""
+        self.c.note(f"the loss of the source has a term that {layer.name} adds (add_loss); the written model has not")
+
     def lift(self, item: Any) -> Any:
         """A constant tensor of the backend as a traced one."""
         import numpy as np
