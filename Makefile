@@ -17,7 +17,7 @@ FER := fixtures/real/fer
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-models test-keras test-tensorflow test-gpu check bench fixtures minilm silero fer mutants suite-onnx suite-op-db suite-indexing suite-transformers suite-applications suite-keras-layers random-graphs clean
+.PHONY: help install demo test test-models test-keras test-tensorflow test-gpu check bench fixtures minilm silero fer mutants suite-onnx suite-op-db suite-indexing suite-transformers suite-applications suite-tensorflow suite-keras-layers random-graphs clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -105,6 +105,9 @@ suite-keras-layers: $(STAMP)  ## every Keras layer over a grid of its arguments:
 
 suite-applications: $(STAMP)  ## every architecture of keras.applications to PyTorch and ONNX; goes on where it stopped
 	$(ONE_THREAD) $(PY) -m tests.suites.applications --jobs $(WORKERS) --state build/applications.jsonl $(SUITE_ARGS)
+
+suite-tensorflow: $(STAMP)  ## models of TensorFlow to every target, against the recorded results; goes on where it stopped
+	$(ONE_THREAD) $(PY) -m tests.suites.tensorflow_models --state build/tensorflow.jsonl $(SUITE_ARGS)
 
 random-graphs: $(STAMP)  ## 20,000 random graphs through every step; goes on where it stopped (SUITE_ARGS=--update records)
 	$(ONE_THREAD) $(PY) -m tests.random_graphs --jobs $(WORKERS) --state $(GRAPHS_STATE) $(SUITE_ARGS)

@@ -90,6 +90,7 @@ def convert(
     index_policy: IndexPolicy = "source",
     input_layout: Layout | None = None,
     artifacts: Sequence[str] = (),
+    serve_with: Sequence[str | Path] = (),
     seed: int = 0,
     rtol: Any = None,
     atol: Any = None,
@@ -103,7 +104,8 @@ def convert(
     differ, with `strict` the written model checks them (see docs/indexing.md). `input_layout` (`channels_first` or
     `channels_last`) is how the written model takes its images; the source's way when None. `artifacts` are further files
     of a package: Keras' `weights.h5`, its variables, and `keras`, the model without code, where Keras' own layers do;
-    TensorFlow's `saved_model`, which serves the model under the source's names.
+    TensorFlow's `saved_model`, which serves the model under the source's names, and beside it the TensorFlow packages
+    `serve_with`: a source of several signatures is converted signature by signature, and served as one again.
     The result appears at `output` whole or not at all (a temporary place when None, kept while the Conversion lives).
     Raises ConversionError (with `.unsupported`), UsageError, or VerificationError when the written model does not
     agree: it is then at `OUTPUT.unverified` with its report, and `output` is untouched.
@@ -119,6 +121,7 @@ def convert(
     if unknown := [a for a in artifacts if a not in ARTIFACTS.get(to, ())]:
         known = f"; files: {', '.join(ARTIFACTS[to])}" if to in ARTIFACTS else ""
         raise UsageError(f"{unknown[0]!r} is no file of {to}'s{known}")
+    others = _packages(serve_with, artifacts)
     keep, path = _output_path(output, to)
     check_target(path, overwrite)
     steps = Steps(progress)
@@ -135,7 +138,7 @@ def convert(
         with steps("export"):
             exporter.write(model, written, ExportOptions(opset=opset, index_policy=index_policy))
             if artifacts:
-                write_artifacts(to, written, artifacts)
+                write_artifacts(to, written, artifacts, others)
         report.notes = list(model.notes)
         if verify:
             with steps("verify"):
@@ -196,6 +199,16 @@ def _verify_written(
 ) -> Verification:
     with closing(open_runner(written)) as other:
         return verify_models(opened, model, other, inputs, seed=seed, rtol=rtol, atol=atol)
+
+
+def _packages(folders: Sequence[str | Path], artifacts: Sequence[str]) -> list[Path]:
+    """Folders of further packages that a SavedModel serves."""
+    if folders and "saved_model" not in artifacts:
+        raise UsageError("only a SavedModel serves several packages: ask for the artifact saved_model")
+    for folder in folders:
+        if (found := frameworks.detect(folder)) != "package:tensorflow":
+            raise UsageError(f"{folder}: a SavedModel serves packages of TensorFlow; this is {found}")
+    return [Path(f) for f in folders]
 
 
 def _output_path(output: str | Path | None, to: str) -> tuple[Any, Path]:

@@ -40,11 +40,12 @@ def keeps_weights(model: Model, target: str | None = None) -> bool:
     """Whether every weight keeps its name and shape: those of a module are its interface, and a file's are its own.
 
     They may change where another exporter wrote the file that code is made of: it stores a dense layer's weight as
-    the product takes it, under a name that it counted. A TensorFlow model's product becomes PyTorch's layer likewise.
+    the product takes it, under a name that it counted. A TensorFlow model's product becomes the dense layer of PyTorch, and of
+    Keras, which keeps the matrix as TensorFlow does.
     """
     framework = model.metadata.get("framework")
     if framework == "tensorflow":
-        return target != "torch"
+        return target not in ("torch", "keras")
     ours = str(model.metadata.get("versions", {}).get("producer", "")).startswith("isomorph")
     return framework != "onnx" or ours or target == "onnx"
 

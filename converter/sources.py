@@ -19,7 +19,7 @@ class Source:
     """`native` is the live object or checked path that the importer reads and the runtime runs.
 
     `own_inputs` are example inputs or specs that came with the source (a factory may return them, a package states
-    them); the user's outrank them.
+    them); the user's outrank them. `served_as` is the name under which a SavedModel, from which a package comes, served it.
     """
 
     given: Any
@@ -27,6 +27,7 @@ class Source:
     native: Any
     options: ImportOptions
     own_inputs: Any = None
+    served_as: str | None = None
 
     def load(self, inputs: Any = None) -> Model:
         """The model in the IR. Raises ConversionError naming everything unsupported at once."""
@@ -34,6 +35,8 @@ class Source:
         model: Model = importer.load(self.native, self.own_inputs if inputs is None else inputs, options=self.options)
         label = str(self.given) if isinstance(self.given, (str, Path)) else type(self.given).__name__
         model.metadata.setdefault("source", label)
+        if self.served_as is not None:
+            model.metadata.setdefault("served_as", self.served_as)
         return model
 
 
@@ -49,7 +52,8 @@ def open_source(given: Any, framework: str | None = None, options: ImportOptions
         metadata = read_metadata(Path(given))
         fixed = {p["name"]: p["tree"]["constant"] for p in metadata["signature"]["parameters"] if "constant" in p["tree"]}
         native, own_inputs = load_package(Path(given)), {**metadata["inputs"], **fixed}
-        return Source(given, found.removeprefix("package:"), native, options, own_inputs)
+        served_as = metadata["source"].get("served_as")
+        return Source(given, found.removeprefix("package:"), native, options, own_inputs, served_as)
     if found not in frameworks.SOURCES:
         raise UsageError(f"models of {found!r} cannot be read; known sources: {', '.join(frameworks.SOURCES)}")
     if isinstance(given, (str, Path)) and found == "torch":

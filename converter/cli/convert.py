@@ -40,6 +40,12 @@ from converter.cli.show import exit_code, progress, verification_table
     help="a further file of a package: Keras' variables, or the model without code where Keras' own layers do; "
     "TensorFlow's SavedModel",
 )
+@click.option(
+    "--serve-with",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="a further TensorFlow package that the SavedModel serves under its own signature",
+)
 @click.option("--overwrite", is_flag=True, help="replace an existing output")
 @click.option(
     "--verify/--no-verify",
@@ -63,7 +69,8 @@ def command(source: str, to: str, output: Path, check: bool, as_json: bool, juni
         with progress() as tell:
             conversion = convert(
                 source, to, output, inputs, overwrite=o["overwrite"], verify=check, opset=o["opset"],
-                index_policy=o["index_policy"], input_layout=o["input_layout"], artifacts=o["artifacts"], seed=o["seed"],
+                index_policy=o["index_policy"], input_layout=o["input_layout"], artifacts=o["artifacts"], serve_with=o["serve_with"],
+                seed=o["seed"],
                 rtol=read_tolerance(o["rtol"], "--rtol"),
                 atol=read_tolerance(o["atol"], "--atol"), framework=o["framework"], trust=o["trust"],
                 trainable=o["trainable"], progress=tell, **graph_options(o),

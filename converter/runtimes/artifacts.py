@@ -23,13 +23,14 @@ _ADVICE = {
 }
 
 
-def write_artifacts(target: str, folder: Path, names: Sequence[str]) -> None:
-    """Write the files into the package's folder. Raises ConversionError with the reason where one cannot hold the model."""
+def write_artifacts(target: str, folder: Path, names: Sequence[str], beside: Sequence[Path] = ()) -> None:
+    """Write the files into the package's folder; a SavedModel serves the packages `beside`, too. Raises ConversionError with
+    the reason where one cannot hold the model."""
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     if target == "keras":
         environment["KERAS_BACKEND"] = keras_backend(None)
     worker = Path(__file__).with_name(_WORKERS[target])
-    command = [sys.executable, "-I", str(worker), str(folder.resolve()), *names]
+    command = [sys.executable, "-I", str(worker), str(folder.resolve()), *names, *(str(b.resolve()) for b in beside)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     if done.returncode:
         lines = done.stderr.strip().splitlines()

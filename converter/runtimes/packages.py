@@ -89,7 +89,11 @@ class PackageRunner:
         """End the process and remove its files."""
         if self._process.stdin is not None:
             self._process.stdin.close()
-        self._process.wait(timeout=30)
+        try:
+            self._process.wait(timeout=30)
+        except subprocess.TimeoutExpired:  # all answers are here: what it does besides is nobody's concern
+            self._process.kill()
+            self._process.wait()
         if self._process.stdout is not None:
             self._process.stdout.close()
         self._errors.close()

@@ -27,7 +27,8 @@ from converter.verification import Baseline, measure, verify_against
 from fixtures.architectures import Built, build
 from ir.core import Model, copy_model
 from ir.types import evaluate_dim
-from tests.suites.running import WorkerFailed, worker
+from tests.suites.elsewhere import Elsewhere
+from tests.suites.running import WorkerFailed
 
 DTYPES = ("float32", "bfloat16")
 TARGETS = ("onnx", "torch")
@@ -92,22 +93,6 @@ def _attempt(work: Any) -> tuple[str, str, str]:
     except Exception as error:  # noqa: BLE001 - whatever the converter raises beside its own errors is a crash
         return "crashed", "converter", f"{type(error).__name__}: {error}"
     return ("wrong", *problem) if problem else ("passed", "", "")
-
-
-class Elsewhere:
-    """A written model in a process that never saw the source: what verification and our own comparison run."""
-
-    def __init__(self, path: Path, to: str, model: Model) -> None:
-        self.name = to
-        self.path = path
-        self.input_types = model.input_types
-
-    def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Outputs by name; raises WorkerFailed."""
-        return worker(self.name).run(self.path, dict(inputs), self.path.parent)
-
-    def close(self) -> None:
-        """The process serves the next model."""
 
 
 class Case:

@@ -65,11 +65,13 @@ def batch_norm_layer(node: Node) -> Form | None:
     return Form(ctor, all_weights, call=call, updates=True, shape=static_shape(x))
 
 
-def _not_frozen(node: Node) -> str | None:
-    return "what is frozen is made of smaller operations" if node.attrs["frozen"] else None
+def _layer_or_moves(node: Node) -> str | None:
+    if not node.attrs["frozen"] or form_of(node) is not None:
+        return None
+    return "what is frozen and no layer is made of smaller operations"
 
 
-@rule("batch_norm", accepts=_not_frozen)
+@rule("batch_norm", accepts=_layer_or_moves)
 def batch_norm(c: Context, node: Node) -> tuple[Expr | None, ...]:
     """A helper that also tells the next statistics."""
     a, x = node.attrs, node.operand("x")
@@ -79,7 +81,7 @@ def batch_norm(c: Context, node: Node) -> tuple[Expr | None, ...]:
         c.x(node.operand("mean")),
         c.x(node.operand("var")),
         a["axis"] % x.type.rank,
-        c.training(),
+        lift(False) if a["frozen"] else c.training(),
         hole(a["momentum"], "momentum"),
         hole(a["eps"], "epsilon"),
         lift(a["unbiased"]),

@@ -7,16 +7,17 @@ from ir.core import Model, Node, Value
 
 
 def choose(model: Model) -> dict[Value, Axes]:
-    """The order of axes of each weight that is stored transposed. A model of TensorFlow's own keeps every weight as it is,
-    and so does state, whose next value comes in the source's order."""
+    """The order of axes of each weight that is stored transposed. A model of TensorFlow's own has every weight as the source
+    has it, so that only what was turned on the way in is turned; state keeps the order in which its next value comes."""
     found: dict[Value, Axes] = {}
-    if model.metadata.get("framework") == "tensorflow":
-        return found
+    own = model.metadata.get("framework") == "tensorflow"
     for name in model.weights:
         value = model.weight_value(name)
         wanted = {_wanted(use.user, value) for use in value.uses}
         axes = wanted.pop() if len(wanted) == 1 else None
-        if axes is not None and axes != tuple(range(len(axes))) and name not in model.state:
+        if axes is None or axes == tuple(range(len(axes))) or name in model.state:
+            continue
+        if not own or model.weights[name].permuted(axes).source_axes is None:
             found[value] = axes
     return found
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from converter.importers.partial.context import PartialContext
 from converter.importers.partial.values import Ref
 from converter.importers.tensorflow.definitions import Definition
 from converter.importers.tensorflow.handles import Variable
 from converter.importers.tensorflow.wiring import Wired
 from ir.core import Builder, Value
+from ir.types import DType, dtypes
 
 if TYPE_CHECKING:
     from converter.importers.tensorflow.graph import Frame, GraphImporter
@@ -45,9 +48,16 @@ class TensorflowContext(PartialContext):
     def attr(self, name: str) -> Any:
         """An attribute: bool, int, float, str, DType (of an attribute of kind `type`), a shape as a tuple (None for an
         unknown size; None for an unknown rank), a list of those, or the name of a function (`Function`); the declared
-        default where the node does not give it. Raises KeyError for one that the op does not have."""
+        default where the node does not give it. A float is kept in float32: where nothing wider is computed, it is the
+        shortest number that means the same there. Raises KeyError for an attribute that the op does not have."""
         self._read.add(name)
-        return self._attrs[name] if name in self._attrs else self.definition.defaults[name]
+        found = self._attrs[name] if name in self._attrs else self.definition.defaults[name]
+        return float(str(np.float32(found))) if isinstance(found, float) and not self._is_wide() else found
+
+    def _is_wide(self) -> bool:
+        """Whether the node computes in more than float32."""
+        kinds = [*self._attrs.values(), *(i.type.dtype for i in self.inputs if isinstance(i, Ref))]
+        return any(k in (dtypes.float64, dtypes.complex128) for k in kinds if isinstance(k, DType))
 
     def only(self, name: str, *allowed: Any, advice: str = "") -> Any:
         """An attribute that has one of some values; refuses others, naming the value."""

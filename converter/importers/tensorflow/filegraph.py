@@ -37,7 +37,7 @@ class Feed:
 @dataclass
 class FileGraph:
     """`graph` is a GraphDef with what `fetches` need and nothing else; `held` tells of each variable, by its node, the name,
-    the bytes and whether it trains (None: the file does not say)."""
+    the bytes and whether it trains (None: the file does not say). `served_as` is the name of the signature that it is."""
 
     label: str
     graph: Any
@@ -47,6 +47,7 @@ class FileGraph:
     result: Tree
     held: Mapping[str, tuple[str, Data, bool | None]] = field(default_factory=dict)
     frozen: bool = False
+    served_as: str | None = None
 
 
 def needed(graph: Any, roots: Iterable[str], feeds: Iterable[str], label: str) -> Any:

@@ -12,7 +12,7 @@ from converter.importers.tensorflow.graph import Frame, GraphImporter
 from converter.importers.tensorflow.handles import Strings, Unknown, Variable
 from converter.importers.tensorflow.recorder import Record
 from converter.importers.tensorflow.scopes import Places
-from converter.importers.tensorflow.signature import Leaves, pack, pack_results
+from converter.importers.tensorflow.signature import Leaves, is_loaded, ordered, pack, pack_results
 from converter.importers.tensorflow.sources import Opened, open_live, parameter_names
 from converter.importers.tensorflow.wiring import Key, Library
 from ir.core import Builder, Model, Parameter, Signature
@@ -82,7 +82,8 @@ class _Reader:
 
     # -- inputs -------------------------------------------------------------------------------------------------
     def _bind_inputs(self, frame: Frame) -> tuple[Parameter, ...]:
-        args, kwargs = pack(self.function.structured_input_signature, self.function.inputs)
+        structure = self.function.structured_input_signature
+        args, kwargs = pack(ordered(structure) if is_loaded(self.function) else structure, self.function.inputs)
         names = parameter_names(self.function)
         trees = [(n, tree_of(given, n, _is_tensor), n in kwargs) for n, given in [*zip(names, args), *kwargs.items()]]
         leaves = Leaves(self.importer, self.opened.given)

@@ -13,6 +13,7 @@ from converter.importers.tensorflow.filegraph import FileGraph, check_ops
 from converter.importers.tensorflow.finish import finish
 from converter.importers.tensorflow.graph import Frame, GraphImporter
 from converter.importers.tensorflow.handles import Variable
+from converter.importers.tensorflow.hulls import settle_modules
 from converter.importers.tensorflow.signature import Leaves
 from converter.importers.tensorflow.wiring import Library
 from ir.core import Builder, Model, Signature
@@ -62,4 +63,7 @@ def load(found: FileGraph, inputs: Any, options: ImportOptions) -> Model:
         model.graph.set_outputs(values)
         model.signature = Signature(found.parameters, found.result)
     finish(importer, assumptions)
+    settle_modules(model)
+    if found.served_as is not None:
+        model.metadata["served_as"] = found.served_as
     return model

@@ -10,6 +10,7 @@ from converter.errors import UsageError
 from converter.importers.base import ImportOptions
 from converter.importers.tensorflow.checkpoints import Checkpoint, restored, weight_names
 from converter.importers.tensorflow.filegraph import Feed, FileGraph, Key, cut, flat_names, key_of, needed
+from converter.importers.tensorflow.signature import ordered
 from ir.core import Branch, Leaf, Parameter
 from ir.core.signature import result_tree, tree_of
 
@@ -95,9 +96,8 @@ def _of_signature(folder: Path, meta: Any, name: str, signature: Any, options: I
     held = restored(meta, graph, Checkpoint(folder), label)
     parameters = tuple(Parameter(f.name, Leaf(f.name), True) for f in feeds)
     names = [n for n, _ in fetches]
-    return FileGraph(
-        label, graph, feeds, parameters, fetches, Branch("dict", tuple(map(Leaf, names)), tuple(names)), held
-    )
+    result = Branch("dict", tuple(map(Leaf, names)), tuple(names))
+    return FileGraph(label, graph, feeds, parameters, fetches, result, held, served_as=name)
 
 
 def _key(text: str, label: str) -> Key:
@@ -132,8 +132,8 @@ def _of_function(folder: Path, meta: Any, name: str, concrete: list[str]) -> Fil
             f"{label} was traced for {len(concrete)} kinds of inputs: save it with one, or with a signature"
         )
     saved = meta.object_graph_def.concrete_functions[concrete[0]]
-    args, kwargs = _ordered(nested_structure_coder.decode_proto(saved.canonicalized_input_signature))
-    results = _ordered(nested_structure_coder.decode_proto(saved.output_signature))
+    args, kwargs = ordered(nested_structure_coder.decode_proto(saved.canonicalized_input_signature))
+    results = ordered(nested_structure_coder.decode_proto(saved.output_signature))
     library = {f.signature.name: f for f in meta.graph_def.library.function}
     body = library[concrete[0]]
     graph = graph_pb2.GraphDef(versions=meta.graph_def.versions, library=meta.graph_def.library)
@@ -229,12 +229,3 @@ def _copy_constant(meta: Any, node: str, graph: Any, name: str, label: str) -> N
         twin = graph.node.add()
         twin.CopyFrom(found)
         twin.name = name
-
-
-def _ordered(structure: Any) -> Any:
-    """With the keys of dictionaries sorted, as `tf.nest` takes them: the file keeps them in no order at all."""
-    if isinstance(structure, dict):
-        return {key: _ordered(structure[key]) for key in sorted(structure)}
-    if isinstance(structure, tuple) and hasattr(structure, "_fields"):
-        return type(structure)(*map(_ordered, structure))
-    return type(structure)(map(_ordered, structure)) if type(structure) in (list, tuple) else structure

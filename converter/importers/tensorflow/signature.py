@@ -30,11 +30,27 @@ def pack(structure: Any, placeholders: Iterable[Any]) -> tuple[Any, Any]:
     return args, kwargs
 
 
-def pack_results(function: Any) -> Any:
-    """The structured result of a concrete function, tensors of its graph at the leaves. One that was loaded has specs there."""
+def ordered(structure: Any) -> Any:
+    """With the keys of dictionaries sorted, as `tf.nest` takes them: a SavedModel keeps them in no order at all."""
+    if isinstance(structure, dict):
+        return {key: ordered(structure[key]) for key in sorted(structure)}
+    if isinstance(structure, tuple) and hasattr(structure, "_fields"):
+        return type(structure)(*map(ordered, structure))
+    return type(structure)(map(ordered, structure)) if type(structure) in (list, tuple) else structure
+
+
+def is_loaded(function: Any) -> bool:
+    """Whether a concrete function comes from a SavedModel: it has specs where one that was traced has tensors."""
     import tensorflow as tf
 
-    structure = function.structured_outputs
+    return any(isinstance(s, tf.TensorSpec) for s in tf.nest.flatten(function.structured_outputs))
+
+
+def pack_results(function: Any) -> Any:
+    """The structured result of a concrete function, tensors of its graph at the leaves."""
+    import tensorflow as tf
+
+    structure = ordered(function.structured_outputs) if is_loaded(function) else function.structured_outputs
     left = iter(function.outputs)
     flat = [next(left) if isinstance(s, tf.TensorSpec) else s for s in tf.nest.flatten(structure)]
     return tf.nest.pack_sequence_as(structure, flat) if any(tf.is_symbolic_tensor(s) for s in flat) else structure

@@ -1,0 +1,99 @@
+"""Modules of a graph whose nodes have no scopes: a saved `tf.Module` names its variables, not where they are used.
+
+A module is what lies between the readers of its variables: every node on a way from one of them to another. Where that part
+reads variables of other modules, too, it is no call of the module, and the module's own parts are looked at alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from ir.core import Model, Node, Scope, Value
+from ir.core.walk import graphs
+
+Names = tuple[str, ...]
+
+
+def settle_modules(model: Model) -> None:
+    """Give each node the innermost module in whose part of the graph it lies. A graph that tells of modules stays as it is."""
+    nodes = list(model.graph)
+    if any(node.origin.path for node in nodes):
+        return
+    named = {name for name, weight in model.weights.items() if weight.kind != "constant"}
+    parts = _Parts(nodes, named)
+    for module in sorted(parts.modules(), key=len):
+        for node in parts.part(module):
+            node.origin = replace(node.origin, path=tuple(map(Scope, module)))
+
+
+class _Parts:
+    """The nodes in order, and which modules each reads variables of, those that are `named`."""
+
+    def __init__(self, nodes: list[Node], named: set[str]) -> None:
+        self.nodes = nodes
+        self.place = {node: i for i, node in enumerate(nodes)}
+        self.owners = [{tuple(v.name.split(".")[:-1]) for v in _variables(node) if v.name in named} for node in nodes]
+        self.readers: dict[Names, list[int]] = {}
+        for i, owners in enumerate(self.owners):
+            for module in dict.fromkeys(o[:n] for o in owners for n in range(1, len(o) + 1)):
+                self.readers.setdefault(module, []).append(i)
+
+    def modules(self) -> Iterable[Names]:
+        """All modules with variables, and those that hold such."""
+        return self.readers
+
+    def part(self, module: Names) -> list[Node]:
+        """The nodes of a module; none where they are not its own."""
+        found = self._between(self.readers[module])
+        if any(owner[: len(module)] != module for i in found for owner in self.owners[i]):
+            return []
+        nodes = {self.nodes[i] for i in found}
+        while (last := self._joins(nodes)) is not None:
+            nodes.add(last)
+        return sorted(nodes, key=self.place.__getitem__)
+
+    def _between(self, readers: list[int]) -> list[int]:
+        """Places of the readers, and of what lies on a way from one to another."""
+        span = range(readers[0], readers[-1] + 1)
+        behind, before = set(readers), set(readers)
+        for i in span:
+            if any(self.place.get(p) in behind for p in _makers(self.nodes[i])):
+                behind.add(i)
+        for i in reversed(span):
+            if i in before:
+                before.update(j for p in _makers(self.nodes[i]) if (j := self.place.get(p)) is not None)
+        return sorted(behind & before)
+
+    def _joins(self, nodes: set[Node]) -> Node | None:
+        """A node that makes one result of several that nothing else reads: the sum with a shortcut that ends a block."""
+        for node in nodes:
+            for value in node.outputs:
+                for user in (use.user for use in value.uses):
+                    if isinstance(user, Node) and user not in nodes and self._makes_one(user, nodes):
+                        return user
+        return None
+
+    def _makes_one(self, user: Node, nodes: set[Node]) -> bool:
+        if user not in self.place or self.owners[self.place[user]] or len(user.outputs) != 1:
+            return False
+        taken = [v for v in dict.fromkeys(user.inputs) if v.producer is None or v.producer.op.name != "constant"]
+        return len(taken) > 1 and all(
+            v.producer in nodes and all(use.user is user or use.user in nodes for use in v.uses) for v in taken
+        )
+
+
+def _makers(node: Node) -> Iterator[Node]:
+    return (v.producer for v in node.inputs if v.producer is not None)
+
+
+def _variables(node: Node) -> Iterator[Value]:
+    """Variables that a node reads, in its bodies, too."""
+    values = [*node.inputs]
+    for body in (g for b in node.bodies.values() for g in graphs(b)):
+        values += [v for inner in body for v in inner.inputs]
+        values += body.outputs
+    return (v for v in values if v.is_weight)
+
+
+__all__ = ["settle_modules"]
