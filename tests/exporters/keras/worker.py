@@ -44,10 +44,12 @@ def run(own: Any, request: dict) -> None:
     """One package, one call."""
     folder = Path(request["folder"])
     signature = json.loads((folder / "metadata.json").read_text())["signature"]
+    given = signature["parameters"]
     model = own.worker.load_package(folder)
     leaves = own.read(request["inputs"])
-    args = [own.worker.build(p["tree"], leaves) for p in signature["parameters"]]
+    args = [own.worker.build(p["tree"], leaves) for p in given if not p["keyword_only"]]
     extra = {"training": True} if request["training"] else {}
+    extra |= {p["name"]: own.worker.build(p["tree"], leaves) for p in given if p["keyword_only"]}
     found: dict = {}
     own.worker.flatten(model(*args, **extra), signature["result"], found)
     arrays = {name: own.to_numpy(value) for name, value in found.items()}
