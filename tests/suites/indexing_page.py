@@ -148,6 +148,9 @@ target would go on without a word although the source stops, or leaves open what
 | PyTorch: the same, and each of the writes gets the gradient | a note | the last is kept, and it alone gets the gradient |
 | PyTorch: `amax`, `amin` without `include_self` lose gradient to what was there before | a note | written places are reset first |
 | from ONNX: rows of an embedding counted from the end, an error in `nn.Embedding` | a note | the index is corrected first |
+| TensorFlow: the same as PyTorch, of writes and their gradients | a note | the last is kept, and it alone gets the gradient |
+| TensorFlow leaves out negative numbers of segments, where they are errors in the source | a note | errors |
+| TensorFlow on a GPU reads zeros out of range and drops writes | a note | checked first, which XLA leaves out: a note |
 
 No note and no check where it is certain that an index is never negative, or names no place twice
 (`converter/exporters/index_facts.py`), nor where source and target are the same framework and do the same. Under either

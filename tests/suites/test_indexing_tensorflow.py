@@ -23,7 +23,8 @@ NOTED = {
     ("scatter_elements/se_grad_dup_none_1", "ir to tensorflow, compiled, source"),
 }
 FEW = (
-    *MISSED, "gather/gather_grad_1", "scatter_elements/se_grad_dup_none_1", "scatter_nd/snd_drop_2",
+    *MISSED, "gather/gather_grad_1", "scatter_elements/se_grad_4", "scatter_elements/se_grad_dup_none_1",
+    "scatter_nd/snd_drop_2",
 )  # fmt: skip
 
 

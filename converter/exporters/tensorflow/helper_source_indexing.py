@@ -141,9 +141,10 @@ def reduced_rows(rows, cell, updates, reduction, include_self):
     count = shape_of(rows)[0]
     hits = tf.math.unsorted_segment_sum(tf.ones_like(cell, tf.int32), cell, count)[:, None]
     if reduction in ("max", "min"):
+        if include_self:  # one more candidate of each row, which has its share of the gradient
+            cell = tf.concat([tf.range(tf.cast(count, cell.dtype)), cell], axis=0)
+            updates = tf.concat([rows, updates], axis=0)
         total = extreme_rows(rows, cell, updates, count, reduction == "max")
-        better = rows > total if reduction == "max" else rows < total
-        total = tf.where(better | (rows != rows), rows, total) if include_self else total
     elif reduction == "mul":
         total = tf.math.unsorted_segment_prod(updates, cell, count)
         total = rows * total if include_self else total
