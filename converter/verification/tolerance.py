@@ -5,7 +5,9 @@ See docs/decisions.md for how the constants were measured.
 
 from __future__ import annotations
 
-from ir.types import DType
+import ml_dtypes
+
+from ir.types import DType, dtypes
 
 FLOOR_ULPS = {"half": 2.0, "single": 4.0}
 """The floor is at least this many eps(dtype) * scale."""
@@ -23,12 +25,12 @@ INCONCLUSIVE = {"half": 0.10, "single": 0.01}
 
 def floor_of(dtype: DType, source_error: float, scale: float) -> float:
     """The noise floor of an output: absolute, from the largest source error and `scale` = max |reference|."""
-    return max(source_error, _ulps(dtype) * dtype.eps * scale)
+    return max(source_error, _least(dtype, scale))
 
 
 def import_bound(dtype: DType, exact_error: float, scale: float) -> float:
     """How far the source may be from the reference before its import must be wrong."""
-    return IMPORT_MARGIN * max(exact_error, _ulps(dtype) * dtype.eps * scale)
+    return IMPORT_MARGIN * max(exact_error, _least(dtype, scale))
 
 
 def inconclusive_share(dtype: DType) -> float:
@@ -36,5 +38,13 @@ def inconclusive_share(dtype: DType) -> float:
     return INCONCLUSIVE["half" if dtype.is_half else "single"]
 
 
-def _ulps(dtype: DType) -> float:
-    return FLOOR_ULPS["half" if dtype.is_half else "single"]
+def _least(dtype: DType, scale: float) -> float:
+    return FLOOR_ULPS["half" if dtype.is_half else "single"] * max(dtype.eps * scale, _step_at_zero(dtype))
+
+
+def _step_at_zero(dtype: DType) -> float:
+    """The distance between neighbours at 0: TensorFlow and others take what is below the normal numbers for 0, except in types
+    of few bits, whose small numbers are in daily use."""
+    limits = ml_dtypes.finfo(dtype.numpy)
+    narrow = dtype.bits <= 16 and dtype != dtypes.bfloat16
+    return float(limits.smallest_subnormal if narrow else limits.smallest_normal)

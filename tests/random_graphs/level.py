@@ -20,6 +20,8 @@ from ir.types.shape import evaluate_shape
 
 LARGEST = {"half": 256.0, "single": 1e4}
 """Values beyond are not kept: what follows from them overflows, and says nothing of the ops."""
+SINGULAR = 1e-6
+"""The share of a matrix' largest singular value below which its smallest is rounding."""
 ELEMENTS = 2048
 Bodies = Mapping[str, Callable[[], Graph]]
 
@@ -166,6 +168,10 @@ def check_operands(record: OpDef, attrs: Mapping[str, Any], arrays: list[np.ndar
         wide = np.trunc(arrays[0].astype(np.float64))
         if to.is_integer and not (float(to.min) <= wide.min() and wide.max() < float(to.max) + 1):
             raise Unfit("a float is outside the integers it is cast to")
+    if record.name == "householder" and arrays[0].size:
+        sizes = np.linalg.svd(arrays[0], compute_uv=False)
+        if (sizes[..., -1] <= SINGULAR * sizes[..., 0]).any():
+            raise Unfit("a matrix is singular, and rounding alone gives its last reflections")
 
 
 def check_ordinary(kind: TensorType, array: np.ndarray) -> None:

@@ -42,7 +42,7 @@ APART = 2
 """More runs, of what an op that takes several steps is made of."""
 LESS_ONE = {"elu": ("alpha",), "celu": ("alpha",), "selu": ("alpha", "gamma")}
 """ONNX Runtime computes e**x - 1 by a subtraction, which leaves the rounding of 1 near 0; by what it is multiplied.
-The tanh of its RNN is made of such differences too."""
+The tanh and the gates of its recurrent layers are made of such differences too."""
 BESSEL = 1e-6
 """PyTorch's Bessel functions of the first and second kind are no nearer, in float64 too."""
 Arrays = Mapping[str, np.ndarray]
@@ -274,8 +274,7 @@ def _ones(node: Node) -> float:
     """How much of the rounding of 1 ONNX Runtime's kernel of the op leaves in a small result."""
     if node.op.name in LESS_ONE:
         return math.prod(abs(node.attrs[a]) for a in LESS_ONE[node.op.name])
-    tanh = node.attrs.get("nonlinearity") == "tanh" if node.op.name == "rnn" else node.attrs.get("kind") == "rnn"
-    return float(tanh and node.op.family in ("recurrent", "recurrent_layer"))
+    return float(node.op.family in ("recurrent", "recurrent_layer") and node.attrs.get("nonlinearity") != "relu")
 
 
 def _copied(array: np.ndarray, given: list[np.ndarray]) -> bool:

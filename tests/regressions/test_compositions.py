@@ -401,3 +401,22 @@ graph (x: float32[4]):
         seeds=tuple(range(7)),
         x=[-0.6970946, 0.1, 0.2, 0.3],
     )
+
+
+@pytest.mark.parametrize("op", ["hard_swish", "mish"])
+def test_composites_that_onnx_runtime_takes_apart_have_no_kernel_of_bfloat16(op: str) -> None:
+    """ONNX Runtime could not load the model at the opsets whose schema has the type."""
+    through(
+        f"signature (x) -> (output.0,)\n\ngraph (x: bfloat16[3]):\n  y: bfloat16[3] = {op}(x)\n  return y\n",
+        seeds=tuple(range(7)),
+        x=[2.375, -1.96, 0.01],
+    )
+
+
+@pytest.mark.parametrize("p", ["0.0", "2.0", "3.0", "inf"])
+def test_rows_of_zeros_are_normalised_in_halves(p: str) -> None:
+    """The least norm is 0 there."""
+    through(
+        f"signature (x) -> (output.0,)\n\ngraph (x: float16[2, 3]):\n  y: float16[2, 3] = normalize(x; p={p})\n  return y\n",
+        x=[[0, 1, 2], [0, 0, 0]],
+    )

@@ -39,6 +39,17 @@ def test_noise(source: float, exact: float, converted: float, wanted: str) -> No
 
 
 @pytest.mark.parametrize(
+    ("reference", "converted", "wanted"),
+    [(5e-45, 1e-44, "inconclusive"), (1e-38, 0.0, "inconclusive"), (0.0, 1e-38, "equal"), (1e-30, 2e-30, "mismatch")],
+)
+def test_numbers_below_the_normal_ones(reference: float, converted: float, wanted: str) -> None:
+    """They have few digits, and TensorFlow takes them for 0."""
+    found = {"y": np.array([converted], np.float32)}
+    exact = {"y": np.array([reference])}
+    assert judge("y", dtypes.float32, [Sample(Expected({}, exact, exact, exact), found)]).verdict == wanted
+
+
+@pytest.mark.parametrize(
     ("rounded", "wanted"),
     [([], "mismatch"), ([2], "mismatch"), ([2, 3], "equal"), ([np.nan], "mismatch"), ([np.inf, 3], "equal")],
 )

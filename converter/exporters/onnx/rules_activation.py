@@ -55,9 +55,11 @@ SINCE = {"hard_swish": 14, "mish": 18, "gelu": 20}
 
 @expand(*SINCE)
 def composite_of_newer_opset(b: Builder, node: Node, opset: int) -> Any:
-    """Taken apart below its opset, and for float64, which has no kernels."""
+    """Taken apart below its opset, and where there are no kernels: for float64, and for bfloat16 what ONNX Runtime takes
+    apart itself."""
     x = node.operand("x")
-    if opset >= SINCE[node.op.name] and x.type.dtype != dtypes.float64:
+    lacking = (dtypes.float64, dtypes.bfloat16) if node.op.name != "gelu" else (dtypes.float64,)
+    if opset >= SINCE[node.op.name] and x.type.dtype not in lacking:
         return None
     if x.type.dtype.is_half:  # rounded once, as the op itself
         wide = b.op(node.op, b.cast(x, to=dtypes.float32), **node.attrs)

@@ -11,6 +11,7 @@ from converter.exporters.onnx.context import Context, Tensor
 from converter.exporters.onnx.layout import channels_first
 from converter.exporters.onnx.table import expand, not_float64, rule
 from ir.core import Builder, Node
+from ir.ops.norm_parts import narrowed, widened
 from ir.ops.slicing import slice_attrs
 from ir.types import dtypes, normalize_axes, normalize_axis
 
@@ -147,9 +148,10 @@ def lrn(c: Context, node: Node) -> Tensor:
 @expand("normalize")
 def by_norm(b: Builder, node: Node, opset: int) -> Any:
     """Orders other than 1, 2 and inf, which the decomposition knows."""
-    p, axis, x = node.attrs["p"], node.attrs["axis"], node.operand("x")
+    p, axis = node.attrs["p"], node.attrs["axis"]
     if p in (1, 2, math.inf):
         return None
+    (x,) = widened(b, node.operand("x"))  # in halves, eps is 0
     size = b.abs(x)
     if p == -math.inf:
         norm = b.reduce_min(size, axes=(axis,), keepdims=True)
@@ -157,4 +159,4 @@ def by_norm(b: Builder, node: Node, opset: int) -> Any:
         norm = b.reduce_sum(b.cast(b.not_equal(x, 0.0), to=x.type.dtype), axes=(axis,), keepdims=True)
     else:
         norm = b.pow(b.reduce_sum(b.pow(size, p), axes=(axis,), keepdims=True), 1 / p)
-    return b.div(x, b.maximum(norm, node.attrs["eps"]))
+    return narrowed(b, b.div(x, b.maximum(norm, node.attrs["eps"])), node.operand("x"))

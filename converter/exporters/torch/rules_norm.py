@@ -195,10 +195,12 @@ def lrn(c: Context, node: Node) -> Expr:
 
 @rule("normalize")
 def normalize(c: Context, node: Node) -> Expr:
-    a = node.attrs
-    return F.normalize(
-        c.x(node.operand("x")),
+    """In halves, eps is 0, and a row of zeros would be NaN."""
+    a, x, dtype = node.attrs, c.x(node.operand("x")), node.output.type.dtype
+    result = F.normalize(
+        x.float() if dtype.is_half else x,
         p=hole(a["p"], "p", 2.0),
         dim=hole(a["axis"], "dim", 1),
         eps=hole(a["eps"], "eps", 1e-12),
     )
+    return result.to(c.dtype(dtype)) if dtype.is_half else result
