@@ -141,7 +141,7 @@ def _name(model: Model, nodes: list[Node], forms: dict[Node, Form], names: dict[
             del forms[node]
         return
     place = _place(model, values, nodes, any("." in attr for attr in first.weights))
-    if place is None or not _reaches(model, place, nodes):
+    if place is None or not _reaches(model, place, nodes) or not _is_alone(model, place, nodes):
         place = _new_place(model, nodes, first)
     for attr, value in first.weights.items():
         old, new = value.name, ".".join((*place, attr))
@@ -172,6 +172,13 @@ def _reaches(model: Model, place: tuple[str, ...], nodes: list[Node]) -> bool:
     scopes = {tuple(s.name for s in n.origin.path) for n in nodes}
     inside = [n for n in model.graph if n not in nodes and tuple(s.name for s in n.origin.path)[: len(place)] == place]
     return not [n for n in inside if n.op.name != "constant"] and all(place[: len(s)] == s for s in scopes)
+
+
+def _is_alone(model: Model, place: tuple[str, ...], nodes: list[Node]) -> bool:
+    """Whether a module does nothing but call these: a layer that is followed by a function has a place of its own in it."""
+    own = set(nodes)
+    inside = (n for n in model.graph if n not in own and n.op.name != "constant")
+    return not any(tuple(s.name for s in n.origin.path)[: len(place)] == place for n in inside)
 
 
 def _new_place(model: Model, nodes: list[Node], form: Form) -> tuple[str, ...]:

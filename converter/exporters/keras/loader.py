@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 from converter.exporters.code.loading import of_source
 from converter.exporters.code.printer import literal
 from converter.exporters.outline.package import Parts
@@ -75,7 +77,8 @@ _WIDE = """    if keras.backend.backend() == "jax" and keras.backend.standardize
 def loader_source(parts: Parts, spatial: bool, wide: bool, rows: bool) -> str:
     """Source of `load_model`, `load_source_weights` and the main block. `spatial`: layers look up where Keras has the
     channels; `wide`: the model needs numbers of 64 bits; `rows`: some variables hold two weights of the source."""
-    frozen = frozen_weights(parts.model)
+    layers = (i for i in parts.writer.tree.walk() if i.form is not None)
+    frozen = frozen_weights(parts.model, {name for layer in layers for name in layer.weights.values()})
     table = "\n".join(["FROZEN = (", *(f"    {literal(n)}," for n in frozen), ")", ""]) if frozen else ""
     text = (_LAYOUT if spatial else "") + (_WIDE if wide else "")
     return _LOAD.format(
@@ -84,6 +87,11 @@ def loader_source(parts: Parts, spatial: bool, wide: bool, rows: bool) -> str:
     )  # fmt: skip
 
 
-def frozen_weights(model: Model) -> list[str]:
-    """The parameters that are not trained."""
-    return [w.name for w in model.parameters() if w.trainable is False and w.type.dtype.is_float]
+def frozen_weights(model: Model, held: Set[str]) -> list[str]:
+    """The parameters that are not trained, and the constants that layers hold, which would train them."""
+    floats = [w for w in model.weights.values() if w.type.dtype.is_float]
+    return [
+        w.name
+        for w in floats
+        if (w.kind == "parameter" and w.trainable is False) or (w.kind == "constant" and w.name in held)
+    ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -39,20 +39,24 @@ class Tensor:
 
 @dataclass
 class Frame:
-    """One ONNX graph under construction: the main one or a body. Bodies see the tensors of the frames around them."""
+    """One ONNX graph under construction: the main one or a body. Bodies see the tensors of the frames around them, but for
+    the sizes that are `fresh`: symbols that mean something else from here inwards."""
 
     parent: Frame | None = None
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     values: dict[Value, Tensor] = field(default_factory=dict)
     cache: dict[Any, Any] = field(default_factory=dict)  # tensors made once: casts, sizes
     sources: dict[str, tuple[Tensor, Any]] = field(default_factory=dict)  # symbol -> where its value is read
+    fresh: frozenset[str] = frozenset()
 
-    def find(self, read: Callable[[Frame], Any]) -> Any:
-        """The first answer other than None, from here outwards."""
+    def find(self, read: Callable[[Frame], Any], names: Collection[str] = ()) -> Any:
+        """The first answer other than None, from here outwards; as far as the symbols `names` mean the same."""
         frame: Frame | None = self
         while frame is not None:
             if (found := read(frame)) is not None:
                 return found
+            if not frame.fresh.isdisjoint(names):
+                return None
             frame = frame.parent
         return None
 
@@ -74,7 +78,9 @@ Finish = Callable[[list[Tensor], list[Tensor]], Sequence[tuple[Tensor, TensorTyp
 class BodyWriter(Protocol):
     """Writes the bodies of control flow."""
 
-    def body(self, graph: Graph, label: str, formals: Sequence[Formal], bound: Bound, finish: Finish) -> onnx.GraphProto:
+    def body(
+        self, graph: Graph, label: str, formals: Sequence[Formal], bound: Bound, finish: Finish
+    ) -> onnx.GraphProto:
         """A body as a GraphProto."""
 
     def inline(self, graph: Graph, bound: Bound) -> Any:
@@ -178,7 +184,10 @@ class Context:
         schema = _schema(kind, self.opset)
         variables = self._variables(schema, inputs)
         wide = {var: self._compute(kind, var, schema, d) for var, d in variables.items()}
-        given = [None if t is None else self.cast(t, wide.get(_variable(schema.inputs, i), t.dtype)) for i, t in enumerate(inputs)]
+        given = [
+            None if t is None else self.cast(t, wide.get(_variable(schema.inputs, i), t.dtype))
+            for i, t in enumerate(inputs)
+        ]
         made, results = [], []
         for i in range(outputs):
             var = _variable(schema.outputs, i)
@@ -191,7 +200,9 @@ class Context:
         final = tuple(self.cast(t, d) for t, d in zip(tensors, results, strict=True))
         return final[0] if outputs == 1 else final
 
-    def raw(self, kind: str, inputs: Sequence[Tensor | None], dtypes_out: Sequence[DType], attrs: Mapping[str, Any]) -> list[Tensor]:
+    def raw(
+        self, kind: str, inputs: Sequence[Tensor | None], dtypes_out: Sequence[DType], attrs: Mapping[str, Any]
+    ) -> list[Tensor]:
         """Add a node as it is."""
         from onnx import helper
 

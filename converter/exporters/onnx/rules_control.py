@@ -59,11 +59,15 @@ def while_(c: Context, node: Node) -> list[Tensor]:
 
     def finish(outs: list[Tensor], ins: list[Tensor]) -> list[tuple[Tensor, TensorType]]:
         types = [v.type for v in body.outputs]
-        going = ins[1] if constant else _apart(c, lambda: condition(outs[:count]))
+        going = ins[1] if constant else _apart(c, lambda: condition(outs[:count]), _changed(node))
         return [(going, FLAG), *zip(outs, types, strict=True)]
 
     states = body.inputs[:count]
-    formals = [Formal(None, COUNT, "iteration"), Formal(None, FLAG, "going"), *(_formal(v, i) for i, v in enumerate(states))]
+    formals = [
+        Formal(None, COUNT, "iteration"),
+        Formal(None, FLAG, "going"),
+        *(_formal(v, i) for i, v in enumerate(states)),
+    ]
     first = None if constant else _apart(c, lambda: condition(carried))
     graph = c.bodies.body(body, "body", formals, list(zip(body.inputs[count:], invariant, strict=True)), finish)
     results = _results(c, "Loop", [_trips(c, node), first, *carried], node, body=graph)
@@ -74,13 +78,27 @@ def while_(c: Context, node: Node) -> list[Tensor]:
     return results
 
 
+def _changed(node: Node) -> frozenset[str]:
+    """Sizes of what the condition reads that another trip has made others."""
+    test, body = node.bodies["cond"], node.bodies["body"]
+    axes = [
+        (test.inputs[k].type.shape[i], a, b)
+        for k, (given, left) in enumerate(zip(body.inputs, body.outputs))
+        if k < len(test.inputs)
+        for i, (a, b) in enumerate(zip(given.type.shape, left.type.shape))
+    ]
+    return frozenset(s.name for own, a, b in axes if a != b for s in symbols(own))
+
+
 def _may_not_run(node: Node) -> bool:
     trips = node.attrs["trips"]
     counted = is_always(node.bodies["cond"]) and node.operands.get("trip_count") is None
     return not (counted and isinstance(trips, int) and trips > 0)
 
 
-def _sized(c: Context, stacked: Tensor, type: TensorType, row: TensorType, bound: Sequence[tuple[Value, Tensor]]) -> Tensor:
+def _sized(
+    c: Context, stacked: Tensor, type: TensorType, row: TensorType, bound: Sequence[tuple[Value, Tensor]]
+) -> Tensor:
     """A scan output with the sizes of a first trip where none ran: ONNX Runtime makes those it does not know 0.
 
     `row` is the type inside the body, whose inputs `bound` are before the loop. Sizes that only a trip tells are left.
@@ -103,10 +121,11 @@ def _sized(c: Context, stacked: Tensor, type: TensorType, row: TensorType, bound
     return c.op("Reshape", stacked, c.op("Where", ran, found, sizes))
 
 
-def _apart(c: Context, emit: Callable[[], Made]) -> Made:
-    """What `emit` returns; its sizes and values are forgotten, its nodes stay in the current graph."""
+def _apart(c: Context, emit: Callable[[], Made], fresh: frozenset[str] = frozenset()) -> Made:
+    """What `emit` returns; its sizes and values are forgotten, its nodes stay in the current graph. The symbols `fresh` are
+    not those that are known outside."""
     outer = c.frame
-    c.frame = Frame(parent=outer, nodes=outer.nodes)
+    c.frame = Frame(parent=outer, nodes=outer.nodes, fresh=fresh)
     try:
         return emit()
     finally:

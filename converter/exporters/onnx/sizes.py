@@ -47,7 +47,7 @@ class Sizes:
         return isinstance(dim, int) or all(self._known(s.name) for s in symbols(dim))
 
     def _known(self, name: str) -> bool:
-        return self.c.frame.find(lambda f: f.sources.get(name)) is not None
+        return self.c.frame.find(lambda f: f.sources.get(name), (name,)) is not None
 
     # -- emitting -----------------------------------------------------------------------------------------------
     def scalar(self, dim: Dim) -> Tensor:
@@ -96,7 +96,7 @@ class Sizes:
         return (tensor, axis) if isinstance(axis, int) else None
 
     def _source(self, name: str) -> tuple[Tensor, Any]:
-        found = self.c.frame.find(lambda f: f.sources.get(name))
+        found = self.c.frame.find(lambda f: f.sources.get(name), (name,))
         if found is None:
             self.c.refuse(f"the size {name} is needed before any tensor's shape decides it")
         return found
@@ -116,7 +116,7 @@ class Sizes:
         def read(frame: Frame) -> Any:
             return frame.cache.get(key)
 
-        found = self.c.frame.find(read)
+        found = self.c.frame.find(read, [s.name for part in key if isinstance(part, DimExpr) for s in symbols(part)])
         if found is None:
             found = self.c.frame.cache[key] = emit()
         return found
