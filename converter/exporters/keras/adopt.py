@@ -141,6 +141,7 @@ def _name(model: Model, nodes: list[Node], forms: dict[Node, Form], names: dict[
             del forms[node]
         return
     place = _place(model, values, nodes, any("." in attr for attr in first.weights))
+    place = place if place is None else _around(model, place, nodes)
     if place is None or not _reaches(model, place, nodes) or not _is_alone(model, place, nodes):
         place = _new_place(model, nodes, first)
     for attr, value in first.weights.items():
@@ -172,6 +173,17 @@ def _reaches(model: Model, place: tuple[str, ...], nodes: list[Node]) -> bool:
     scopes = {tuple(s.name for s in n.origin.path) for n in nodes}
     inside = [n for n in model.graph if n not in nodes and tuple(s.name for s in n.origin.path)[: len(place)] == place]
     return not [n for n in inside if n.op.name != "constant"] and all(place[: len(s)] == s for s in scopes)
+
+
+def _around(model: Model, place: tuple[str, ...], nodes: list[Node]) -> tuple[str, ...]:
+    """The module that does nothing but call a layer whose weights lie in a module below it; else the latter."""
+    scopes = {tuple(s.name for s in n.origin.path) for n in nodes}
+    scope = next(iter(scopes))
+    if len(scopes) > 1 or not scope or len(scope) >= len(place) or place[: len(scope)] != scope:
+        return place
+    inside = {n for n in model.weights if tuple(n.split(".")[: len(scope)]) == scope}
+    own = {v.name for node in nodes for v in node.inputs if v.is_weight}
+    return scope if inside <= own and _is_alone(model, scope, nodes) else place
 
 
 def _is_alone(model: Model, place: tuple[str, ...], nodes: list[Node]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import pathlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -82,11 +82,12 @@ def _written(model: Model, options: ExportOptions, loops: bool = False) -> Sourc
     floats = {v.type.dtype.name for v in values if v.type.dtype.is_float}
     dialect = replace(DIALECT, form_of=adoption.form_of, casts=floats <= {"float32"})
     rows = second_rows(lowered, adoption, names)
-    text, more = functools.partial(_module_text, bool(rows)), functools.partial(_more, rows)
+    held: set[str] = set()
+    text, more = functools.partial(_module_text, bool(rows)), functools.partial(_more, rows, held)
     source = write_classes(lowered, replace(KIND, dialect=dialect, text=text, more=more), options, names)
     if has_wide(lowered):
         lowered.notes.append(NOTE)
-    _store(lowered, adoption)
+    _store(lowered, adoption, held)
     for name, weight in list(lowered.weights.items()):
         if found := aliases.get(names[name], aliases.get(name)):
             lowered.update_weight(weight.name, aliases=found)
@@ -102,9 +103,11 @@ def _check(model: Model) -> None:
         raise ConversionError("a Keras model has at least one input", (Unsupported("model", "it has no input"),))
 
 
-def _store(model: Model, adoption: Adoption) -> None:
-    """Weights in the order of axes that their layers keep."""
+def _store(model: Model, adoption: Adoption, held: Set[str]) -> None:
+    """Weights in the order of axes that their layers keep: `held` are those that layers have, others are read as they are."""
     for value, axes in adoption.axes.items():
+        if value.name not in held:
+            continue
         turned = model.weights[value.name].permuted(axes)
         model.update_weight(value.name, data=turned.data, source_axes=turned.source_axes)
     for value, second in adoption.rows.items():
@@ -136,8 +139,10 @@ def second_rows(model: Model, adoption: Adoption, names: dict[str, str]) -> dict
     return rows
 
 
-def _more(rows: dict[str, dict[str, Any]], parts: Parts) -> Mapping[str, Any]:
-    """metadata.json: the input shapes by which layers are built, whether numbers of 64 bits occur, and second rows."""
+def _more(rows: dict[str, dict[str, Any]], held: set[str], parts: Parts) -> Mapping[str, Any]:
+    """metadata.json: the input shapes by which layers are built, whether numbers of 64 bits occur, and second rows. `held`
+    takes the names of the weights that layers have."""
+    held |= {name for i in parts.writer.tree.walk() if i.form is not None for name in i.weights.values()}
     shapes = {
         ".".join(i.path): i.form.shape
         for i in parts.writer.tree.walk()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from converter.errors import ConversionError, Unsupported, UsageError
 from converter.exporters.base import ExportOptions
+from converter.policies import MAX_POOL_NAN
 from ir.core import Model
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ def write(model: Model, target: Path, options: ExportOptions | None = None) -> N
     What the ONNX model does not carry over is appended to `model.notes`. Raises ConversionError listing everything that
     cannot be written exactly, UsageError for an opset outside the supported range.
     """
-    from converter.exporters.nan import carry_notes, settle_max_pool
     from converter.exporters.onnx import rules
     from converter.exporters.onnx.complex import complex_notes, complex_ports
     from converter.exporters.onnx.graph import GraphWriter
@@ -45,15 +45,17 @@ def write(model: Model, target: Path, options: ExportOptions | None = None) -> N
         raise ConversionError("the model cannot be written for ONNX", (Unsupported(model.name, reason),))
     rules.register()
     lowered = lower(model, opset, settings.index_policy == "strict")
-    settle_max_pool(lowered, lambda node: True, NAN)
     if settings.name:
         lowered.name = settings.name
     built = GraphWriter(lowered, opset).build()
     built.notes += training_notes(model)
     built.complex = complex_ports(model)
     built.notes += complex_notes(built.complex)
+    if NAN in built.notes and MAX_POOL_NAN in model.notes:  # both pass over NaN
+        built.notes.remove(NAN)
+        for told in (lowered.notes, model.notes):
+            told.remove(MAX_POOL_NAN)
     write_model(lowered, built, opset, Path(target), settings.external_data)
-    carry_notes(model, lowered)
     model.notes += [n for n in built.notes if n not in model.notes]
 
 

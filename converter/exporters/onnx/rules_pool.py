@@ -66,6 +66,8 @@ NAN = "max pooling in ONNX Runtime passes over NaN, which the source hands on"
 @rule("max_pool")
 def max_pool(c: Context, node: Node) -> Tensor:
     a = node.attrs
+    if node.operand("x").type.dtype.is_float:
+        c.note(NAN)
     pads = ((0, 0),) * len(a["window"]) if a["padding"] == "valid" else a["padding"]
     return c.op(
         "MaxPool", c.x(node, "x"), kernel_shape=list(a["window"]), strides=list(a["strides"]), pads=onnx_pads(pads),
@@ -97,6 +99,8 @@ def max_pool_with_positions(c: Context, node: Node) -> list[Tensor]:
     """ONNX counts positions over batch and channels too."""
     a, x = node.attrs, node.operand("x").type
     pads = ((0, 0),) * len(a["window"]) if a["padding"] == "valid" else a["padding"]
+    if x.dtype.is_float:
+        c.note(NAN)
     values, positions = c.op(
         "MaxPool", c.x(node, "x"), kernel_shape=list(a["window"]), strides=list(a["strides"]), pads=onnx_pads(pads),
         dilations=list(a["dilations"]), outputs=2,

@@ -34,7 +34,7 @@ def test_blocks_of_a_saved_transformer(tmp_path: Path) -> None:
     assert {"", ".attention", ".attention.query", ".attention.out", ".norm1", ".norm2", ".up", ".down"} <= set(
         blocks[0]
     )
-    assert {s.partition(".")[0] for s in found} == {"", "blocks", "norm"}
+    assert {s.partition(".")[0] for s in found} == {"", "blocks", "norm", "head"}
 
 
 class Crossed(tf.Module):
