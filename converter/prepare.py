@@ -23,7 +23,7 @@ def prepare(model: Model, diff: bool = False, target: str | None = None, input_l
     Inputs keep the source's layout unless `input_layout` says otherwise; raises UsageError where no input has one.
     """
     log = standard(diff=diff).run(model)
-    log = recognition(keeps_weights(model, target), diff=diff).run(model, log)
+    log = recognition(keeps_weights(model, target), diff=diff, inside=target != "keras").run(model, log)
     layouts: list[Pass] = []
     if input_layout is not None:
         if not input_roles(model.graph, input_layout):

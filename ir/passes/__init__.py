@@ -29,11 +29,11 @@ def standard(debug: bool = False, diff: bool = False) -> Pipeline:
     return Pipeline((Fold(), Simplify(), CommonSubexpressions(), DeadCode()), fixpoint=True, debug=debug, diff=diff)
 
 
-def recognition(keep_weights: bool = False, debug: bool = False, diff: bool = False) -> Pipeline:
+def recognition(keep_weights: bool = False, debug: bool = False, diff: bool = False, inside: bool = True) -> Pipeline:
     """Ops written out in smaller ones become whole again: what every conversion runs after `standard()`.
 
-    `keep_weights` leaves every weight its name and shape.
+    `keep_weights` leaves every weight its name and shape; `inside` is whether control flow may call dense layers.
     """
-    passes: tuple[Pass, ...] = (Linear(transpose=not keep_weights), Activations(), Norms(), DeadCode())
+    passes: tuple[Pass, ...] = (Linear(transpose=not keep_weights, inside=inside), Activations(), Norms(), DeadCode())
     named = passes if keep_weights else (*passes, NameWeights())
     return Pipeline(named, fixpoint=True, debug=debug, diff=diff)

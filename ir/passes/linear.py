@@ -22,10 +22,12 @@ class Linear(Pass):
     """`matmul` with a matrix that is a weight becomes `linear`, and takes up a bias that is added.
 
     A weight whose every use reads it as (inputs, outputs) is stored transposed, lazily, where `transpose` allows; one
-    that any use reads in another way stays as it is, and so do those uses: tying outranks the idiom.
+    that any use reads in another way stays as it is, and so do those uses: tying outranks the idiom. `inside` says whether
+    dense layers are idiom within control flow, too.
     """
 
     transpose: bool = True
+    inside: bool = True
     name: ClassVar[str] = "linear"
     after: ClassVar[tuple[str, ...]] = ("fold", "simplify", "cse")
 
@@ -49,6 +51,9 @@ class Linear(Pass):
         found = [(use.user, role) for use in value.uses for role in _roles(value, use)]
         roles = {role for _, role in found}
         if IN_OUT not in roles:
+            return False
+        if not self.inside and any(u.graph is not None and u.graph.parent is not None for u in value.users):
+            record(Miss(self.name, "store_transposed", "control flow calls no layers", f"weight {weight.name!r}"))
             return False
         if roles != {IN_OUT} or not self.transpose:
             why = "some of its uses read it otherwise" if self.transpose else "weights keep the shape of the source"

@@ -14,6 +14,7 @@ pytest.importorskip("torch")
 import converter
 from converter.runtimes.packages import read_metadata
 from fixtures.tensorflow.base import seeded
+from fixtures.tensorflow.sequences import Decoder
 from fixtures.tensorflow.vision import ResNet, SmallNet
 
 
@@ -44,3 +45,11 @@ def test_layers(to: str, tmp_path: Path) -> None:
         assert "layers.Dense(5)" in text, text
         assert "layers.BatchNormalization(" in text and "training=False)" in text, text
         assert "add_weight" not in text and "transpose" not in text
+
+
+def test_products_in_loops(tmp_path: Path) -> None:
+    """Control flow calls no layers of Keras: its weights are read as they lie."""
+    with seeded():
+        net = Decoder()
+    text = (converter.convert(net, "keras", tmp_path / "out", verify=False).path / "model.py").read_text()
+    assert "ops.matmul(" in text and not re.search(r"transpose\((ops\.convert_to_tensor\()?self", text)

@@ -157,7 +157,10 @@ def _numbers(text: str) -> int:
     return math.prod(int(n) for n in re.findall(r"\d+", text.partition("[")[2]))
 
 
-_TURNED = re.compile(r"(?:transpose|permute|movedim)\(self\.\w+\b(?!\()|self\.\w+\.(?:permute|movedim)\(")
+_WEIGHT = r"self(?:\.\w+)+(?![\w.(])"
+_TURNED = re.compile(
+    rf"(?:transpose|permute|movedim)\((?:ops\.convert_to_tensor\()?{_WEIGHT}|self(?:\.\w+)+\.(?:permute|movedim)\("
+)
 
 
 def _code(folder: Path) -> tuple[int, int]:
