@@ -150,8 +150,8 @@ class KerasContext(Context):
         kind = kept(dtype(to))
         if value.type.dtype == kind:
             return value
-        if kind.is_integer and value.type.dtype.is_float and _saturates():
-            self.note(SATURATES)
+        if kind.is_integer and value.type.dtype.is_float and saturates(kind):
+            self.note(SATURATES.format(kind=kind))
         return self.b.cast(value, to=kind)
 
     # -- results ----------------------------------------------------------------------------------------------------
@@ -246,16 +246,17 @@ class KerasContext(Context):
 
 
 SATURATES = (
-    "a float that an integer type does not hold becomes the nearest that it does on JAX, and NaN 0; in the converted model it "
-    "becomes what the target makes of it"
+    "a float that {kind} does not hold: JAX takes the nearest that it holds (0 for NaN), TensorFlow does so or keeps the low bits, "
+    "by where it stands; in the converted model it becomes what the target makes of it"
 )
 
 
-def _saturates() -> bool:
-    """Whether casts of the running backend are JAX's: the others wrap, as the IR does."""
+def saturates(kind: DType) -> bool:
+    """Whether the running backend may take floats beyond an integer type for its limits: JAX always, TensorFlow on a CPU for
+    narrow types, in vectors but not in what is left of them. Elsewhere the processor's conversion decides, as in the IR."""
     from keras import config
 
-    return bool(config.backend() == "jax")
+    return config.backend() == "jax" or (config.backend() == "tensorflow" and kind.bits <= 16)
 
 
 def _fits(number: type, kind: str) -> bool:

@@ -146,8 +146,11 @@ def _divert_backend(tracer: Tracer, put: Put) -> None:
 
     proxy = _Part(backend, "", tracer)
     for module in _modules():
-        if module.__dict__.get("backend") is backend and not module.__name__.startswith("keras.src.backend."):
-            put(module, "backend", proxy)
+        if module.__name__.startswith("keras.src.backend."):
+            continue
+        for name in ("backend", "backend_module"):
+            if module.__dict__.get(name) is backend:
+                put(module, name, proxy)
     dynamic = sys.modules["keras.src.utils.backend_utils"].DynamicBackend  # what preprocessing layers call
     put(dynamic, "__getattr__", lambda _, name: getattr(proxy, name))
     put(sys.modules["keras.src.ops"], "random", proxy.random)  # as layers call it: the backend's own module

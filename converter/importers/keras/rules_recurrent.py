@@ -332,7 +332,8 @@ def time_distributed(c: KerasContext, layer: Any, inputs: Any, training: Any = N
 
     x = c.value(inputs)
     steps = x.type.shape[1]
-    if mask is not None or not all(_alone(one) for one in (layer.layer, *layer.layer._flatten_layers(False))):
+    masked = mask is not None and layer.layer._call_has_mask_arg  # Keras hands it to layers that take one
+    if masked or not all(_alone(one) for one in (layer.layer, *layer.layer._flatten_layers(False))):
         if not isinstance(steps, int):
             c.refuse("steps of unknown number whose results may depend on each other", "give the number of steps")
         raise Unruled

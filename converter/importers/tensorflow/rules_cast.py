@@ -26,7 +26,7 @@ def cast(c: TensorflowContext) -> Value:
     kind = x.type.dtype
     if c.attr("Truncate") and kind.is_float and to.is_float and to.bits < kind.bits:
         c.refuse("a cast that cuts digits off instead of rounding", "leave Truncate=False")
-    if kind.is_float and (to.name in ("uint32", "uint64") or (kind.is_half and to.is_integer and to.bits < 32)):
+    if kind.is_float and (to.name in ("uint32", "uint64") or (to.is_integer and to.bits < 32)):
         c.note(_OUTSIDE.format(to))
     return c.cast(x, to)
 
