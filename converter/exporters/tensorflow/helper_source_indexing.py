@@ -251,9 +251,9 @@ def pad_by_index(x, pads, mode):
     return x
 
 
-def pad_or_crop(x, pads, value=0):
-    """Pad by widths that may be negative, which crop."""
+def pad_or_crop(x, pads, value=None):
+    """Pad with zeros, or a value, by widths that may be negative, which crop."""
     cuts = [(tf.maximum(-before, 0), tf.maximum(-after, 0)) for before, after in pads]
     x = x[tuple(slice(first, n - last) for (first, last), n in zip(cuts, shape_of(x)))]
     widths = [(tf.maximum(before, 0), tf.maximum(after, 0)) for before, after in pads]
-    return tf.pad(x, widths, constant_values=tf.constant(value, x.dtype))
+    return tf.pad(x, widths, constant_values=tf.zeros([], x.dtype) if value is None else tf.constant(value, x.dtype))
