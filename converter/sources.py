@@ -50,9 +50,11 @@ def open_source(given: Any, framework: str | None = None, options: ImportOptions
         from converter.runtimes.packages import load_package, read_metadata
 
         metadata = read_metadata(Path(given))
-        fixed = {p["name"]: p["tree"]["constant"] for p in metadata["signature"]["parameters"] if "constant" in p["tree"]}
+        fixed = {
+            p["name"]: p["tree"]["constant"] for p in metadata["signature"]["parameters"] if "constant" in p["tree"]
+        }
         native, own_inputs = load_package(Path(given)), {**metadata["inputs"], **fixed}
-        served_as = metadata["source"].get("served_as")
+        served_as = metadata.get("source", {}).get("served_as")
         return Source(given, found.removeprefix("package:"), native, options, own_inputs, served_as)
     if found not in frameworks.SOURCES:
         raise UsageError(f"models of {found!r} cannot be read; known sources: {', '.join(frameworks.SOURCES)}")

@@ -34,7 +34,7 @@ class Package:
         self.module: Any = sys.modules["model"]
         sys.path.remove(str(folder))
         self.metadata = json.loads((folder / "metadata.json").read_text())
-        self.name = self.metadata["source"].get("served_as") or SIGNATURE
+        self.name = self.metadata.get("source", {}).get("served_as") or SIGNATURE
 
     def variables(self) -> dict:
         """Name in the source -> name in the package."""
