@@ -104,8 +104,7 @@ def convert(
     differ, with `strict` the written model checks them (see docs/indexing.md). `input_layout` (`channels_first` or
     `channels_last`) is how the written model takes its images; the source's way when None. `artifacts` are further files
     of a package: Keras' `weights.h5`, its variables, and `keras`, the model without code, where Keras' own layers do;
-    TensorFlow's `saved_model`, which serves the model under the source's names, and beside it the TensorFlow packages
-    `serve_with`: a source of several signatures is converted signature by signature, and served as one again.
+    TensorFlow's `saved_model`, which serves the model and the packages `serve_with` under their sources' names.
     The result appears at `output` whole or not at all (a temporary place when None, kept while the Conversion lives).
     Raises ConversionError (with `.unsupported`), UsageError, or VerificationError when the written model does not
     agree: it is then at `OUTPUT.unverified` with its report, and `output` is untouched.
@@ -118,10 +117,7 @@ def convert(
         raise UsageError(f"{index_policy!r} is no index policy; policies: {', '.join(INDEX_POLICIES)}")
     if input_layout not in (None, "channels_first", "channels_last"):
         raise UsageError(f"{input_layout!r} is no layout; layouts: channels_first, channels_last")
-    if unknown := [a for a in artifacts if a not in ARTIFACTS.get(to, ())]:
-        known = f"; files: {', '.join(ARTIFACTS[to])}" if to in ARTIFACTS else ""
-        raise UsageError(f"{unknown[0]!r} is no file of {to}'s{known}")
-    others = _packages(serve_with, artifacts)
+    others = _beside(to, artifacts, serve_with)
     keep, path = _output_path(output, to)
     check_target(path, overwrite)
     steps = Steps(progress)
@@ -201,8 +197,11 @@ def _verify_written(
         return verify_models(opened, model, other, inputs, seed=seed, rtol=rtol, atol=atol)
 
 
-def _packages(folders: Sequence[str | Path], artifacts: Sequence[str]) -> list[Path]:
-    """Folders of further packages that a SavedModel serves."""
+def _beside(to: str, artifacts: Sequence[str], folders: Sequence[str | Path]) -> list[Path]:
+    """Folders of further packages that a SavedModel serves. Raises UsageError for files that the target has not."""
+    if unknown := [a for a in artifacts if a not in ARTIFACTS.get(to, ())]:
+        known = f"; files: {', '.join(ARTIFACTS[to])}" if to in ARTIFACTS else ""
+        raise UsageError(f"{unknown[0]!r} is no file of {to}'s{known}")
     if folders and "saved_model" not in artifacts:
         raise UsageError("only a SavedModel serves several packages: ask for the artifact saved_model")
     for folder in folders:
