@@ -403,6 +403,22 @@ graph (x: float32[4]):
     )
 
 
+@pytest.mark.parametrize(("axis", "shape"), [(1, (2, 3, 0)), (2, (0, 2, 3)), (-1, (0, 3))])
+def test_a_scan_reads_empty_values_along_any_axis(axis: int, shape: tuple[int, ...]) -> None:
+    """ONNX Runtime's process died of a division by zero."""
+    row = [n for i, n in enumerate(shape) if i != axis % len(shape)]
+    text = f"""signature (x) -> (output.0,)
+
+graph (x: float32{list(shape)}):
+  y: float32{[shape[axis], *row]} = scan([], [x], []; axes=({axis},), reverse=(True,))
+    body(row: float32{row}):
+      z: float32{row} = neg(row)
+      return z
+  return y
+"""
+    through(text, (4,), x=np.zeros(shape))
+
+
 @pytest.mark.parametrize("op", ["hard_swish", "mish"])
 def test_composites_that_onnx_runtime_takes_apart_have_no_kernel_of_bfloat16(op: str) -> None:
     """ONNX Runtime could not load the model at the opsets whose schema has the type."""

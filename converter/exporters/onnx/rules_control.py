@@ -187,6 +187,11 @@ def _scan(c: Context, node: Node) -> list[Tensor]:
     body, states = node.bodies["body"], len(carried)
     inner = body.inputs[: states + len(scanned)]
     formals = [_formal(v, i) for i, v in enumerate(inner)]
+    axes = list(a["axes"])
+    for k, (axis, value) in enumerate(zip(axes, node.operands["scanned"], strict=True)):
+        axes[k], back = _place(axis, value)
+        if back is not None:
+            scanned[k] = c.op("Transpose", scanned[k], perm=[back.index(i) for i in range(len(back))])
     given = [*carried, *scanned]
     if not scanned:  # ONNX scans something: the numbers of the trips
         length = c.sizes.scalar(a["length"])
@@ -197,7 +202,7 @@ def _scan(c: Context, node: Node) -> list[Tensor]:
     places = [_place(axis, v) for axis, v in zip(a["output_axes"], node.outputs[states:], strict=False)]
     results = _results(
         c, "Scan", given, node, body=graph, num_scan_inputs=len(given) - states,
-        scan_input_axes=list(a["axes"]) or None, scan_input_directions=[int(r) for r in a["reverse"]] or None,
+        scan_input_axes=axes or None, scan_input_directions=[int(r) for r in a["reverse"]] or None,
         scan_output_axes=[axis for axis, _ in places] or None,
         scan_output_directions=[int(r) for r in a["output_reverse"]] or None,
     )  # fmt: skip
@@ -207,9 +212,9 @@ def _scan(c: Context, node: Node) -> list[Tensor]:
 
 
 def _place(axis: int, value: Value) -> tuple[int, list[int] | None]:
-    """The axis along which Scan stacks a result, and what moves it to `axis`.
+    """The axis along which Scan stacks or reads a value, and what moves that axis to `axis`.
 
-    ONNX Runtime's process dies of a division where an empty result is stacked along another axis than the first.
+    ONNX Runtime's process dies of a division where an empty one is stacked, or read, along another axis than the first.
     """
     rank = value.type.rank
     place = normalize_axis(axis, rank)
