@@ -47,14 +47,14 @@ def settle(
 
     An axis of a carried value that a trip changes gets a size symbol of its own in the body's input, found by trying.
     """
-    tried = list(types)
+    tried, own = list(types), set[str]()
     while True:
         weights, refused = importer.mark(), len(importer.plan.items)
         with recording_assumptions() as assumptions:
             body = make(tried)
         changed = False
         for place, result in zip(carried, results, strict=True):
-            grown = _widened(importer, tried[place], body.outputs[result].type)
+            grown = _widened(importer, tried[place], body.outputs[result].type, own)
             changed, tried[place] = changed or grown != tried[place], grown
         if not changed:
             importer.assume(assumptions)
@@ -71,18 +71,19 @@ def discard(importer: PartialImporter, graph: Graph, mark: int, refused: int) ->
     del importer.plan.items[refused:]
 
 
-def _widened(importer: PartialImporter, before: TensorType, after: TensorType) -> TensorType:
-    """The type with a new symbol on each axis that is not certainly of one size before and after a trip."""
+def _widened(importer: PartialImporter, before: TensorType, after: TensorType, own: set[str]) -> TensorType:
+    """The type with a new symbol on each axis that is not certainly of one size before and after a trip. `own` are the names
+    of this loop's new symbols, which stand for any size; one of a loop around it is one size in here."""
     if before.rank != after.rank or before.dtype != after.dtype:
         raise Refusal(f"a carried value is {before} before and {after} after a trip")
-    own = [d for d in before.shape if isinstance(d, DimExpr) and d.is_symbol and d.symbol.name in importer.changing]
     dims = []
     for a, b in zip(before.shape, after.shape, strict=True):
-        if a in own or same(a, b) is True:
+        if same(a, b) is True or (isinstance(a, DimExpr) and a.is_symbol and a.symbol.name in own):
             dims.append(a)
         else:
             name = importer.fresh_symbol("n")
             importer.changing.add(name)
+            own.add(name)
             dims.append(symbol(name))
     return before.with_shape(dims)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -26,12 +26,15 @@ Sizes = tuple["Dim | None", ...]
 @dataclass(frozen=True, eq=False)
 class TensorList(Compound):
     """A list of `size` tensors. `array` is what they are, [size, ...]; None while nothing says of what shape: then all are
-    zeros. `element` is the shape that was declared, None where its rank is open."""
+    zeros. `element` is the shape that was declared, None where its rank is open. A list that `grows` gets the places that
+    are written. In a loop that writes one in order, every place is known to be the one behind its `end`, or `inside`."""
 
     dtype: DType
     size: Dim
     element: Sizes | None
     array: Ref | None = None
+    grows: bool = False
+    written: Literal["anywhere", "end", "inside"] = "anywhere"
 
     def parts(self) -> Sequence[Ref]:
         return [] if self.array is None else [self.array]

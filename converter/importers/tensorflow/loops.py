@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from converter.importers.tensorflow.wiring import Body
+from converter.importers.tensorflow.wiring import Body, Key, Wired
 from ir.core import Graph, Value
 from ir.types import Dim, dim_max, dim_min, floordiv
 
@@ -16,11 +16,46 @@ def unchanged(body: Body) -> list[int]:
     """Places of loop variables that a body hands on as they are."""
     found = []
     for place, (argument, key) in enumerate(zip(body.arguments, body.outputs, strict=True)):
-        while key[0] in body.nodes and body.nodes[key[0]].node.op == "Identity":
-            key = body.nodes[key[0]].inputs[0]
-        if key == (argument, 0):
+        if _source(body, key) == (argument, 0):
             found.append(place)
     return found
+
+
+_WRITES = {"TensorListSetItem": (0, 1), "TensorArrayWriteV3": (3, 1)}
+"""Ops that write into a list: which operands are the list and the place."""
+
+
+def filled_in_order(body: Body, test: Body) -> dict[int, int]:
+    """Places of lists among the loop variables, each with that of a loop variable: every trip writes the list once, at the
+    place that the variable names, and neither it nor the condition does anything else with it."""
+    found = {}
+    for place, argument in enumerate(body.arguments):
+        writer = _only_reader(body, (argument, 0))
+        if writer is None or writer.node.op not in _WRITES or _readers(test, (test.arguments[place], 0)):
+            continue
+        into, index = (_source(body, writer.inputs[k]) for k in _WRITES[writer.node.op])
+        handed_on = [k for k, key in enumerate(body.outputs) if _source(body, key) in ((writer.name, 0), (argument, 0))]
+        unread = not _readers(body, (writer.name, 0))
+        if into == (argument, 0) and index[0] in body.arguments and handed_on == [place] and unread:
+            found[place] = body.arguments.index(index[0])
+    return found
+
+
+def _source(body: Body, key: Key) -> Key:
+    """What a tensor is a copy of."""
+    while key[0] in body.nodes and body.nodes[key[0]].node.op == "Identity":
+        key = body.nodes[key[0]].inputs[0]
+    return key
+
+
+def _readers(body: Body, key: Key) -> list[Wired]:
+    """The nodes that read a tensor, itself or a copy."""
+    return [w for w in body.nodes.values() if w.node.op != "Identity" and key in [_source(body, k) for k in w.inputs]]
+
+
+def _only_reader(body: Body, key: Key) -> Wired | None:
+    readers = _readers(body, key)
+    return readers[0] if len(readers) == 1 else None
 
 
 def trips_of(test: Graph, body: Graph, start: SizeOf) -> Dim | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from converter.importers.partial.bodies import discard, settle, with_symbols
@@ -10,11 +11,11 @@ from converter.importers.partial.values import Ref, is_dim
 from converter.importers.tensorflow.bodies import Body, Operands, flat, import_body, match, rebuilt, touched
 from converter.importers.tensorflow.context import TensorflowContext
 from converter.importers.tensorflow.handles import Compound, Variable
-from converter.importers.tensorflow.lists import settled_lists
-from converter.importers.tensorflow.loops import is_only_counter, trips_of, unchanged
+from converter.importers.tensorflow.lists import TensorList, filled, settled_lists
+from converter.importers.tensorflow.loops import filled_in_order, is_only_counter, step_of, trips_of, unchanged
 from converter.importers.tensorflow.table import rule
 from ir.core import Builder, Graph, Value
-from ir.types import Dim, TensorType, symbols
+from ir.types import Dim, TensorType, same, symbols
 
 
 @rule("PartitionedCall", "StatefulPartitionedCall")
@@ -128,6 +129,18 @@ def while_(c: TensorflowContext) -> list[Any]:
     return Loop(c, c.attr("cond").name, c.attr("body").name).make()
 
 
+@dataclass(frozen=True)
+class _Made:
+    """The bodies of a loop, what it is given, how often it runs where that is known, and where the importer was before."""
+
+    body: Body
+    test: Graph
+    values: list[Value]
+    trips: Dim | None
+    mark: Any
+    refused: int
+
+
 class Loop:
     """The loop of a node. `moving` are places of the loop variables that a trip may change; those and the variables that it
     assigns are carried."""
@@ -141,6 +154,8 @@ class Loop:
                 what = getattr(c.inputs[place], "what", "sequence")
                 c.refuse(f"a trip changes its loop variable {place}, which is a {what}")
         self.assigned: list[Variable] = []
+        self.filled = self._filled_in_order()
+        self._mark(dict.fromkeys(self.filled, "end"))
         self.operands = Operands(c, c.inputs, self.moving)
         c.inputs = settled_lists(c, c.inputs, self._first_trip)
         self.operands = Operands(c, c.inputs, self.moving)
@@ -156,20 +171,73 @@ class Loop:
 
     def make(self) -> list[Any]:
         """Build the node; the loop variables after the last trip."""
+        made = self._built()
+        wrong = [place for place, counter in self.filled.items() if self._step(made, counter) != 1]
+        if wrong:
+            made = self._rebuilt(made, dict.fromkeys(wrong, "anywhere"))
+        sized = self._sized_lists(made)
+        if sized:
+            for place, item in sized.items():
+                self.c.inputs[place] = item
+            made = self._rebuilt(made, dict.fromkeys(sized, "inside"))
+        results = self._node(made)
+        keep(self.c, self.assigned, results)
+        return self._results(results)
+
+    def _built(self) -> _Made:
         c = self.c
+        mark, refused = c.importer.mark(), len(c.importer.plan.items)
         body = self._settled()
         body.close(c)
         variables, order = self._variables(), self._order()
         held = [c.value(c.importer.state.held(v)) for v in variables]
         values = [[*self.operands.values, *held][k] for k in order]
         test = self._test([v.type for v in body.graph.inputs], order)
-        count = len(body.outputs)
         trips = trips_of(test, body.graph, lambda place: self._start(order, place))
         if trips is not None and self._changes_inside(trips):
             trips = None
-        results = self._node(body.graph, test, values, count, trips)
-        keep(c, self.assigned, results)
-        return self._results(results)
+        return _Made(body, test, values, trips, mark, refused)
+
+    def _rebuilt(self, made: _Made, written: dict[int, Any]) -> _Made:
+        """Everything again, with lists written in other ways."""
+        discard(self.c.importer, made.test, made.mark, made.refused)
+        discard(self.c.importer, made.body.graph, made.mark, made.refused)
+        self._mark(written)
+        self.operands = Operands(self.c, self.c.inputs, self.moving)
+        return self._built()
+
+    # -- lists that grow ----------------------------------------------------------------------------------------
+    def _filled_in_order(self) -> dict[int, int]:
+        """Lists that are as long as a counter says before the first trip, and written at the counter by every one."""
+        library, given = self.c.importer.library, self.c.inputs
+        found = {}
+        for place, counter in filled_in_order(library.body(self.body), library.body(self.cond)).items():
+            item, ref = given[place], given[counter]
+            start = ref.content() if isinstance(ref, Ref) else None
+            if isinstance(item, TensorList) and start is not None and not start.ndim and same(item.size, start[()]):
+                found[place] = counter
+        return found
+
+    def _mark(self, written: dict[int, Any]) -> None:
+        for place, how in written.items():
+            self.c.inputs[place] = replace(self.c.inputs[place], written=how)
+
+    def _step(self, made: _Made, place: int) -> int | None:
+        """By how much every trip moves a loop variable up."""
+        places = [p for p in self.moving for _ in self.operands.span(p)]
+        return step_of(made.body.graph, places.index(place)) if place in places else None
+
+    def _sized_lists(self, made: _Made) -> dict[int, TensorList]:
+        """Empty lists that get an element by every trip, where the number of trips is known: as long as they end."""
+        found = {}
+        for place in self.filled:
+            item, after = self.c.inputs[place], made.body.results[place]
+            if made.trips is None or item.written != "end" or not same(item.size, 0):
+                continue
+            shape = after.array.type.shape[1:]
+            if not any(s.name in self.c.importer.changing or s.opaque for d in shape for s in symbols(d)):
+                found[place] = filled(self.c, replace(item, size=made.trips, array=None), shape)
+        return found
 
     # -- operands -----------------------------------------------------------------------------------------------
     def _variables(self) -> list[Variable]:
@@ -230,9 +298,11 @@ class Loop:
     def _changes_inside(self, trips: Dim) -> bool:
         return any(s.name in self.c.importer.changing for s in symbols(trips))
 
-    def _node(self, body: Graph, test: Graph, values: list[Value], count: int, trips: Dim | None) -> list[Value | None]:
+    def _node(self, made: _Made) -> list[Value | None]:
         """The node's results, None for counters that nobody asks for."""
         c = self.c
+        body, test, values, trips = made.body.graph, made.test, made.values, made.trips
+        count = len(made.body.outputs)
         gone: list[int] = []
         if trips is not None:
             places = [place for place in self.moving for _ in self.operands.span(place)]
@@ -258,6 +328,8 @@ class Loop:
             parts = [next(left) for _ in self.operands.span(place)]
             whole = [p for p in parts if p is not None]
             found[place] = rebuilt([self.c.inputs[place]], whole)[0] if whole or not parts else None
+        for place in self.filled:
+            found[place] = replace(found[place], written="anywhere")
         return found
 
 

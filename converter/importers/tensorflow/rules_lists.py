@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from converter.importers.tensorflow.lists import (
 )
 from converter.importers.tensorflow.table import rule
 from ir.core import Value
-from ir.types import Dim, dtypes, same
+from ir.types import Dim, dim_max, dtypes, same
 
 
 def _scalar(c: TensorflowContext, index: int, what: str) -> Dim:
@@ -106,31 +107,48 @@ def split(c: TensorflowContext) -> TensorList:
 # -- written ------------------------------------------------------------------------------------------------------------
 @rule("TensorListSetItem")
 def set_item(c: TensorflowContext) -> TensorList:
-    """A place that the list does not have is an error."""
+    """A place that the list does not have is an error, or the list grows to it."""
     c.ignore("element_dtype")
-    if c.attr("resize_if_index_out_of_bounds"):
-        c.refuse("a list that grows where it is written", "give the size of the TensorArray, without dynamic_size")
-    return put(c, list_of(c, 0), 1, 2)
+    item = replace(list_of(c, 0), grows=bool(c.attr("resize_if_index_out_of_bounds")))
+    return replace(put(c, item, 1, 2), grows=False)
 
 
 def put(c: TensorflowContext, item: TensorList, index: int, element: int) -> TensorList:
-    """A list with one element replaced."""
+    """A list with one element replaced; a list that grows has zeros in between."""
     value = c.x(element)
+    if item.grows and item.written == "end":
+        return _pushed(c, item, value)
+    if item.grows and item.written == "anywhere":
+        place = _scalar(c, index, "the place that is written")
+        if same(place, item.size):
+            return _pushed(c, item, value)
+        item = _reaching(c, filled(c, item, value.type.shape), place)
     array = array_of(c, filled(c, item, value.type.shape))
     at = c.b.reshape(c.cast(c.x(index), dtypes.int64), shape=(1,))
     return _of(item, c.b.scatter_nd(array, at, value, bounds="error", neg="invalid"))
+
+
+def _reaching(c: TensorflowContext, item: TensorList, place: Dim) -> TensorList:
+    """The list, with zeros behind it so that it has this place."""
+    more = dim_max(place + 1 - item.size, 0)
+    if same(more, 0):
+        return item
+    array = array_of(c, item)
+    zeros = c.b.full(shape=(more, *array.type.shape[1:]), value=False if item.dtype.is_bool else 0, dtype=item.dtype)
+    return _of(item, c.b.concat([array, zeros], axis=0))
 
 
 @rule("TensorListPushBack")
 def push_back(c: TensorflowContext) -> TensorList:
     """One element more."""
     c.ignore("element_dtype")
-    item, value = list_of(c, 0), c.b.unsqueeze(c.x(1), axes=(0,))
-    if same(item.size, 0):
-        filled(c, item, value.type.shape[1:])
-        return _of(item, value)
-    array = array_of(c, filled(c, item, value.type.shape[1:]))
-    return _of(item, c.b.concat([array, value], axis=0))
+    return _pushed(c, list_of(c, 0), c.x(1))
+
+
+def _pushed(c: TensorflowContext, item: TensorList, element: Value) -> TensorList:
+    value = c.b.unsqueeze(element, axes=(0,))
+    array = filled(c, item, element.type.shape)
+    return _of(item, value if same(item.size, 0) else c.b.concat([array_of(c, array), value], axis=0))
 
 
 @rule("TensorListPopBack")
@@ -252,10 +270,9 @@ def shape_of_elements(c: TensorflowContext) -> Ref:
 def tensor_array(c: TensorflowContext) -> list[Any]:
     """The array, and the state of it that flows from write to read: both are the list as it was made."""
     c.ignore("clear_after_read", "tensor_array_name", "identical_element_shapes")
-    if c.attr("dynamic_size"):
-        c.refuse("a list that grows where it is written", "give the size of the TensorArray, without dynamic_size")
     shape = c.attr("element_shape")
     made = open_list(c, c.attr("dtype"), shape, _scalar(c, 0, "the number of elements"))
+    made = replace(made, grows=bool(c.attr("dynamic_size")))
     return [made, made]
 
 

@@ -110,15 +110,90 @@ def test_a_place_that_is_not_there() -> None:
         Evaluator("exact").run(model, {"x": X})
 
 
-def test_a_list_that_grows_is_refused() -> None:
-    def call(x: Any) -> Any:
-        out = tf.TensorArray("float32", 0, dynamic_size=True)
-        for i in tf.range(tf.shape(x)[0]):
-            out = out.write(i, x[i])
-        return out.stack()
+def growing(**settings: Any) -> Any:
+    return tf.TensorArray("float32", dynamic_size=True, **{"size": 0, "element_shape": [3, 4], **settings})
 
-    with pytest.raises(ConversionError, match="a list that grows where it is written"):
-        _read(call)
+
+def in_order(x: Any) -> Any:
+    out = growing(element_shape=None)
+    for i in tf.range(tf.shape(x)[0]):
+        out = out.write(i, x[i] * 2.0)
+    return out.stack(), out.size()
+
+
+def at_the_end(x: Any) -> Any:
+    out, total = growing(), tf.zeros([3, 4])
+    for row in x:
+        total = tf.tanh(total + row)
+        out = out.write(out.size(), total)
+    return out.stack(), total
+
+
+def until(x: Any) -> Any:
+    """Only the run knows how often; the second list is written where another number says."""
+    one, two, total, i = growing(), growing(), tf.zeros([3, 4]), tf.constant(0)
+    while tf.reduce_sum(tf.abs(total)) < 9.0 and i < tf.shape(x)[0]:
+        total = total + x[i]
+        one = one.write(i, total)
+        i += 1
+        two = two.write(i - 1, total * 2.0)
+    return one.stack(), two.stack(), i
+
+
+def with_gaps(x: Any) -> Any:
+    out, i = growing(size=1), 0
+    while i < 2 * tf.shape(x)[0]:
+        out = out.write(i, x[i // 2])
+        i += 2
+    return out.stack()
+
+
+def twice(x: Any) -> Any:
+    out = growing()
+    for i in tf.range(tf.shape(x)[0]):
+        out = out.write(i, x[i]).write(i, x[i] + 1.0)
+    return out.stack()
+
+
+def read_again(x: Any) -> Any:
+    out = growing(clear_after_read=False).write(0, x[0])
+    for i in tf.range(1, tf.shape(x)[0]):
+        out = out.write(i, out.read(i - 1) * 0.5 + x[i])
+    return out.stack()
+
+
+def from_one_on(x: Any) -> Any:
+    out = growing().write(0, x[0])
+    for i in tf.range(1, tf.shape(x)[0]):
+        out = out.write(i, x[i] * 3.0)
+    return out.stack()
+
+
+def by_numbers(x: Any) -> Any:
+    out = growing().write(0, x[0]).write(1, x[0] * 2.0).write(3, x[0] * 3.0).write(1, x[0] * 4.0)
+    return out.stack(), out.size()
+
+
+def nested(x: Any) -> Any:
+    out = growing(element_shape=[])
+    for i in tf.range(tf.shape(x)[0]):
+        for j in tf.range(3):
+            out = out.write(i * 3 + j, x[i, j, 0])
+    return out.stack()
+
+
+GROWING = [in_order, at_the_end, until, with_gaps, twice, read_again, from_one_on, by_numbers, nested]
+
+
+@pytest.mark.parametrize("call", GROWING)
+def test_lists_that_grow(call: Any) -> None:
+    _same(call)
+    _same(call, (0,))
+
+
+def test_a_list_that_every_trip_makes_longer_is_stacked() -> None:
+    assert _loops(_read(in_order, (0,))) == ["scan"]
+    assert _loops(_read(until, (0,))) == ["while"]
 
 
 def test_elements_of_different_shapes_are_refused() -> None:
