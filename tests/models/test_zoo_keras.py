@@ -34,6 +34,16 @@ def test_verified(name: str, on: str) -> None:
     assert report.verdict == "equal", report.summary()
 
 
+@pytest.mark.models
+@pytest.mark.parametrize("on", BACKENDS)
+def test_real_size(on: str) -> None:
+    """One at its full size: the others differ from their small variants in numbers alone."""
+    path = converted("mobilenet_v3", "keras", "full").path
+    with contextlib.closing(open_runner(path, provider=on)) as runner:
+        report = verify_against(baseline("mobilenet_v3", "full"), runner).report
+    assert report.verdict == "equal", report.summary()
+
+
 @pytest.mark.parametrize("name", ["resnet50", "llama"])
 def test_parameters(name: str) -> None:
     """As many trained numbers as in the source."""

@@ -12,6 +12,7 @@ pytest.importorskip("keras")
 import keras
 from keras import layers, ops
 
+from converter.errors import ConversionError
 from converter.importers.keras import load
 from converter.importers.keras.context import saturates
 from ir.core import Model
@@ -135,3 +136,17 @@ def test_floats_beyond_an_integer_type_are_told() -> None:
     for on, wide, narrow in (("jax", True, True), ("torch", False, False)):
         with mock.patch("keras.config.backend", return_value=on):
             assert (saturates(dtypes.int32), saturates(dtypes.int8)) == (wide, narrow)
+
+
+def test_open_sizes_that_must_be_equal_have_names() -> None:
+    """Every open size is one of its own, unless the specs say otherwise; the refusal tells so."""
+    query, value, mask = keras.Input((None, 6)), keras.Input((None, 6)), keras.Input((None, None), dtype="bool")
+    attend = layers.MultiHeadAttention(2, 3)
+    model = keras.Model(
+        [query, value, mask], attend(query, value, attention_mask=mask, return_attention_scores=True)[0]
+    )
+    keep = RNG.random((2, 3, 4)) > 0.4
+    keep[..., 0] = True
+    agree(model, [floats(2, 3, 6), floats(2, 4, 6), keep], inputs=["float32[b,n,6]", "float32[b,m,6]", "bool[b,n,m]"])
+    with pytest.raises(ConversionError, match="give the inputs as specs that name them alike"):
+        load(model, None)

@@ -35,6 +35,9 @@ _OTHER = (47, 53, 59, 61, 67, 71, 73, 79, 83, 89)
 _LARGE = 16  # axes behind the first get sizes this many times as large: room for windows
 _TRIALS = 8  # readings at sizes where code would decide otherwise
 
+ADVICE = "write it with keras.ops; where open sizes are to be equal, give the inputs as specs that name them alike"
+"""What to do about code that fails on traced tensors."""
+
 
 def load(model: Any, inputs: Any, options: ImportOptions) -> Model:
     """The model in the IR."""
@@ -199,7 +202,7 @@ class _Reading:
             tracer.refused(name, error)
         except Exception as error:  # noqa: BLE001 - whatever the model's code raises
             reason = f"its code does not run on traced tensors: {_said(error)}"
-            tracer.refused(name, Refusal(reason, "write it with keras.ops"))
+            tracer.refused(name, Refusal(reason, ADVICE))
 
     def _outputs(self, c: KerasContext, result: Any) -> None:
         """The tree of results; those that the inputs do not decide are constants."""
