@@ -188,7 +188,7 @@ def _scan(c: Context, node: Node) -> list[Tensor]:
     inner = body.inputs[: states + len(scanned)]
     formals = [_formal(v, i) for i, v in enumerate(inner)]
     axes = list(a["axes"])
-    for k, (axis, value) in enumerate(zip(axes, node.operands["scanned"], strict=True)):
+    for k, (axis, value) in enumerate(zip(axes, node.operands["scanned"])):  # no axes: the first of each
         axes[k], back = _place(axis, value)
         if back is not None:
             scanned[k] = c.op("Transpose", scanned[k], perm=[back.index(i) for i in range(len(back))])

@@ -17,7 +17,7 @@ Names = tuple[str, ...]
 
 def settle_modules(model: Model) -> None:
     """Give each node the innermost module in whose part of the graph it lies. A graph that tells of modules stays as it is."""
-    nodes = list(model.graph)
+    nodes = _live(model)
     if any(node.origin.path for node in nodes):
         return
     named = {name for name, weight in model.weights.items() if weight.kind != "constant"}
@@ -25,6 +25,16 @@ def settle_modules(model: Model) -> None:
     for module in sorted(parts.modules(), key=len):
         for node in parts.part(module):
             node.origin = replace(node.origin, path=tuple(map(Scope, module)))
+
+
+def _live(model: Model) -> list[Node]:
+    """The nodes of the main graph, in order, on which a result or a state depends."""
+    found: set[Node] = set()
+    for node in reversed(list(model.graph)):
+        users = [use.user for value in node.outputs for use in value.uses]
+        if any(user in found or not isinstance(user, Node) or user.graph is not node.graph for user in users):
+            found.add(node)
+    return [node for node in model.graph if node in found]
 
 
 class _Parts:
@@ -78,9 +88,12 @@ class _Parts:
         if user not in self.place or self.owners[self.place[user]] or len(user.outputs) != 1:
             return False
         taken = [v for v in dict.fromkeys(user.inputs) if v.producer is None or v.producer.op.name != "constant"]
-        return len(taken) > 1 and all(
-            v.producer in nodes and all(use.user is user or use.user in nodes for use in v.uses) for v in taken
-        )
+        return len(taken) > 1 and all(v.producer in nodes and not self._leaves(v, {*nodes, user}) for v in taken)
+
+    def _leaves(self, value: Value, nodes: set[Node]) -> bool:
+        """Whether anything that counts reads a value beside these nodes."""
+        users = [use.user for use in value.uses if use.user not in nodes]
+        return any(not isinstance(user, Node) or user in self.place for user in users)
 
 
 def _makers(node: Node) -> Iterator[Node]:

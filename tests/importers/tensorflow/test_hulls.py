@@ -12,13 +12,21 @@ pytest.importorskip("tensorflow")
 import tensorflow as tf
 
 import converter
+from converter.prepare import prepare
 from fixtures.tensorflow.base import Conv, Dense, seeded, signature, spec
 from fixtures.tensorflow.vision import small_vit
+from ir.core import Model
 
 
-def scopes(path: Path) -> Counter[str]:
+def scopes(model: Model) -> Counter[str]:
     """How many nodes lie in each module."""
-    return Counter(n.origin.scope for n in converter.load(path).graph if n.op.name != "constant")
+    return Counter(n.origin.scope for n in model.graph if n.op.name != "constant")
+
+
+def results(model: Model, module: str) -> int:
+    """How many values of a module are read outside of it."""
+    inside = {n for n in model.graph if f"{n.origin.scope}.".startswith(f"{module}.")}
+    return sum(any(u.user not in inside for u in v.uses) for n in inside for v in n.outputs)
 
 
 def test_blocks_of_a_saved_transformer(tmp_path: Path) -> None:
@@ -26,7 +34,10 @@ def test_blocks_of_a_saved_transformer(tmp_path: Path) -> None:
     with seeded():
         net = small_vit()
     tf.saved_model.save(net, str(tmp_path), signatures=net.call.get_concrete_function())
-    found = scopes(tmp_path)
+    model = converter.load(tmp_path)
+    prepare(model, target="torch")
+    assert [results(model, m) for m in ("blocks", "blocks.0", "blocks.1", "blocks.2.attention")] == [1, 1, 1, 1]
+    found = scopes(model)
     blocks = [
         {s.removeprefix(f"blocks.{i}"): n for s, n in found.items() if s.startswith(f"blocks.{i}")} for i in range(3)
     ]
@@ -64,7 +75,7 @@ def crossed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_what_lies_across_is_no_module(crossed: Path) -> None:
-    found = scopes(crossed)
+    found = scopes(converter.load(crossed))
     assert {s for s in found if s} == {"conv", "left.first", "left.last", "right.first", "right.last"}
 
 
