@@ -17,11 +17,7 @@ from tests.suites.indexing_run import cases
 CASES = cases()
 MISSED = ("gather/gather_error_1", "segment_reduce/sg_err_1", "mask_scatter/msc_err_1")
 """Errors that XLA does not raise."""
-NOTED = {
-    *((name, f"ir to tensorflow, compiled, {policy}") for name in MISSED for policy in INDEX_POLICIES),
-    ("scatter_elements/se_grad_dup_none_1", "ir to tensorflow, eager, source"),
-    ("scatter_elements/se_grad_dup_none_1", "ir to tensorflow, compiled, source"),
-}
+NOTED = {(name, f"ir to tensorflow, compiled, {policy}") for name in MISSED for policy in INDEX_POLICIES}
 FEW = (
     *MISSED, "gather/gather_grad_1", "scatter_elements/se_grad_4", "scatter_elements/se_grad_dup_none_1",
     "scatter_nd/snd_drop_2",
