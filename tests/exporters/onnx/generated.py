@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import tempfile
 from collections import Counter
@@ -76,10 +77,16 @@ def chosen(op: OpDef, setting: Setting) -> tuple[Case, ...]:
 
 def exported(model: Model, opset: int) -> bytes:
     """The model as an ONNX file's bytes; raises ConversionError."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.onnx"
-        write(model, path, ExportOptions(opset=opset))
-        return path.read_bytes()
+    path = Path(_folder().name) / "model.onnx"
+    path.unlink(missing_ok=True)
+    write(model, path, ExportOptions(opset=opset))
+    return path.read_bytes()
+
+
+@functools.cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    """One for thousands of files, each read and written over."""
+    return tempfile.TemporaryDirectory(prefix="onnx-samples-")
 
 
 def deviates(op: OpDef, sample: Sample, inputs: dict[str, np.ndarray]) -> bool:
