@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Iterable, Iterator
 
@@ -44,7 +45,11 @@ ONE_FRAMEWORK = ("converter.importers", "converter.exporters")
 SHARED = {"code", "outline", "partial", "rules"}
 """Folders in there that belong to no framework."""
 
-IMPORTS = [i for path in python_files("ir", "converter") for i in imports_of(path)]
+
+@functools.cache
+def all_imports() -> list[Import]:
+    """Every import of every file, read when the first test asks."""
+    return [i for path in python_files("ir", "converter") for i in imports_of(path)]
 
 
 def _rank(module: str) -> int | None:
@@ -70,7 +75,7 @@ def _complain(problems: Iterable[str]) -> None:
 def test_ir_imports_no_framework() -> None:
     _complain(
         f"{i.place}: ir/ may not import {i.module}"
-        for i in IMPORTS
+        for i in all_imports()
         if module_name(i.path).split(".")[0] == "ir" and i.top not in IR_MAY_IMPORT | sys.stdlib_module_names
     )
 
@@ -78,7 +83,7 @@ def test_ir_imports_no_framework() -> None:
 def test_ir_imports_scipy_where_it_is_used() -> None:
     _complain(
         f"{i.place}: import scipy inside the evaluator that needs it"
-        for i in IMPORTS
+        for i in all_imports()
         if module_name(i.path).split(".")[0] == "ir" and i.top == "scipy" and not (i.lazy or i.typing_only)
     )
 
@@ -90,14 +95,14 @@ EMITTED = "helper_source.py"
 def test_frameworks_are_imported_inside_functions() -> None:
     _complain(
         f"{i.place}: import {i.module} inside the function that uses it"
-        for i in IMPORTS
+        for i in all_imports()
         if i.top in FRAMEWORKS and not (i.lazy or i.typing_only) and i.path.name != EMITTED
     )
 
 
 def test_source_that_is_only_emitted_is_never_imported() -> None:
     _complain(
-        f"{i.place}: {EMITTED} is read as text" for i in IMPORTS if i.module.endswith(EMITTED.removesuffix(".py"))
+        f"{i.place}: {EMITTED} is read as text" for i in all_imports() if i.module.endswith(EMITTED.removesuffix(".py"))
     )
 
 
@@ -106,7 +111,7 @@ def test_importers_and_exporters_know_one_framework() -> None:
 
 
 def _foreign_frameworks() -> Iterator[str]:
-    for i in IMPORTS:
+    for i in all_imports():
         module = module_name(i.path)
         if not module.startswith(ONE_FRAMEWORK) or i.top not in FRAMEWORKS:
             continue
@@ -121,7 +126,7 @@ def test_importers_and_exporters_do_not_know_each_other() -> None:
 
 
 def _crossings() -> Iterator[str]:
-    for i in IMPORTS:
+    for i in all_imports():
         source = module_name(i.path)
         if not source.startswith(ONE_FRAMEWORK) or not i.module.startswith(ONE_FRAMEWORK):
             continue
@@ -145,7 +150,7 @@ def test_imports_point_downwards() -> None:
 
 
 def _upward() -> Iterator[str]:
-    for i in IMPORTS:
+    for i in all_imports():
         source = module_name(i.path)
         mine, theirs = _rank(source), _rank(i.module)
         if mine is None or theirs is None or i.typing_only:
@@ -168,7 +173,7 @@ def _package_of(module: str) -> str:
 @pytest.mark.parametrize("top", ["ir", "converter"])
 def test_no_cycles_between_packages(top: str) -> None:
     edges: dict[str, dict[str, Import]] = {}
-    for i in IMPORTS:
+    for i in all_imports():
         if i.top != top or i.typing_only or i.lazy:
             continue
         source, target = _package_of(module_name(i.path)), _package_of(i.module)
