@@ -35,7 +35,7 @@ demo: $(STAMP)  ## digits classifiers: Keras -> PyTorch and an epoch of training
 	$(PY) -m fixtures.digits.demo
 
 test: $(STAMP)  ## the test suite (small models)
-	$(ONE_THREAD) $(PY) -m pytest -n $(WORKERS) --dist loadfile -q -m "not models" $(PYTEST_ARGS)
+	$(ONE_THREAD) PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n $(WORKERS) --dist loadfile -q -m "not models" $(PYTEST_ARGS)
 
 test-models: $(STAMP) minilm silero fer  ## real-sized models, minutes long
 	$(PY) -m pytest -q -m models $(PYTEST_ARGS)

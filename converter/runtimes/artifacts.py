@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from converter.errors import ConversionError, Unsupported
+from converter.runtimes import processes
 from converter.runtimes.packages import keras_backend
 
 ARTIFACTS = {"keras": ("weights.h5", "keras"), "tensorflow": ("saved_model",)}
@@ -30,8 +29,8 @@ def write_artifacts(target: str, folder: Path, names: Sequence[str], beside: Seq
     if target == "keras":
         environment["KERAS_BACKEND"] = keras_backend(None)
     worker = Path(__file__).with_name(_WORKERS[target])
-    command = [sys.executable, "-I", str(worker), str(folder.resolve()), *names, *(str(b.resolve()) for b in beside)]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    argv = [str(worker), str(folder.resolve()), *names, *(str(b.resolve()) for b in beside)]
+    done = processes.run(argv, environment)
     if done.returncode:
         lines = done.stderr.strip().splitlines()
         last = lines[-1] if lines else "its process ended"

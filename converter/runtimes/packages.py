@@ -16,6 +16,7 @@ import numpy as np
 
 from converter.errors import EnvironmentMissing, UsageError
 from converter.frameworks import installed
+from converter.runtimes import processes
 from converter.runtimes.arrays import load_arrays, save_arrays
 from converter.runtimes.base import RuntimeFailure, check_inputs
 from ir.types import TensorType
@@ -40,7 +41,6 @@ class PackageRunner:
         self.input_axes: Mapping[str, list[int]] = metadata.get("source", {}).get("input_axes", {})
         self._outputs = list(metadata["outputs"])
         self._dir = tempfile.TemporaryDirectory(prefix="isomorph-")
-        command = [python or sys.executable, "-I", str(WORKERS[framework]), str(folder)]
         environment = dict(os.environ)
         if framework == "tensorflow":
             environment |= {"TF_CPP_MIN_LOG_LEVEL": "3"}
@@ -54,9 +54,7 @@ class PackageRunner:
         elif provider not in (None, "cpu"):
             raise UsageError(f"packages of {framework} have no provider {provider!r}")
         self._errors = (Path(self._dir.name) / "stderr").open("w+")
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True, env=environment
-        )
+        self._process = processes.start([str(WORKERS[framework]), str(folder)], environment, self._errors, python)
         self._answer("cannot be loaded")
 
     def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -7,7 +7,7 @@ import pytest
 
 from fixtures import hostile
 from fixtures.onnx.storage import linear_net
-from tests.cli.command import isomorph
+from tests.cli.command import forked, isomorph
 
 EXIT = {"unreadable": (2,), "unsupported": (3,), "refused": (2, 3)}
 
@@ -26,7 +26,7 @@ def test_bad_files(files, tmp_path, name):
     bad = files[name]
     before = sorted(os.listdir(bad.path.parent))
     spec = () if bad.path.suffix == ".onnx" else ("-i", "float32[2,3]")
-    result = isomorph("convert", bad.path, "--to", "onnx", "-o", tmp_path / "out.onnx", *spec)
+    result = forked("convert", bad.path, "--to", "onnx", "-o", tmp_path / "out.onnx", *spec)
     assert result.returncode in EXIT[bad.verdict], (bad.reason, result.returncode, result.stderr)
     assert "Traceback" not in result.stderr and "internal error" not in result.stderr
     assert result.stderr.strip(), "the error says something"
@@ -46,18 +46,18 @@ def model(tmp_path):
 
 def test_a_wrong_input_shape_is_named(model, tmp_path):
     np.savez(tmp_path / "x.npz", x=np.zeros((2, 99), np.float32))
-    result = isomorph("run", model, "--load-inputs", tmp_path / "x.npz")
+    result = forked("run", model, "--load-inputs", tmp_path / "x.npz")
     assert result.returncode == 2 and "float32[2, 99]" in result.stderr, result.stderr
 
 
 def test_a_wrong_input_name_and_dtype_are_named_together(model, tmp_path):
     np.savez(tmp_path / "x.npz", nonsense=np.zeros((2, 3), np.float64))
-    result = isomorph("run", model, "--load-inputs", tmp_path / "x.npz")
+    result = forked("run", model, "--load-inputs", tmp_path / "x.npz")
     assert result.returncode == 2 and "nonsense" in result.stderr and "missing" in result.stderr, result.stderr
 
 
 def test_an_output_below_a_file_cannot_be_written(model, tmp_path):
-    result = isomorph("convert", model, "--to", "torch", "-o", model / "out")
+    result = forked("convert", model, "--to", "torch", "-o", model / "out")
     assert result.returncode == 2 and "not a writable folder" in result.stderr
 
 
@@ -67,7 +67,7 @@ def test_a_conversion_by_command_verifies_and_writes(model, tmp_path):
     assert result.returncode == 0, result.stderr
     assert "equal" in result.stdout and (out / "model.py").exists()
     assert "<testsuite" in (tmp_path / "report.xml").read_text()
-    again = isomorph("verify", model, out, "--json")
+    again = forked("verify", model, out, "--json")
     assert again.returncode == 0 and '"verdict": "equal"' in again.stdout
-    shown = isomorph("inspect", model)
+    shown = forked("inspect", model)
     assert shown.returncode == 0 and "linear" in shown.stdout or "matmul" in shown.stdout

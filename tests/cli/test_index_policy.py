@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 import converter
 from converter.errors import UsageError
 from converter.runtimes.base import RuntimeFailure
-from tests.cli.command import isomorph
+from tests.cli.command import forked
 
 ADVICE = "--index-policy strict"
 
@@ -88,9 +88,9 @@ def test_the_command_writes_code_that_keeps_the_last_of_several_writes(tmp_path:
     )  # fmt: skip
     source = tmp_path / "m.onnx"
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), source)
-    told = isomorph("convert", source, "--to", "torch", "-o", tmp_path / "a", "--no-verify")
+    told = forked("convert", source, "--to", "torch", "-o", tmp_path / "a", "--no-verify")
     assert told.returncode == 0 and ADVICE in told.stderr, told.stderr
-    kept = isomorph("convert", source, "--to", "torch", "-o", tmp_path / "b", "--no-verify", "--index-policy", "strict")
+    kept = forked("convert", source, "--to", "torch", "-o", tmp_path / "b", "--no-verify", "--index-policy", "strict")
     assert kept.returncode == 0 and ADVICE not in kept.stderr, kept.stderr
     assert "last=True" in (tmp_path / "b" / "model.py").read_text()
     given = {"x": np.zeros(4, np.float32), "at": np.array([[1], [1], [-3]]), "new": np.array([5, 6, 7], np.float32)}
@@ -100,5 +100,5 @@ def test_the_command_writes_code_that_keeps_the_last_of_several_writes(tmp_path:
 def test_an_unknown_policy_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="source, strict"):
         converter.convert(Looks(), "onnx", tmp_path / "m.onnx", INPUTS, index_policy="lax")  # type: ignore[arg-type]
-    result = isomorph("convert", __file__, "--to", "onnx", "-o", tmp_path / "m.onnx", "--index-policy", "lax")
+    result = forked("convert", __file__, "--to", "onnx", "-o", tmp_path / "m.onnx", "--index-policy", "lax")
     assert result.returncode == 2 and "lax" in result.stderr

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import select
-import subprocess
-import sys
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
@@ -30,6 +28,7 @@ from tests.suites.cases import Case, with_known_sizes
 from tests.suites.compare import difference
 from tests.suites.processes import spread
 from tests.suites.rounding import explains
+from tests.warm import start
 
 TARGETS = ("onnx", "torch", "keras", "tensorflow", "ir")
 VERDICTS = ("passed", "refused", "wrong", "crashed")
@@ -65,10 +64,9 @@ class Worker:
     def __init__(self, to: str) -> None:
         own = Path(__file__).with_name("worker.py")
         last = ROOT / "converter/runtimes/torch_worker.py" if to == "torch" else ROOT
-        command = [sys.executable, "-I", str(own), to, str(last)]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
+        with open(os.devnull, "w") as errors:
+            name = "torch" if to == "torch" else "onnx"
+            self.process = start(name, ["-I", str(own), to, str(last)], os.environ, errors.fileno())
 
     def run(
         self, artefact: Path, inputs: dict[str, np.ndarray], folder: Path, cotangent: np.ndarray | None = None
@@ -80,7 +78,6 @@ class Worker:
         if cotangent is not None:
             request["cotangent"] = str(folder / "cotangent.npz")
             save_arrays(folder / "cotangent.npz", {"cotangent": cotangent})
-        assert self.process.stdin is not None and self.process.stdout is not None
         self.process.stdin.write(json.dumps(request) + "\n")
         self.process.stdin.flush()
         if not select.select([self.process.stdout], [], [], SECONDS)[0]:

@@ -7,8 +7,6 @@ import functools
 import importlib.util
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +15,7 @@ import numpy as np
 
 from converter.runtimes.arrays import load_arrays, save_arrays
 from converter.runtimes.packages import BACKENDS, WORKERS
+from tests.warm import SERVERS, start
 
 
 class PackageFailed(Exception):
@@ -31,15 +30,9 @@ class Backend:
         environment = {
             **os.environ, "KERAS_BACKEND": name, "TF_CPP_MIN_LOG_LEVEL": "3", "JAX_ENABLE_X64": "1" if wide else "0",
         }  # fmt: skip
-        command = [sys.executable, "-I", str(Path(__file__).with_name("worker.py")), str(WORKERS["keras"])]
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            env=environment,
-        )
+        argv = ["-I", str(Path(__file__).with_name("worker.py")), str(WORKERS["keras"])]
+        with open(os.devnull, "w") as errors:
+            self._process = start(SERVERS[name], argv, environment, errors.fileno())
         atexit.register(self.close)
 
     def run(self, folder: Path, inputs: Mapping[str, np.ndarray], training: bool = False) -> dict[str, np.ndarray]:
@@ -47,7 +40,6 @@ class Backend:
         sent, received = folder / "in.npz", folder / f"out_{self.name}.npz"
         save_arrays(sent, inputs)
         request = {"folder": str(folder), "inputs": str(sent), "outputs": str(received), "training": training}
-        assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
         answer = json.loads(self._process.stdout.readline() or '{"error": "the process ended"}')
@@ -66,8 +58,7 @@ class Backend:
 
     def close(self) -> None:
         """End the process."""
-        if self._process.stdin is not None:
-            self._process.stdin.close()
+        self._process.stdin.close()
         self._process.wait(timeout=60)
 
 

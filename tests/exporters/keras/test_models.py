@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +13,7 @@ import converter
 from converter.runtimes.packages import BACKENDS
 from tests.exporters.keras.backends import backend
 from tests.exporters.nets import Cnn, Transformer
+from tests.warm import SERVERS, python
 
 SHAPES = {"cnn": ["float32[batch,3,16,16]"], "transformer": ["int64[batch,length]"]}
 
@@ -58,9 +56,8 @@ def test_fit(packages, name: str, on: str, tmp_path: Path) -> None:
     net, folder = packages[name]
     x, y = data(name, 12)
     np.savez(tmp_path / "data.npz", x=x, y=y)
-    command = [sys.executable, "-I", str(Path(__file__).with_name("fit.py")), str(folder), str(tmp_path / "data.npz")]
-    environment = {**os.environ, "KERAS_BACKEND": on, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    script = Path(__file__).with_name("fit.py")
+    done = python(SERVERS[on], "-I", script, folder, tmp_path / "data.npz", environment={"KERAS_BACKEND": on})
     assert done.returncode == 0, done.stderr[-2000:]
     found = json.loads(done.stdout.splitlines()[-1])
     assert found["losses"][1] < found["losses"][0]

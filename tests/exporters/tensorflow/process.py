@@ -6,8 +6,6 @@ import atexit
 import functools
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import numpy as np
 
 from converter.runtimes.arrays import load_arrays, save_arrays
 from converter.runtimes.packages import WORKERS
+from tests.warm import start
 
 WAYS = ("eager", "function", "compiled")
 """Called as it is; as a graph whose sizes vary where the signature says so; compiled by XLA for the sizes at hand."""
@@ -28,15 +27,10 @@ class Process:
     """Runs one package after the other."""
 
     def __init__(self) -> None:
-        command = [sys.executable, "-I", str(Path(__file__).with_name("worker.py")), str(WORKERS["tensorflow"])]
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-        )
+        argv = ["-I", str(Path(__file__).with_name("worker.py")), str(WORKERS["tensorflow"])]
+        with open(os.devnull, "w") as errors:
+            environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+            self._process = start("tensorflow", argv, environment, errors.fileno())
         atexit.register(self.close)
 
     def run(
@@ -62,7 +56,6 @@ class Process:
         if cotangent is not None:
             request["cotangent"] = str(folder / "cotangent.npz")
             save_arrays(folder / "cotangent.npz", {"cotangent": cotangent})
-        assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
         answer = json.loads(self._process.stdout.readline() or '{"error": "the process ended"}')
@@ -81,8 +74,7 @@ class Process:
 
     def close(self) -> None:
         """End the process."""
-        if self._process.stdin is not None:
-            self._process.stdin.close()
+        self._process.stdin.close()
         self._process.wait(timeout=60)
 
 

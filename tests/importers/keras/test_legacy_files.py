@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 from ir.eval import Evaluator
 from tests.importers.keras import legacy_outputs as legacy
+from tests.warm import SERVERS, python
 
 IMPORTED = (
     "_text",
@@ -42,16 +40,8 @@ def test_computes_what_it_did(name: str) -> None:
 
 
 def test_channels_first_on_a_backend_that_has_them() -> None:
-    environment = {**os.environ, "KERAS_BACKEND": "torch"}
-    command = [
-        sys.executable,
-        "-m",
-        "tests.importers.keras.legacy_outputs",
-        *legacy.FIRST,
-        "keras2_text",
-        "keras2_convlstm",
-    ]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    words = ["-m", "tests.importers.keras.legacy_outputs", *legacy.FIRST, "keras2_text", "keras2_convlstm"]
+    done = python(SERVERS["torch"], *words, environment={"KERAS_BACKEND": "torch"}, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
     errors = json.loads(done.stdout.splitlines()[-1])
     assert {n: e for n, e in errors.items() if e > legacy.BOUND} == {}

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +15,7 @@ from converter.importers.keras.refused import REASONS, why
 from converter.importers.keras.tracer import KerasTracer  # noqa: F401 - registers every rule
 from tests.importers.keras.op_cases import failures
 from tests.importers.keras.tables import TABLES
+from tests.warm import SERVERS, python
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -83,8 +81,7 @@ UNLIKE = (
 @pytest.mark.parametrize("backend", OTHERS)
 def test_other_backends(backend: str) -> None:
     """Reads, writes, orders, loops and branches, where the backends differ most; `make test-keras-backends` runs all."""
-    command = [
-        sys.executable,
+    words = [
         "-W",
         "ignore",
         "-m",
@@ -95,9 +92,7 @@ def test_other_backends(backend: str) -> None:
         "control",
         *UNLIKE,
     ]
-    done = subprocess.run(
-        command, env={**os.environ, "KERAS_BACKEND": backend}, capture_output=True, text=True, cwd=ROOT, timeout=600
-    )
+    done = python(SERVERS[backend], *words, environment={"KERAS_BACKEND": backend}, cwd=ROOT, timeout=600)
     *rows, counts = done.stdout.splitlines()
     assert done.returncode == 0, done.stdout + done.stderr[-2000:]
     assert {": ".join(r.split(": ")[:2]): r.split(": ")[2] for r in rows} == OTHERS[backend], done.stdout
