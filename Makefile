@@ -8,6 +8,7 @@ WORKERS ?= 2
 PYTEST_ARGS ?=
 SUITE_ARGS ?=
 GRAPHS_STATE ?= build/random_graphs.jsonl
+KERAS_STATE ?= build/keras_backends.jsonl
 MUTANTS_STATE ?= build/mutants.jsonl
 MINILM := fixtures/real/minilm
 SILERO := fixtures/real/silero
@@ -40,9 +41,9 @@ test: $(STAMP)  ## the test suite (small models)
 test-models: $(STAMP) minilm silero fer  ## real-sized models, minutes long
 	$(PY) -m pytest -q -m models $(PYTEST_ARGS)
 
-test-keras-backends: $(STAMP)  ## every case of the Keras importer's operations on JAX and on PyTorch, counted
-	$(ONE_THREAD) KERAS_BACKEND=jax $(PY) -m tests.importers.keras.other_backends --all
-	$(ONE_THREAD) KERAS_BACKEND=torch $(PY) -m tests.importers.keras.other_backends --all
+test-keras-backends: $(STAMP)  ## every case of the Keras importer's operations on JAX and on PyTorch, against the recorded results
+	$(ONE_THREAD) KERAS_BACKEND=jax $(PY) -m tests.importers.keras.other_backends --all --state $(KERAS_STATE) $(SUITE_ARGS)
+	$(ONE_THREAD) KERAS_BACKEND=torch $(PY) -m tests.importers.keras.other_backends --all --state $(KERAS_STATE) $(SUITE_ARGS)
 
 test-keras: $(STAMP)  ## all samples of all ops as Keras on its three backends (make test runs the first few), an hour
 	$(ONE_THREAD) $(PY) -m tests.exporters.keras.generated

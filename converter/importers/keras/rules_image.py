@@ -110,8 +110,10 @@ def gaussian_blur(c: KerasContext, op: Any, images: Any) -> Value:
     for size, sigma in zip(sizes, sigmas, strict=True):
         line = np.exp(-0.5 * ((np.arange(size) - (size - 1) / 2) / sigma) ** 2)
         lines.append(line / line.sum())
-    kernel = np.tensordot(lines[1], lines[0], 0).reshape(int(sizes[0]), int(sizes[1]), 1)
-    found = _filtered(c, value, kernel, layout, "same_upper")
+    window = np.tensordot(lines[1], lines[0], 0)
+    if backend() != "jax":  # where the first size lies along the width; TensorFlow reshapes the window instead
+        window = window.reshape(int(sizes[0]), int(sizes[1]))
+    found = _filtered(c, value, window[..., None], layout, "same_upper")
     return c.b.squeeze(found, axes=(0,)) if single else found
 
 

@@ -147,6 +147,8 @@ def unfold(c: KerasContext, op: Any, x: Any) -> Value:
 def fold(c: KerasContext, op: Any, x: Any) -> Value:
     """Columns as windows of an image, which overlapping ones are added up in: a transposed convolution with a kernel that
     only places."""
+    from keras import config
+
     value = c.value(x)
     size, step, dilation, around, out = (
         each(v, 2) for v in (op.kernel_size, op.stride, op.dilation, op.padding, op.output_size)
@@ -164,6 +166,10 @@ def fold(c: KerasContext, op: Any, x: Any) -> Value:
         o + 2 * p - ((m - 1) * s + d * (k - 1) + 1)
         for o, p, d, k, s, m in zip(out, around, dilation, size, step, counts, strict=True)
     )
+    short = any(d * (k - 1) + 1 < s for d, k, s in zip(dilation, size, step, strict=True))
+    if config.backend() == "jax" and (any(rest) or short):
+        reason = "windows that do not cover their image on jax, whose result is of another size than the one asked for"
+        c.refuse(reason, "pad the image to what the windows cover")
     return c.b.conv_transpose(
         grid, c.array(kernel.astype(value.type.dtype.numpy)), strides=step, padding=tuple((p, p) for p in around),
         output_padding=rest, dilations=dilation, groups=channels,

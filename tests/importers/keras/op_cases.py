@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -106,13 +106,10 @@ def _line(error: Exception) -> str:
 
 def failures(cases: Sequence[Case]) -> list[str]:
     """What each case that is not as it should be became. Many are tried as one model, those of a batch that fails alone."""
-    plain = [c for c in cases if not (c.live or c.refused or c.notes or c.keras_fails)]
-    rest = [c for c in cases if c.live or c.refused or c.notes or c.keras_fails]
-    for key in dict.fromkeys(_key(c) for c in plain):
-        group = [c for c in plain if _key(c) == key]
-        for i in range(0, len(group), BATCH):
-            if not _together(group[i : i + BATCH]):
-                rest += group[i : i + BATCH]
+    rest = []
+    for group in batches(cases, key=lambda case: case):
+        if len(group) == 1 or not together(group):
+            rest += group
     found = []
     for case in rest:
         result = outcome(case)
@@ -123,6 +120,18 @@ def failures(cases: Sequence[Case]) -> list[str]:
 
 
 BATCH = 24
+Item = TypeVar("Item")
+
+
+def batches(items: Sequence[Item], key: Callable[[Item], Case]) -> Iterator[list[Item]]:
+    """Those whose cases may be tried as one model in groups of at most `BATCH`, every other alone."""
+    groups: dict[object, list[Item]] = {}
+    for i, item in enumerate(items):
+        case = key(item)
+        alone = case.live or case.refused or case.notes or case.keras_fails or case.left_open
+        groups.setdefault(i if alone else _key(case), []).append(item)
+    for group in groups.values():
+        yield from (group[i : i + BATCH] for i in range(0, len(group), BATCH))
 
 
 def _expected(case: Case) -> str:
@@ -135,7 +144,7 @@ def _key(case: Case) -> tuple[object, ...]:
     return case.sizes, case.dynamic, bool(case.dynamic) and case.arrays[0].shape[0]
 
 
-def _together(cases: Sequence[Case]) -> bool:
+def together(cases: Sequence[Case]) -> bool:
     """Whether cases agree as the outputs of one model."""
     places: dict[tuple[object, ...], int] = {}
     arrays: list[np.ndarray] = []

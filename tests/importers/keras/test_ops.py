@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from converter.importers.keras.context import rule
 from converter.importers.keras.refused import REASONS, why
 from converter.importers.keras.tracer import KerasTracer  # noqa: F401 - registers every rule
 from tests.importers.keras.op_cases import failures
+from tests.importers.keras.other_backends import RECORD
 from tests.importers.keras.tables import TABLES
 from tests.warm import SERVERS, python
 
@@ -58,9 +61,10 @@ def test_refusals_give_a_reason(op: str) -> None:
 
 
 OTHERS = {
-    "jax": {"InTopK: plain": "refused", "Quantile: linear": "keras"},
+    "jax": {"InTopK: plain": "refused", "Quantile: linear": "keras", "Fold: all settings": "refused"},
     "torch": {
         "TopK: float32": "open",
+        "GaussianBlur: uneven": "refused",
         "InTopK: plain": "refused",
         "MultiHot: plain": "keras",
         "SliceUpdate: computed": "keras",
@@ -74,8 +78,25 @@ UNLIKE = (
     "AveragePool: 2 axes, channels_last, same, 3, 2", "Reshape: open size of doubles", "Pad: symmetric", "Pad: number",
     "DepthToSpace: first", "SpaceToDepth: first", "Where: positions", "Slice: the rest", "Resize: bicubic, (3, 5), False",
     "Angle: special numbers", "Relu6: int32", "SoftShrink: special numbers", "HardShrink: special numbers",
+    "Fold: all settings", "GaussianBlur: uneven",
 )  # fmt: skip
 """Cases on which the backends are known to differ, beside the first of each operation."""
+
+
+def test_all_cases_on_other_backends_are_recorded() -> None:
+    """Every case of the tables has run on both, none wrong; what is not equal has its reason."""
+    cases = {name: [str(c) for c in table()] for name, table in TABLES.items()}
+    known = {c for names in cases.values() for c in names}
+    record = json.loads(RECORD.read_text("utf-8"))
+    assert set(record) == set(OTHERS)
+    for on, found in record.items():
+        counts = {table: sum(kinds.values()) for table, kinds in found["counts"].items()}
+        assert counts == {table: len(names) for table, names in cases.items()}, on
+        kinds = Counter(result.partition(":")[0] for result in found["unlike"].values())
+        total = sum((Counter(c) for c in found["counts"].values()), Counter())
+        assert total - Counter(equal=total["equal"]) == kinds and set(kinds) <= {"refused", "keras", "open"}, on
+        assert set(found["unlike"]) <= known, on
+        assert OTHERS[on].items() <= {c: r.partition(":")[0] for c, r in found["unlike"].items()}.items()
 
 
 @pytest.mark.parametrize("backend", OTHERS)
