@@ -137,6 +137,8 @@ def _ordinary(model: Model, inputs: dict[str, np.ndarray], training: bool) -> di
 
     def check(node: Node, results: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
         check_operands(node.op, node.attrs, [arrays[v] for v in node.inputs])
+        if node.op.name == "conv_transpose" and not results[0].size and any(map(symbols, node.output.type.shape)):
+            raise Unfit("a grown image is empty at these sizes: ONNX Runtime stops there when it runs")
         return results
 
     held = copy_model(model)
