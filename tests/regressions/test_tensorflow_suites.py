@@ -9,6 +9,11 @@ import onnx.parser
 import pytest
 
 import converter
+from converter.exporters import tensorflow
+from converter.exporters.base import ExportOptions
+from ir.core import Builder, Leaf, Model, Parameter, Signature
+from ir.eval import Evaluator
+from ir.types import tensor_type, type_of
 from tests.exporters.tensorflow.process import WAYS, process
 
 HEAD = '<ir_version: 10, opset_import: ["" : 21]>\n'
@@ -29,3 +34,44 @@ def test_a_run_time_width_of_booleans(way: str, tmp_path: Path) -> None:
     x = np.arange(6, dtype=np.float32).reshape(2, 3)
     (y,) = run(text, tmp_path, way, x=x, pads=np.array([1, 0, 0, 2]), value=np.float32(7.5))
     np.testing.assert_array_equal(y, np.pad(x, ((1, 0), (0, 2)), constant_values=7.5))
+
+
+def emitted(folder: Path, name: str, *arrays: np.ndarray, **attrs: object) -> np.ndarray:
+    """The result of one op as emitted TensorFlow."""
+    names = [f"x{i}" for i in range(len(arrays))]
+    model = Model("net", Signature(tuple(Parameter(n, Leaf(n)) for n in names), Leaf("output")))
+    values = [model.graph.add_input(type_of(a), n) for n, a in zip(names, arrays)]
+    model.graph.set_outputs([getattr(Builder(model.graph), name)(*values, **attrs)])
+    tensorflow.write(model, folder / name, ExportOptions())
+    (found,) = process().run(folder / name, dict(zip(names, arrays, strict=True))).values()
+    np.testing.assert_allclose(found, Evaluator("exact").run(model, dict(zip(names, arrays)))["output"], 1e-4)
+    return found
+
+
+def test_functions_of_positive_numbers(tmp_path: Path) -> None:
+    """Infinite below 0, where there is none; no number at 0, where there is a limit."""
+    x = np.array([-3, -0.5, 0, 0.5, 2], np.float32)
+    for name in ("bessel_k0", "bessel_k1", "bessel_k0e", "bessel_k1e", "bessel_y0", "bessel_y1"):
+        found = emitted(tmp_path, name, x)
+        assert np.isnan(found[:2]).all() and np.isinf(found[2])
+
+
+def test_zeta_of_negative_numbers(tmp_path: Path) -> None:
+    """In float32 the sum ended before it came to positive numbers."""
+    emitted(tmp_path, "zeta", np.full(3, 2, np.float32), np.array([-8.4784, -7.9506, 0.5], np.float32))
+
+
+def test_rows_of_nothing(tmp_path: Path) -> None:
+    """Requested more than 0 entries, but params is empty."""
+    model = Model("net", Signature((Parameter("x", Leaf("x")),), Leaf("output")))
+    x = model.graph.add_input(tensor_type("float32", 2, 0), "x")
+    b = Builder(model.graph)
+    model.graph.set_outputs([b.gather_nd(x, b.constant(np.array([[1], [0], [1]])))])
+    tensorflow.write(model, tmp_path / "net", ExportOptions())
+    (found,) = process().run(tmp_path / "net", {"x": np.zeros((2, 0), np.float32)}).values()
+    assert found.shape == (3, 0)
+
+
+def test_reflections_of_nothing(tmp_path: Path) -> None:
+    """Paddings must be less than the dimension size: 0, 0 not less than 0."""
+    assert emitted(tmp_path, "pad", np.zeros((0, 3), np.float32), pads=((0, 0), (2, 1)), mode="reflect").shape == (0, 6)

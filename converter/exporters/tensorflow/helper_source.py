@@ -54,6 +54,12 @@ def digamma(x):
     return tf.where(x == 0, -1 / x, tf.where(x == float("inf"), x, tf.math.digamma(x)))
 
 
+def of_positive(function, x, limit):
+    """A function of positive numbers with its limit at 0."""
+    out = tf.where(x == 0, tf.constant(limit, x.dtype), function(x))
+    return tf.where(x < 0, tf.constant(float("nan"), x.dtype), out)
+
+
 def mantissa_and_exponent(x):
     """x as mantissa times two to the exponent, from the bits of a float64; what is not finite is its own mantissa."""
     wide = tf.cast(x, tf.float64)

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from converter.exporters.code.expr import Binary, Expr, hole, lift
 from converter.exporters.index_facts import never_negative
 from converter.exporters.tensorflow.context import TF, Context
 from converter.exporters.tensorflow.indices import as_index, checked, from_end, guards, index_settings, tell_read
 from converter.exporters.tensorflow.table import rule
-from ir.core import Node
+from ir.core import Node, Value
 
 NATIVE = ("error", "unchecked")
 
@@ -75,6 +77,17 @@ def gather_elements(c: Context, node: Node) -> Expr:
     return c.helper("take_elements")(c.x(data), as_index(c, indices), hole(axis, "axis"), **_settings(c, node))
 
 
+def _all_within(indices: Value, sizes: Any, negative: bool) -> bool:
+    """Whether every vector is certainly within the axes: constants of known axes."""
+    made = indices.producer
+    if made is None or made.op.name != "constant" or not all(isinstance(n, int) for n in sizes):
+        return False
+    limits = np.array(sizes)
+    return bool(
+        np.all((made.attrs["value"].value < limits) & (made.attrs["value"].value >= (-limits if negative else 0)))
+    )
+
+
 @rule("gather_nd")
 def gather_nd(c: Context, node: Node) -> Expr:
     a, data, indices = node.attrs, node.operand("data"), node.operand("indices")
@@ -82,6 +95,9 @@ def gather_nd(c: Context, node: Node) -> Expr:
     sizes = data.type.shape[a["batch_dims"] : a["batch_dims"] + depth]
     if (empty := _all_filled(c, node, sizes)) is not None:
         return empty
+    if 0 in node.output.type.shape and (a["bounds"] != "error" or _all_within(indices, sizes, a["neg"] == "from_end")):
+        out = node.output.type
+        return TF.zeros(lift(c.shape(out.shape)), c.dtype(out.dtype))
     if a["bounds"] == "error" and depth:
         tell_read(c, node, indices, min((d for d in sizes if isinstance(d, int)), default=0))
     batch = {"batch_dims": hole(a["batch_dims"], "batch_dims")} if a["batch_dims"] else {}

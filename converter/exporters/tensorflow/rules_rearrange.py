@@ -30,6 +30,8 @@ def pad(c: Context, node: Node) -> Expr:
     widths = [[max(p, 0), max(q, 0)] for p, q in pads]
     if not any(map(any, widths)):
         return x
+    if a["mode"] == "reflect" and 0 in node.output.type.shape:  # which TensorFlow refuses
+        return TF.zeros(lift(c.shape(node.output.type.shape)), c.dtype(kind))
     if a["mode"] == "reflect":
         return TF.pad(x, lift(widths), lift("REFLECT"))
     value = {} if plain else {"constant_values": TF.constant(hole(number, "value"), c.dtype(kind))}
