@@ -22,8 +22,8 @@ from _pytest.runner import runtestprotocol
 from tests.mutants.reach import Lines, recording
 
 Runs = Callable[[Sequence[pytest.Item]], Any]
-KEPT = {"cases_of", "preloaded", "cases", "known_refusals"}
-"""Caches that hold the tests' data, which no fault changes."""
+KEPT = {"cases_of", "preloaded", "cases", "known_refusals", "server"}
+"""Caches that hold the tests' data, or processes of their own, which no fault changes."""
 SPARE_BYTES = 6 << 30
 
 
