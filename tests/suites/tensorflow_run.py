@@ -148,7 +148,9 @@ def held(folder: Path, to: str) -> tuple[int, int]:
     else:
         trained = sum(math.prod(v.shape) for v in net.trainable_variables)
     records = read_metadata(folder)["weights"].values()
-    frozen = [r for r in records if r["kind"] != "constant" and not r["trainable"]]
+    frozen = [
+        r for r in records if r["kind"] != "constant" and r["trainable"] is False
+    ]  # None: the source does not say
     return trained, sum(_numbers(r["type"]) for r in frozen)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -29,11 +29,17 @@ def floats(*shape: int, seed: int = 0) -> np.ndarray:
 
 
 def agree(
-    source: Any, cases: Iterable[Case], inputs: Any = None, variables: Iterable[Any] = (), **options: Any
+    source: Any,
+    cases: Iterable[Case],
+    inputs: Any = None,
+    variables: Iterable[Any] = (),
+    order: Callable[[Any], list[str]] = list,
+    **options: Any,
 ) -> Model:
     """Read a live source and compare it with TensorFlow on every case; gives the model.
 
-    `variables` are put back before each call, and compared with the model's state after it.
+    `variables` are put back before each call, and compared with the model's state after it. `order` is that of the results,
+    from TensorFlow's.
     """
     import tensorflow as tf
 
@@ -49,7 +55,7 @@ def agree(
         for variable, value in held:
             variable.assign(value)
         found = Evaluator("exact").run(model, dict(case))
-        assert list(found) == list(want)
+        assert list(found) == order(want)
         for name, value in found.items():
             same(name, value, want[name].numpy())
         for value in after:
