@@ -69,9 +69,7 @@ def text(found: Mapping[str, Any]) -> str:
     lines += ["", "| model | what | trained | frozen | lines | turned | " + " | ".join(_HEADS.values()) + " |"]
     lines.append("|---" * (len(TARGETS) + 6) + "|")
     for name in names():
-        own = {o.to: o for o in outcomes if o.name == name}
-        if own:
-            lines.append(_row(name, own))
+        lines.append(_row(name, {o.to: o for o in outcomes if o.name == name}))
     reasons = [
         f"- {o.name} to {_HEADS[o.to]}, {o.verdict}: {_line(o.detail)}" for o in outcomes if o.verdict != "passed"
     ]
