@@ -75,6 +75,14 @@ def take_rows(x, index, batch_dims=0, bounds="error", from_end=False, fill=None)
     return tf.where(good, out, tf.constant(fill, x.dtype))
 
 
+def take_nothing(x, index, batch_dims=0, bounds="unchecked", from_end=False):
+    """What `take_rows` gives of slices without elements."""
+    depth = index.shape[-1]
+    for k, size in enumerate(shape_of(x)[batch_dims : batch_dims + depth]):
+        positions(index[..., k], size, bounds, from_end)
+    return tf.zeros([*shape_of(index)[:-1], *shape_of(x)[batch_dims + depth :]], x.dtype)
+
+
 def embedding(table, ids, padding):
     """Rows of a table; the padding row gets no gradient."""
     rows = tf.nn.embedding_lookup(table, ids)

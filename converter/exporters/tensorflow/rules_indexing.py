@@ -5,14 +5,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from converter.exporters.code.expr import Binary, Expr, hole, lift
 from converter.exporters.index_facts import never_negative
 from converter.exporters.tensorflow.context import TF, Context
 from converter.exporters.tensorflow.indices import as_index, checked, from_end, guards, index_settings, tell_read
 from converter.exporters.tensorflow.table import rule
-from ir.core import Node, Value
+from ir.core import Node
 
 NATIVE = ("error", "unchecked")
 
@@ -77,15 +75,9 @@ def gather_elements(c: Context, node: Node) -> Expr:
     return c.helper("take_elements")(c.x(data), as_index(c, indices), hole(axis, "axis"), **_settings(c, node))
 
 
-def _all_within(indices: Value, sizes: Any, negative: bool) -> bool:
-    """Whether every vector is certainly within the axes: constants of known axes."""
-    made = indices.producer
-    if made is None or made.op.name != "constant" or not all(isinstance(n, int) for n in sizes):
-        return False
-    limits = np.array(sizes)
-    return bool(
-        np.all((made.attrs["value"].value < limits) & (made.attrs["value"].value >= (-limits if negative else 0)))
-    )
+def _nothing(node: Node, settings: dict[str, Any]) -> dict[str, Any]:
+    found = {k: v for k, v in settings.items() if k == "from_end"}
+    return found | ({"bounds": lift("check")} if node.attrs["bounds"] == "error" else {})
 
 
 @rule("gather_nd")
@@ -95,13 +87,12 @@ def gather_nd(c: Context, node: Node) -> Expr:
     sizes = data.type.shape[a["batch_dims"] : a["batch_dims"] + depth]
     if (empty := _all_filled(c, node, sizes)) is not None:
         return empty
-    if 0 in node.output.type.shape and (a["bounds"] != "error" or _all_within(indices, sizes, a["neg"] == "from_end")):
-        out = node.output.type
-        return TF.zeros(lift(c.shape(out.shape)), c.dtype(out.dtype))
     if a["bounds"] == "error" and depth:
         tell_read(c, node, indices, min((d for d in sizes if isinstance(d, int)), default=0))
     batch = {"batch_dims": hole(a["batch_dims"], "batch_dims")} if a["batch_dims"] else {}
     settings = _settings(c, node)
+    if 0 in node.output.type.shape and 0 not in indices.type.shape:  # which TensorFlow refuses
+        return c.helper("take_nothing")(c.x(data), as_index(c, indices), **batch, **_nothing(node, settings))
     if a["bounds"] in NATIVE and not {"bounds", "from_end"} & {
         k for k, v in settings.items() if v != lift("unchecked")
     }:
