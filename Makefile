@@ -86,10 +86,10 @@ $(FER)/.complete: | $(STAMP)
 mutants: $(STAMP)  ## plant faults in the rules and list those the generated tests miss; goes on where it stopped
 	$(ONE_THREAD) $(PY) -m tests.mutants --jobs $(WORKERS) --state $(MUTANTS_STATE)
 
-suite-onnx: $(STAMP)  ## ONNX's own backend tests to ONNX and PyTorch, against the recorded results
+suite-onnx: $(STAMP)  ## ONNX's own backend tests to every target, against the recorded results
 	$(ONE_THREAD) $(PY) -m tests.suites.onnx_backend --jobs $(WORKERS) $(SUITE_ARGS)
 
-suite-op-db: $(STAMP)  ## PyTorch's operator database to ONNX and PyTorch, against the recorded results
+suite-op-db: $(STAMP)  ## PyTorch's operator database to every target, against the recorded results
 	$(ONE_THREAD) $(PY) -m tests.suites.op_db --jobs $(WORKERS) $(SUITE_ARGS)
 
 suite-indexing: $(STAMP)  ## the recorded indexing cases through every importer and exporter, against the recorded results
