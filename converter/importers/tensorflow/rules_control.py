@@ -213,8 +213,9 @@ class Loop:
         found = {}
         for place, counter in filled_in_order(library.body(self.body), library.body(self.cond)).items():
             item, ref = given[place], given[counter]
-            start = ref.content() if isinstance(ref, Ref) else None
-            if isinstance(item, TensorList) and start is not None and not start.ndim and same(item.size, start[()]):
+            content = ref.content() if isinstance(ref, Ref) else None
+            start: Any = None if content is None or content.ndim else content[()]
+            if isinstance(item, TensorList) and is_dim(start) and same(item.size, start):
                 found[place] = counter
         return found
 
