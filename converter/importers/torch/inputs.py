@@ -105,7 +105,7 @@ class _Leaves:
         import torch
 
         if isinstance(value, torch.Tensor):
-            return value.detach().view(value.shape) if not value.is_sparse else value
+            return value if value.is_sparse else value.detach()  # no view: an export rebuilds what it is a view of
         if isinstance(value, str):
             return self._text(value)
         if isinstance(value, InputSpec):
