@@ -26,12 +26,12 @@ def bessel_second(c: Context, node: Node) -> Expr:
     return _computed(c, node, lambda x: c.helper("of_positive")(function, x, limit))
 
 
-ZETA = "compiled by XLA, zeta functions of numbers below -8 leave out terms"
+ZETA = "compiled by XLA, zeta functions of numbers below -7 leave terms out and are others than the source's"
 
 
 @rule("zeta")
 def zeta(c: Context, node: Node) -> Expr:
-    """In float32 TensorFlow adds too few terms for numbers below -8."""
+    """In float32 TensorFlow adds too few terms for numbers below -7."""
     c.note(ZETA)
     kind = node.output.type.dtype
     return c.widened(kind, "float64", MATH.zeta, *(c.x(v) for v in node.inputs))
