@@ -168,10 +168,14 @@ def check_operands(record: OpDef, attrs: Mapping[str, Any], arrays: list[np.ndar
         wide = np.trunc(arrays[0].astype(np.float64))
         if to.is_integer and not (float(to.min) <= wide.min() and wide.max() < float(to.max) + 1):
             raise Unfit("a float is outside the integers it is cast to")
-    if record.name == "householder" and arrays[0].size:
-        sizes = np.linalg.svd(arrays[0], compute_uv=False)
+
+
+def check_reflections(record: OpDef, matrices: np.ndarray) -> None:
+    """Raise Unfit where rounding alone gives reflections, which may be 0 or anything."""
+    if record.name == "householder" and matrices.size:
+        sizes = np.linalg.svd(matrices, compute_uv=False)
         if (sizes[..., -1] <= SINGULAR * sizes[..., 0]).any():
-            raise Unfit("a matrix is singular, and rounding alone gives its last reflections")
+            raise Unfit("rounding decides whether an integer is divided by 0")
 
 
 def check_ordinary(kind: TensorType, array: np.ndarray) -> None:

@@ -30,7 +30,7 @@ from ir.types import DType, dtypes, symbols
 from ir.types.dim import evaluate_dim
 from tests.ops.harness import cases_of
 from tests.random_graphs.draw import Case
-from tests.random_graphs.level import Unfit, check_operands, check_ordinary, shape_of
+from tests.random_graphs.level import Unfit, check_operands, check_ordinary, check_reflections, shape_of
 
 RUNS = 5
 TRIES = 12
@@ -38,6 +38,8 @@ MOVES = ("shape", "rearrange", "slicing", "indexing", "subscript")
 """Families of ops that copy what they read; where they compute instead (sums of slices), that is moved."""
 DECIDE = ("factor", "triangular")
 """Families of ops that decide inside, on ranks and pivots: equal elements of an operand are moved apart."""
+DIVIDE = ("mod", "fmod", "floor_div", "trunc_div")
+"""Ops that end in an error where an integer is divided by 0."""
 APART = 2
 """More runs, of what an op that takes several steps is made of."""
 LESS_ONE = {"elu": ("alpha",), "celu": ("alpha",), "selu": ("alpha", "gamma")}
@@ -137,6 +139,8 @@ def _ordinary(model: Model, inputs: dict[str, np.ndarray], training: bool) -> di
 
     def check(node: Node, results: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
         check_operands(node.op, node.attrs, [arrays[v] for v in node.inputs])
+        if divides:
+            check_reflections(node.op, arrays[node.inputs[0]] if node.inputs else np.zeros(0))
         if node.op.name == "conv_transpose" and not results[0].size and any(map(symbols, node.output.type.shape)):
             raise Unfit("a grown image is empty at these sizes: ONNX Runtime stops there when it runs")
         return results
@@ -145,6 +149,7 @@ def _ordinary(model: Model, inputs: dict[str, np.ndarray], training: bool) -> di
     for node in held.nodes():
         if node.attrs.get("bounds") == "unchecked":
             node.attrs["bounds"] = "error"
+    divides = any(n.op.name in DIVIDE and n.output.type.dtype.is_integer for n in held.nodes())
     arrays = {held.weight_value(n): w.data.numpy() for n, w in model.weights.items()}
     return _run(Evaluator("exact", training=training, observe=look, replay=check), held, inputs)
 
