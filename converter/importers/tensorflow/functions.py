@@ -14,6 +14,7 @@ from converter.importers.tensorflow.recorder import Record
 from converter.importers.tensorflow.scopes import Places
 from converter.importers.tensorflow.signature import Leaves, is_loaded, ordered, pack, pack_results
 from converter.importers.tensorflow.sources import Opened, open_live, parameter_names
+from converter.importers.tensorflow.tables import Table
 from converter.importers.tensorflow.wiring import Key, Library
 from ir.core import Builder, Model, Parameter, Signature
 from ir.core.signature import result_tree, tree_of
@@ -97,8 +98,10 @@ class _Reader:
             variable = variables.get(id(outer))
             if variable is not None:
                 frame.names[key_of(inner)] = self._variable(variable)
-            elif outer.dtype.name in ("resource", "variant"):
-                frame.names[key_of(inner)] = Unknown(inner.name, f"{outer.dtype.name} of no kind that is known")
+            elif outer.dtype.name == "resource":
+                frame.names[key_of(inner)] = Table(inner.name, outer)
+            elif outer.dtype.name == "variant":
+                frame.names[key_of(inner)] = Unknown(inner.name, "variant of no kind that is known")
             elif outer.dtype.name == "string":
                 frame.names[key_of(inner)] = Strings(outer.numpy())
             else:

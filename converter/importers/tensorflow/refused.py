@@ -26,7 +26,7 @@ _SPARSE: Why = ("sparse tensors, which no target has", "make them dense with tf.
 _RAGGED: Why = ("ragged tensors, whose rows have lengths of their own", "pad the rows to one length")
 _TABLE: Why = (
     "a table that is filled or read while the model runs",
-    "look up outside the model, or use a constant table",
+    "convert the loaded object, tf.saved_model.load(folder), whose tables are filled; or look up outside the model",
 )
 _TREES: Why = (
     "a step of boosted trees: no layer of a neural network",

@@ -39,6 +39,7 @@ FAMILIES: tuple[str, ...] = (
     "slicing",
     "special",
     "state",
+    "tables",
 )
 
 
