@@ -30,7 +30,7 @@ class Variable(Handle):
 
 @dataclass(eq=False)
 class Unknown(Handle):
-    """A resource that is no variable: a table, an iterator; only a rule that knows its kind reads it."""
+    """An object that is no variable and no table; no rule reads it."""
 
     name: str
     kind: str
