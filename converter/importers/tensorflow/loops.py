@@ -21,19 +21,17 @@ def unchanged(body: Body) -> list[int]:
     return found
 
 
-_WRITES = {"TensorListSetItem": (0, 1), "TensorArrayWriteV3": (3, 1)}
-"""Ops that write into a list: which operands are the list and the place."""
-
-
 def filled_in_order(body: Body, test: Body) -> dict[int, int]:
-    """Places of lists among the loop variables, each with that of a loop variable: every trip writes the list once, at the
+    """Places of lists that grow among the loop variables, each with that of a loop variable: every trip writes the list once, at the
     place that the variable names, and neither it nor the condition does anything else with it."""
     found = {}
     for place, argument in enumerate(body.arguments):
         writer = _only_reader(body, (argument, 0))
-        if writer is None or writer.node.op not in _WRITES or _readers(test, (test.arguments[place], 0)):
+        if writer is None or writer.node.op != "TensorListSetItem" or _readers(test, (test.arguments[place], 0)):
             continue
-        into, index = (_source(body, writer.inputs[k]) for k in _WRITES[writer.node.op])
+        if not writer.node.attr["resize_if_index_out_of_bounds"].b:
+            continue
+        into, index = (_source(body, key) for key in writer.inputs[:2])
         handed_on = [k for k, key in enumerate(body.outputs) if _source(body, key) in ((writer.name, 0), (argument, 0))]
         unread = not _readers(body, (writer.name, 0))
         if into == (argument, 0) and index[0] in body.arguments and handed_on == [place] and unread:

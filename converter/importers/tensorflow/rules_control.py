@@ -215,7 +215,7 @@ class Loop:
             item, ref = given[place], given[counter]
             content = ref.content() if isinstance(ref, Ref) else None
             start: Any = None if content is None or content.ndim else content[()]
-            if isinstance(item, TensorList) and is_dim(start) and same(item.size, start):
+            if isinstance(item, TensorList) and is_dim(start) and same(item.size, start) is True:
                 found[place] = counter
         return found
 

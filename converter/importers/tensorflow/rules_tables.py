@@ -29,6 +29,7 @@ def _table(c: TensorflowContext, keys: Any, values: Any) -> tuple[np.ndarray, np
             c.refuse(f"a lookup {what}", _TEXT)
     if not keys.is_integer:
         c.refuse(f"a lookup of {keys}", _TEXT)
+    c.note("a lookup table holds what it held when the model was converted")
     try:
         return found.contents(keys, values)
     except ValueError as error:

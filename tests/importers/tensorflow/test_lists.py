@@ -196,6 +196,17 @@ def test_a_list_that_every_trip_makes_longer_is_stacked() -> None:
     assert _loops(_read(until, (0,))) == ["while"]
 
 
+def test_a_list_that_does_not_grow_has_no_place_behind_its_end() -> None:
+    def call(x: Any) -> Any:
+        out = tf.TensorArray("float32", 0, element_shape=[3, 4])
+        for i in tf.range(tf.shape(x)[0]):
+            out = out.write(i, x[i])
+        return out.stack()
+
+    with pytest.raises(EvaluationError, match="axis of size 0"):
+        Evaluator("exact").run(_read(call, (0,)), {"x": X})
+
+
 def test_elements_of_different_shapes_are_refused() -> None:
     def call(x: Any) -> Any:
         out = tf.TensorArray("float32", 2, infer_shape=False)

@@ -77,6 +77,7 @@ def test_a_model_with_a_table(tmp_path: Path) -> None:
     for source in (module, tf.saved_model.load(str(tmp_path / "saved"))):
         made = converter.convert(source, "torch", tmp_path / "out", overwrite=True)
         assert made.report.verification.verdict == "equal"
+        assert any("when the model was converted" in note for note in made.report.notes)
         assert [n for n, p in made.load().named_parameters()] == ["weight"]
     with pytest.raises(ConversionError, match="HashTableV2: a table that is filled .*\n.*\n.*tf.saved_model.load"):
         converter.convert(tmp_path / "saved", "torch", tmp_path / "file")
