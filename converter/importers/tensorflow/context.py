@@ -10,6 +10,7 @@ from converter.importers.partial.context import PartialContext
 from converter.importers.partial.values import Ref
 from converter.importers.tensorflow.definitions import Definition
 from converter.importers.tensorflow.handles import Variable
+from converter.importers.tensorflow.quantised import Quantised
 from converter.importers.tensorflow.wiring import Wired
 from ir.core import Builder, Value
 from ir.types import DType, dtypes
@@ -101,8 +102,15 @@ class TensorflowContext(PartialContext):
         """An operand that is a tensor; refuses any other."""
         found = super().ref(index)
         if not isinstance(found, Ref):
-            self.refuse(f"input {index} is a {getattr(found, 'what', 'sequence')}, not a tensor")
+            self.refuse(f"input {index} is a {getattr(found, 'what', 'sequence')}, not a tensor of numbers")
         return found
+
+    def integers(self, index: int) -> tuple[Value, str]:
+        """The integers of an operand of a quantised type, and the type's name; refuses any other."""
+        found = self.inputs[index]
+        if not isinstance(found, Quantised):
+            self.refuse(f"input {index} is no tensor of a quantised type")
+        return self.value(found.ref), found.kind
 
     def used(self, index: int) -> bool:
         """Whether anything reads the node's output `index`."""

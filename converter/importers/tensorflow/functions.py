@@ -10,6 +10,7 @@ from converter.importers.tensorflow import rules
 from converter.importers.tensorflow.finish import finish
 from converter.importers.tensorflow.graph import Frame, GraphImporter
 from converter.importers.tensorflow.handles import Strings, Unknown, Variable
+from converter.importers.tensorflow.quantised import KINDS, Quantised
 from converter.importers.tensorflow.recorder import Record
 from converter.importers.tensorflow.scopes import Places
 from converter.importers.tensorflow.signature import Leaves, is_loaded, ordered, pack, pack_results
@@ -105,8 +106,9 @@ class _Reader:
             elif outer.dtype.name == "string":
                 frame.names[key_of(inner)] = Strings(outer.numpy())
             else:
-                name = inner.op.name.rsplit("/", 1)[-1].lower()
-                frame.names[key_of(inner)] = self.importer.stored(name, Array(outer.numpy()))
+                name, kind = inner.op.name.rsplit("/", 1)[-1].lower(), outer.dtype.name
+                ref = self.importer.stored(name, Array(outer.numpy()))
+                frame.names[key_of(inner)] = Quantised(kind, ref) if kind in KINDS else ref
 
     def _variable(self, variable: Any) -> Variable:
         weight = self._weight(variable)

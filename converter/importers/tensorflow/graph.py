@@ -9,7 +9,7 @@ from converter.errors import Unsupported, UsageError
 from converter.importers.base import ImportOptions, Planner, Refusal, Rule, place_of
 from converter.importers.partial.importer import PartialImporter, Poisoned
 from converter.importers.partial.values import Ref, Stored
-from converter.importers.tensorflow import effects, shapes
+from converter.importers.tensorflow import effects, quantised, shapes
 from converter.importers.tensorflow.attributes import decoded
 from converter.importers.tensorflow.context import TensorflowContext
 from converter.importers.tensorflow.order import live_nodes
@@ -150,13 +150,14 @@ class GraphImporter(PartialImporter):
         origin = Origin(node.op, node.name, self.places.path(frame, node.name), self._line(node, frame), rule.name)
         with self.plan.collecting(node.op, place_of(origin), rule.file):
             try:
-                inputs = [frame.find(k) for k in effects.read(wired)]
+                inputs, kind = quantised.opened(node.op, [frame.find(k) for k in effects.read(wired)])
             except Poisoned:
                 return
             attrs = {k: decoded(v) for k, v in node.attr.items()}
             context = TensorflowContext(self, frame, wired, declared, inputs, attrs)
             with context.at(origin):
-                self._bind_all(wired, frame, self._apply(context, rule))
+                results = [self._named(r, wired.name) for r in self._apply(context, rule)]
+                self._bind_all(wired, frame, quantised.closed(kind, results))
 
     def _arguments(self, wired: Wired, frame: Frame) -> list[Any]:
         return [None if k[0] in frame.poisoned else frame.find(k) for k in wired.inputs]

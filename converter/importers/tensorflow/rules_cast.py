@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from converter.importers.partial.values import Ref
 from converter.importers.tensorflow.context import TensorflowContext
+from converter.importers.tensorflow.quantised import KINDS, Quantised
 from converter.importers.tensorflow.table import rule
 from ir.core import Value
 from ir.types import DType
@@ -32,13 +33,15 @@ def cast(c: TensorflowContext) -> Value:
 
 
 @rule("Bitcast")
-def bitcast(c: TensorflowContext) -> Value:
-    """Between types of one width; others gain or lose an axis."""
-    x, to = c.x(), c.attr("type")
-    kind = x.type.dtype
+def bitcast(c: TensorflowContext) -> Value | Quantised:
+    """Between types of one width; others gain or lose an axis. Those of a quantised type are its integers."""
+    x = c.integers(0)[0] if isinstance(c.inputs[0], Quantised) else c.x()
+    named = c.attr("type")
+    kind, to = x.type.dtype, KINDS.get(named, named) if isinstance(named, str) else named
     if not isinstance(to, DType) or kind.bits != to.bits:
         c.refuse(f"the bits of {kind} as {to}, of another width", "bitcast between types of one width")
-    return x if kind == to else c.b.bitcast(x, to=to)
+    found = x if kind == to else c.b.bitcast(x, to=to)
+    return Quantised(named, Ref(found.type, found)) if isinstance(named, str) else found
 
 
 @rule("DeepCopy", "GuaranteeConst")

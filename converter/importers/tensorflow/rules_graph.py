@@ -9,13 +9,14 @@ import numpy as np
 from converter.importers.partial.values import Ref
 from converter.importers.tensorflow.context import TensorflowContext
 from converter.importers.tensorflow.handles import Strings
+from converter.importers.tensorflow.quantised import Quantised, unpacked
 from converter.importers.tensorflow.table import rule
 from ir.data import Array
 from ir.types import require_same
 
 
 @rule("Const")
-def const(c: TensorflowContext) -> Ref | Strings:
+def const(c: TensorflowContext) -> Ref | Strings | Quantised:
     """The content of the graph itself."""
     from tensorflow import make_ndarray
 
@@ -23,6 +24,8 @@ def const(c: TensorflowContext) -> Ref | Strings:
     array = make_ndarray(c.attr("value"))
     if array.dtype == object:
         return Strings(array)
+    if (found := unpacked(array)) is not None:
+        return Quantised(found[0], c.importer.stored(c.dotted_name(), Array(found[1])))
     return c.importer.stored(c.dotted_name(), Array(np.asarray(array)))
 
 

@@ -43,7 +43,8 @@ class Case:
     as the size of these axes. A case with `open=()` runs with known sizes alone. `refused` is a part of the reason why
     it is not converted, `raises` says that TensorFlow and what was read both fail when they run, `notes` are told.
     `rtol` is for ops whose definition cancels digits. `then` makes of the op's results, in TensorFlow, what is compared:
-    of results that are no one answer, what is the same of all.
+    of results that are no one answer, what is the same of all. `quantised` names the quantised types of operands that are
+    given as integers; results of such types are compared as integers.
     """
 
     op: str
@@ -57,6 +58,7 @@ class Case:
     notes: tuple[str, ...] = ()
     rtol: float | None = None
     then: Callable[[list[Any]], list[Any]] | None = None
+    quantised: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"{self.op}: {self.name}"
@@ -78,7 +80,10 @@ class Case:
             return next(left) if _is_input(operand) else tf.constant(operand.array)
 
         given = {n: [one(x) for x in o] if isinstance(o, list) else one(o) for n, o in self.operands.items()}
-        found = tf.nest.flatten(getattr(tf.raw_ops, self.op)(**given, **self.attrs))
+        for name, kind in self.quantised.items():
+            given[name] = tf.nest.map_structure(lambda x, kind=kind: tf.bitcast(x, kind), given[name])
+        results = tf.nest.flatten(getattr(tf.raw_ops, self.op)(**given, **self.attrs))
+        found = [tf.bitcast(r, INSIDE[r.dtype.name]) if r.dtype.name in INSIDE else r for r in results]
         return found if self.then is None else self.then(found)
 
     @property
@@ -270,6 +275,8 @@ def line(error: Exception | str) -> str:
 FLOATS = ("float32", "float64", "float16", "bfloat16")
 INTS = ("int32", "int64", "int8", "uint8", "int16", "uint16", "uint32", "uint64")
 COMPLEX = ("complex64", "complex128")
+INSIDE = {"qint8": "int8", "quint8": "uint8", "qint16": "int16", "quint16": "uint16", "qint32": "int32"}
+"""The integers of quantised types."""
 SPECIALS = (0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 2.5, -2.5, 0.5, 1.5, -0.5)
 
 

@@ -38,6 +38,7 @@ ELSEWHERE = (
     r"VarIs\w+|VarHandleOp|Assert|Print(V2)?|CheckNumerics(V2)?",  # control flow, variables, effects
     r"Resource\w+",  # test_variable_places.py
     r"(Empty)?TensorList\w*|TensorArray\w+",  # test_lists.py
+    r"QuantizeAndDequantize",  # test_quantised.py
     r"Stateless\w+|\w*Random\w+|TruncatedNormal|Multinomial",  # test_random.py
     r"Batch(I)?FFT\w*|(I|R|IR)?FFTND|FusedPadConv2D|FusedResizeAndPadConv2D|_Fused\w+",  # test_definitions.py
 )
