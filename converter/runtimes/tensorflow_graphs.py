@@ -15,6 +15,7 @@ from ir.types import TensorType
 
 if TYPE_CHECKING:
     from converter.importers.tensorflow.filegraph import FileGraph
+    from converter.importers.tensorflow.tables import Contents
 
 
 class TensorflowGraphRunner:
@@ -30,6 +31,7 @@ class TensorflowGraphRunner:
         with self._graph.as_default():
             self._tf.import_graph_def(source.graph, name="")
             self._assigns = [self._assign(node, data) for node, (_, data, _) in source.held.items()]
+            self._fills = [self._fill(node, c) for node, c in source.tables.items() if not isinstance(c, str)]
         self._session = self._tf.compat.v1.Session(graph=self._graph)
         self._fresh = False
         self._changes = bool(model.state)
@@ -43,12 +45,23 @@ class TensorflowGraphRunner:
             return tf.raw_ops.AssignVariableOp(resource=handle, value=value), value, data
         return tf.raw_ops.Assign(ref=handle, value=value).op, value, data
 
+    def _fill(self, node: str, contents: Contents) -> tuple[Any, dict[Any, np.ndarray]]:
+        """The op that fills a lookup table, and what feeds it."""
+        feeds = {
+            self._tf.compat.v1.placeholder(self._tf.string if a.dtype == object else a.dtype, a.shape): a for a in contents
+        }
+        handle, (keys, values) = self._graph.get_tensor_by_name(f"{node}:0"), feeds
+        return self._tf.raw_ops.LookupTableImportV2(table_handle=handle, keys=keys, values=values), feeds
+
     def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Outputs by flat name. Raises UsageError on misfitting inputs, RuntimeFailure when TensorFlow raises."""
         check_inputs(inputs, self.input_types)
         feeds = {f"{f.key[0]}:{f.key[1]}": inputs[f.name] for f in self._source.feeds}
         fetches = [f"{k[0]}:{k[1]}" for _, k in self._source.fetches]
         try:
+            if not self._fresh:
+                for fill, content in self._fills:
+                    self._session.run(fill, content)
             if self._changes or not self._fresh:
                 for op, value, data in self._assigns:
                     self._session.run(op, {value: data.numpy()})

@@ -31,6 +31,10 @@ class Checkpoint:
         kind = dtype(reader.get_variable_to_dtype_map()[key].name)
         return Lazy(lambda: self._read(key, label), TensorType(kind, tuple(shapes[key])))
 
+    def content(self, key: str, label: str) -> Any:
+        """A tensor of any kind, text included; raises UsageError for one that cannot be read."""
+        return self._read(key, label)
+
     def _read(self, key: str, label: str) -> Any:
         from tensorflow import errors
 

@@ -8,6 +8,7 @@ HARMLESS = frozenset(
     """
     ReadVariableOp VarHandleOp VarIsInitializedOp VariableV2 Variable VariableShape ResourceGather ResourceGatherNd
     Placeholder PlaceholderWithDefault HashTableV2 MutableHashTableV2 LookupTableFindV2 LookupTableSizeV2 LookupTableExportV2
+    MutableHashTableOfTensorsV2 MutableDenseHashTableV2
     RandomUniform RandomStandardNormal RandomUniformInt TruncatedNormal ParameterizedTruncatedNormal RandomShuffle Multinomial
     RandomGamma RandomPoissonV2 RandomPoisson StatelessIf StatelessWhile StatelessCase TensorArrayV3 TensorArraySizeV3
     TensorArrayReadV3 TensorArrayGatherV3 TensorArrayConcatV3 TensorListReserve TensorListSetItem TensorListStack

@@ -9,6 +9,7 @@ from typing import Any
 from converter.errors import ConversionError, Unsupported, UsageError
 from converter.importers.tensorflow import rules
 from converter.importers.tensorflow.table import rule as RULES
+from converter.importers.tensorflow.tables import TABLE_OPS, Contents
 from ir.core import Parameter
 from ir.core.signature import Tree
 from ir.data import Data
@@ -37,7 +38,8 @@ class Feed:
 @dataclass
 class FileGraph:
     """`graph` is a GraphDef with what `fetches` need and nothing else; `held` tells of each variable, by its node, the name,
-    the bytes and whether it trains (None: the file does not say). `served_as` is the name of the signature that it is."""
+    the bytes and whether it trains (None: the file does not say); `tables` what lookup tables hold, or why that is not known.
+    `served_as` is the name of the signature that it is."""
 
     label: str
     graph: Any
@@ -48,6 +50,7 @@ class FileGraph:
     held: Mapping[str, tuple[str, Data, bool | None]] = field(default_factory=dict)
     frozen: bool = False
     served_as: str | None = None
+    tables: Mapping[str, Contents | str] = field(default_factory=dict)
 
 
 def needed(graph: Any, roots: Iterable[str], feeds: Iterable[str], label: str) -> Any:
@@ -181,6 +184,8 @@ def check_ops(found: FileGraph, trust: bool) -> None:
     nodes += [(f.signature.name, n) for f in found.graph.library.function for n in f.node_def]
     for where, node in nodes:
         if node.op in functions or node.op in _HARMLESS or (node.op in RULES and node.op not in _WRITES):
+            continue
+        if node.op in TABLE_OPS and not where:
             continue
         if node.op == "PrintV2" and not node.attr["output_stream"].s.startswith(b"file"):
             continue

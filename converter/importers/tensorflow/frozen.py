@@ -9,6 +9,7 @@ from converter.errors import UsageError
 from converter.importers.base import ImportOptions
 from converter.importers.tensorflow.definitions import definition
 from converter.importers.tensorflow.filegraph import FileGraph, Key, cut, flat_names, key_of, needed
+from converter.importers.tensorflow.filetables import FileTables, tables_of
 from ir.core import Branch, Leaf, Parameter
 
 _NO_RESULT = frozenset(["NoOp", "Assert", "Const", "Placeholder", "PlaceholderWithDefault", "Print", "PrintV2"])
@@ -29,7 +30,8 @@ def read(file: Path, options: ImportOptions) -> FileGraph:
     names = flat_names(outputs)
     result = Leaf(names[0]) if len(names) == 1 else Branch("dict", tuple(map(Leaf, names)), tuple(names))
     parameters = tuple(Parameter(f.name, Leaf(f.name)) for f in feeds)
-    return FileGraph(label, part, feeds, parameters, list(zip(names, outputs)), result, {}, True)
+    tables = tables_of(part, FileTables(graph, [n.name for n in graph.node]))
+    return FileGraph(label, part, feeds, parameters, list(zip(names, outputs)), result, {}, True, tables=tables)
 
 
 def _parsed(file: Path) -> Any:

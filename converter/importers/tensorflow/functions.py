@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import numpy as np
+
 from converter.importers.base import ImportOptions, Planner
 from converter.importers.tensorflow import rules
 from converter.importers.tensorflow.finish import finish
@@ -15,7 +17,7 @@ from converter.importers.tensorflow.recorder import Record
 from converter.importers.tensorflow.scopes import Places
 from converter.importers.tensorflow.signature import Leaves, is_loaded, ordered, pack, pack_results
 from converter.importers.tensorflow.sources import Opened, open_live, parameter_names
-from converter.importers.tensorflow.tables import Table
+from converter.importers.tensorflow.tables import Live
 from converter.importers.tensorflow.wiring import Key, Library
 from ir.core import Builder, Model, Parameter, Signature
 from ir.core.signature import result_tree, tree_of
@@ -100,11 +102,11 @@ class _Reader:
             if variable is not None:
                 frame.names[key_of(inner)] = self._variable(variable)
             elif outer.dtype.name == "resource":
-                frame.names[key_of(inner)] = Table(inner.name, outer)
+                frame.names[key_of(inner)] = Live(inner.name, outer)
             elif outer.dtype.name == "variant":
                 frame.names[key_of(inner)] = Unknown(inner.name, "variant of no kind that is known")
             elif outer.dtype.name == "string":
-                frame.names[key_of(inner)] = Strings(outer.numpy())
+                frame.names[key_of(inner)] = Strings(np.asarray(outer.numpy(), object))
             else:
                 name, kind = inner.op.name.rsplit("/", 1)[-1].lower(), outer.dtype.name
                 ref = self.importer.stored(name, Array(outer.numpy()))

@@ -9,9 +9,10 @@ from converter.errors import Unsupported, UsageError
 from converter.importers.base import ImportOptions, Planner, Refusal, Rule, place_of
 from converter.importers.partial.importer import PartialImporter, Poisoned
 from converter.importers.partial.values import Ref, Stored
-from converter.importers.tensorflow import effects, quantised, shapes
+from converter.importers.tensorflow import effects, quantised, shapes, texts
 from converter.importers.tensorflow.attributes import decoded
 from converter.importers.tensorflow.context import TensorflowContext
+from converter.importers.tensorflow.handles import Strings
 from converter.importers.tensorflow.order import live_nodes
 from converter.importers.tensorflow.recorder import Record
 from converter.importers.tensorflow.scopes import Places, hint
@@ -29,6 +30,9 @@ INLINE = 16
 """Floating constants up to this many elements become literals of the graph."""
 LITERALS = 64
 """Integers and booleans up to this many elements become literals; longer ones are weights of kind `constant`."""
+
+REFUSED = object()
+"""Stands for a result of a function whose maker was refused."""
 
 Object = "Ref | SequenceRef | Handle | Compound | Strings"
 
@@ -111,10 +115,10 @@ class GraphImporter(PartialImporter):
         return frame
 
     def call(self, name: str, frame: Frame, call: str, arguments: Sequence[Any]) -> list[Any]:
-        """Inline a function that a node calls in the frame's graph; its results in order, None where refused."""
+        """Inline a function that a node calls in the frame's graph; its results in order, REFUSED where they were."""
         inner = self.enter(name, frame.builder, self.places.inside(frame, call), arguments, frame, call)
         self.run_function(name, inner)
-        return [None if key[0] in inner.poisoned else inner.find(key) for key in inner.body.outputs]
+        return [REFUSED if key[0] in inner.poisoned else inner.find(key) for key in inner.body.outputs]
 
     def run_function(self, name: str, frame: Frame) -> None:
         """Import a function's nodes. Raises UsageError when it calls itself."""
@@ -163,6 +167,14 @@ class GraphImporter(PartialImporter):
         return [None if k[0] in frame.poisoned else frame.find(k) for k in wired.inputs]
 
     def _apply(self, context: TensorflowContext, rule: Rule[Any]) -> list[Any]:
+        context.inputs, dress = texts.opened(context.op, context.inputs, context.b, context.value)
+        results = self._results(context, rule)
+        if dress is None:
+            return results
+        return [dress(Ref(r.type, r) if isinstance(r, Value) else r) for r in results]
+
+    @staticmethod
+    def _results(context: TensorflowContext, rule: Rule[Any]) -> list[Any]:
         if (folded := shapes.evaluate(context)) is not None:
             return list(folded)
         try:
@@ -176,8 +188,11 @@ class GraphImporter(PartialImporter):
         return list(result) if isinstance(result, (tuple, list)) else [] if result is None else [result]
 
     def _bind_all(self, wired: Wired, frame: Frame, results: list[Any]) -> None:
-        """Bind a node's outputs. A result that is None stands for one that is not computed: it must not be read."""
+        """Bind a node's outputs. A result that is None stands for one that is not computed: it must not be read; of a
+        function whose results were refused nothing is bound, since that has been told."""
         name = wired.name
+        if any(r is REFUSED for r in results):
+            return
         for i, result in enumerate(results):
             if result is not None:
                 frame.names[(name, i)] = self._named(result, name)
@@ -243,4 +258,5 @@ class GraphImporter(PartialImporter):
         """What a name stands for as a value; raises Refusal for what is no tensor."""
         if isinstance(found, Ref):
             return self.value(found, frame)
-        raise Refusal(f"it is a {getattr(found, 'what', 'sequence')}, not a tensor")
+        advice = "name other tensors as outputs" if isinstance(found, (Strings, texts.Text, texts.Decimals)) else ""
+        raise Refusal(f"it is a {getattr(found, 'what', 'sequence')}, not a tensor", advice)

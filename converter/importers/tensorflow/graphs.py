@@ -15,6 +15,7 @@ from converter.importers.tensorflow.graph import Frame, GraphImporter
 from converter.importers.tensorflow.handles import Variable
 from converter.importers.tensorflow.hulls import settle_modules
 from converter.importers.tensorflow.signature import Leaves
+from converter.importers.tensorflow.tables import Filed
 from converter.importers.tensorflow.wiring import Library
 from ir.core import Builder, Model, Signature
 from ir.types.dim import recording_assumptions
@@ -53,6 +54,8 @@ def load(found: FileGraph, inputs: Any, options: ImportOptions) -> Model:
             variable = Variable(name, ref)
             handle = body.nodes[node].node.op == "VarHandleOp"
             frame.names[(node, 0)] = variable if handle else importer.state.own(variable)
+        for node, contents in found.tables.items():
+            frame.names[(node, 0)] = Filed(contents)
         importer.run(frame)
         plan.check()
         values = []

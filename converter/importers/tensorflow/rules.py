@@ -40,6 +40,7 @@ FAMILIES: tuple[str, ...] = (
     "special",
     "state",
     "tables",
+    "text",
 )
 
 

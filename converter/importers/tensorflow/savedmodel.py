@@ -10,7 +10,9 @@ from converter.errors import UsageError
 from converter.importers.base import ImportOptions
 from converter.importers.tensorflow.checkpoints import Checkpoint, restored, weight_names
 from converter.importers.tensorflow.filegraph import Feed, FileGraph, Key, cut, flat_names, key_of, needed
+from converter.importers.tensorflow.filetables import FileTables, assets, loading, tables_of
 from converter.importers.tensorflow.signature import ordered
+from converter.importers.tensorflow.tables import TABLE_OPS
 from ir.core import Branch, Leaf, Parameter
 from ir.core.signature import result_tree, tree_of
 
@@ -93,11 +95,13 @@ def _of_signature(folder: Path, meta: Any, name: str, signature: Any, options: I
         graph, feeds = cut(meta.graph_def, [k for _, k in fetches], [key_of(t) for t in options.graph_inputs], label)
     else:
         graph = needed(meta.graph_def, [k[0] for _, k in fetches], [f.key[0] for f in feeds], label)
-    held = restored(meta, graph, Checkpoint(folder), label)
+    checkpoint = Checkpoint(folder)
+    held = restored(meta, graph, checkpoint, label)
+    tables = tables_of(graph, FileTables(meta.graph_def, loading(meta), assets(meta, folder), checkpoint))
     parameters = tuple(Parameter(f.name, Leaf(f.name), True) for f in feeds)
     names = [n for n, _ in fetches]
     result = Branch("dict", tuple(map(Leaf, names)), tuple(names))
-    return FileGraph(label, graph, feeds, parameters, fetches, result, held, served_as=name)
+    return FileGraph(label, graph, feeds, parameters, fetches, result, held, served_as=name, tables=tables)
 
 
 def _key(text: str, label: str) -> Key:
@@ -155,7 +159,8 @@ def _of_function(folder: Path, meta: Any, name: str, concrete: list[str]) -> Fil
     )
     tree, found = result_tree(packed, _is_key)
     graph = needed(graph, [CALL], [f.key[0] for f in feeds], label)
-    return FileGraph(label, graph, feeds, parameters, found, tree, held)
+    tables = tables_of(graph, FileTables(meta.graph_def, loading(meta), assets(meta, folder), Checkpoint(folder)))
+    return FileGraph(label, graph, feeds, parameters, found, tree, held, tables=tables)
 
 
 def _is_key(item: Any) -> bool:
@@ -192,8 +197,9 @@ class _Slot:
 
 
 def _bound(folder: Path, meta: Any, ids: Sequence[int], graph: Any, call: Any, label: str) -> Any:
-    """Variables that a function reads, as nodes of the graph that calls it."""
+    """Variables and tables that a function reads, as nodes of the graph that calls it."""
     checkpoint = Checkpoint(folder)
+    tables = _tables(meta)
     paths = weight_names(meta.object_graph_def)
     held = {}
     for number in ids:
@@ -202,6 +208,11 @@ def _bound(folder: Path, meta: Any, ids: Sequence[int], graph: Any, call: Any, l
         if saved.WhichOneof("kind") == "constant":
             _copy_constant(meta, saved.constant.operation, graph, name, label)
             call.input.append(name)
+            continue
+        if number in tables:
+            if tables[number].name not in {n.name for n in graph.node}:
+                graph.node.add().CopyFrom(tables[number])
+            call.input.append(tables[number].name)
             continue
         if saved.WhichOneof("kind") != "variable":
             raise UsageError(f"{label} reads a {saved.WhichOneof('kind')} of the saved object, which is no variable")
@@ -218,6 +229,23 @@ def _bound(folder: Path, meta: Any, ids: Sequence[int], graph: Any, call: Any, l
             )
         call.input.append(name)
     return held
+
+
+def _tables(meta: Any) -> dict[int, Any]:
+    """The nodes of the file's graph that make lookup tables, by object: nodes that call the saved functions are given what
+    these are bound to, behind their arguments."""
+    nodes = {n.name: n for n in meta.graph_def.node}
+    functions = meta.object_graph_def.concrete_functions
+    found = {}
+    for node in meta.graph_def.node:
+        name = node.attr["f"].func.name if "f" in node.attr else ""  # asking for what is not there would add it
+        bound = functions[name].bound_inputs if name in functions else ()
+        given = [i for i in node.input if not i.startswith("^")]
+        for number, text in zip(bound, given[len(given) - len(bound) :], strict=True):
+            made = nodes.get(text.split(":")[0])
+            if made is not None and made.op in TABLE_OPS:
+                found[number] = made
+    return found
 
 
 def _copy_constant(meta: Any, node: str, graph: Any, name: str, label: str) -> None:

@@ -1,7 +1,8 @@
-"""Lookup tables of numbers against TensorFlow's own results; tables of text and of files are refused by name."""
+"""Lookup tables against TensorFlow's own results: of numbers, of words that are known, of live objects and of files."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 pytest.importorskip("tensorflow")
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 import converter
 from converter.errors import ConversionError
@@ -59,34 +61,125 @@ def test_rows_of_a_table_that_was_filled_before() -> None:
     same(lambda x: found.lookup(x), np.array([[2], [4], [3]]))
 
 
-def test_a_model_with_a_table(tmp_path: Path) -> None:
-    """Also as it is loaded from a file, whose own tables are refused."""
+class Scored(tf.Module):
+    """Tables of each kind: constants, a file beside the model, one that was filled by hand; of numbers and of words."""
 
-    class Scored(tf.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.table = table(tf.constant([3, 1, 7], "int64"), tf.constant([0.5, 2.0, 9.0]), -1.0)
-            self.weight = tf.Variable([2.0, 3.0], name="weight")
+    def __init__(self, vocabulary: Path) -> None:
+        super().__init__()
+        vocabulary.write_text("dog\n42\ncat\n")
+        self.scores = table(tf.constant([3, 1, 7], "int64"), tf.constant([0.5, 2.0, 9.0]), -1.0)
+        self.names = table(tf.constant([0, 1, 7], "int64"), tf.constant(["cat", "dog", "cat"]), "none")
+        self.numbers = table(tf.constant(["dog", "cat", "12", "012", "-3"]), tf.constant([5, 6, 7, 8, 9], "int64"), -1)
+        whole, line = tf.lookup.TextFileIndex.WHOLE_LINE, tf.lookup.TextFileIndex.LINE_NUMBER
+        self.lines = tf.lookup.StaticHashTable(
+            tf.lookup.TextFileInitializer(str(vocabulary), tf.string, whole, tf.int64, line), -1
+        )
+        self.filled = tf.lookup.experimental.MutableHashTable("int64", "int64", -1)
+        self.filled.insert(tf.constant([4, 5], "int64"), tf.constant([1, 2], "int64"))
+        self.weight = tf.Variable([2.0, 3.0], name="weight")
 
-        @tf.function(input_signature=[tf.TensorSpec([None, 1], "int64", "x")])
-        def __call__(self, x: Any) -> Any:
-            return self.table.lookup(x) * self.weight
-
-    module = Scored()
-    tf.saved_model.save(module, str(tmp_path / "saved"), signatures=module.__call__)
-    for source in (module, tf.saved_model.load(str(tmp_path / "saved"))):
-        made = converter.convert(source, "torch", tmp_path / "out", overwrite=True)
-        assert made.report.verification.verdict == "equal"
-        assert any("when the model was converted" in note for note in made.report.notes)
-        assert [n for n, p in made.load().named_parameters()] == ["weight"]
-    with pytest.raises(ConversionError, match="HashTableV2: a table that is filled .*\n.*\n.*tf.saved_model.load"):
-        converter.convert(tmp_path / "saved", "torch", tmp_path / "file")
+    @tf.function(input_signature=[tf.TensorSpec([None, 1], "int64", "x")])
+    def __call__(self, x: Any) -> Any:
+        words = self.names.lookup(x)
+        numbers = self.numbers.lookup(words) + self.lines.lookup(words) * 100 + self.filled.lookup(x)
+        written = self.numbers.lookup(tf.strings.as_string(x)) + self.lines.lookup(tf.strings.as_string(x)) * 100
+        return {"scores": self.scores.lookup(x) * self.weight, "numbers": numbers, "written": written}
 
 
-def test_text_is_refused() -> None:
-    labels = table(tf.constant([0, 1], "int64"), tf.constant(["cat", "dog"]), "none")
-    words = table(tf.constant(["cat", "dog"]), tf.constant([0, 1], "int64"), -1)
-    for call, what in ((labels.lookup, "that gives text"), (lambda x: x + words.lookup(tf.constant("cat")), "of text")):
-        traced = tf.function(call).get_concrete_function(tf.TensorSpec([None], "int64", "x"))
-        with pytest.raises(ConversionError, match=f"a lookup {what}"):
-            load(traced)
+X = np.array([[0], [1], [3], [7], [42], [4], [12], [-1], [-3]])
+
+
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory: pytest.TempPathFactory) -> tuple[Scored, Path]:
+    folder = tmp_path_factory.mktemp("tables")
+    module = Scored(folder / "words.txt")
+    tf.saved_model.save(module, str(folder / "saved"))
+    (folder / "words.txt").unlink()
+    return module, folder / "saved"
+
+
+def agrees(source: Any, want: dict[str, Any], to: Path, **options: Any) -> Any:
+    import torch
+
+    made = converter.convert(source, "torch", to, overwrite=True, **options)
+    assert made.report.verification.verdict == "equal"
+    assert any("when the model was converted" in note for note in made.report.notes)
+    got = made.load()(x=torch.tensor(X))
+    for name, value in want.items():
+        np.testing.assert_array_equal(got[name].detach(), value)
+    return made
+
+
+@pytest.mark.parametrize("kind", ["live", "loaded", "signature", "function"])
+def test_a_model_with_tables(scored: tuple[Scored, Path], kind: str, tmp_path: Path) -> None:
+    module, saved = scored
+    want = {name: value.numpy() for name, value in module(tf.constant(X)).items()}
+    source = {"live": module, "loaded": tf.saved_model.load(str(saved)) if kind == "loaded" else None}.get(kind, saved)
+    made = agrees(source, want, tmp_path / "out", **({"signature": "__call__"} if kind == "function" else {}))
+    assert [n for n, p in made.load().named_parameters()] == ["weight"]
+
+
+def test_the_file_of_a_table_lies_beside_the_graph(scored: tuple[Scored, Path], tmp_path: Path) -> None:
+    """A name that leads out of the model's folder, and one of a file that is missing, fill no table."""
+    for name in ("../../words.txt", "lost.txt"):
+        copy = tmp_path / name.replace("/", "_")
+        shutil.copytree(scored[1], copy)
+        (copy / "assets" / "words.txt").rename(tmp_path / "words.txt")
+        model = saved_model_pb2.SavedModel.FromString((copy / "saved_model.pb").read_bytes())
+        model.meta_graphs[0].asset_file_def[0].filename = name
+        (copy / "saved_model.pb").write_bytes(model.SerializeToString())
+        with pytest.raises(ConversionError, match="filled from a file that is not beside the graph"):
+            converter.convert(copy, "torch", tmp_path / "out")
+
+
+def graph_of_tensorflow_1() -> tuple[Any, Any, Any, Any]:
+    """A graph whose table has words for keys that are computed, and the values 0, 1, 2: as `index_table_from_tensor` writes."""
+    graph = tf.Graph()
+    with graph.as_default():
+        x = tf.compat.v1.placeholder("int64", [None, 1], "x")
+        words = tf.strings.lower(tf.constant(["DOG", "Cat", "42"]))
+        count = tf.cast(tf.range(tf.size(words)), "int64")
+        found = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(words, count), -1)
+        y = tf.identity(found.lookup(tf.gather(["cat", "bird", "dog"], x % 3)) + found.lookup(tf.strings.as_string(x)), "y")
+        begin = tf.compat.v1.tables_initializer()
+    return graph, x, y, begin
+
+
+@pytest.mark.parametrize("kind", ["frozen", "saved"])
+def test_tables_of_tensorflow_1(kind: str, tmp_path: Path) -> None:
+    graph, x, y, begin = graph_of_tensorflow_1()
+    with tf.compat.v1.Session(graph=graph) as session:
+        session.run(begin)
+        want = {"y": session.run(y, {x: X})}
+        if kind == "saved":
+            tf.compat.v1.saved_model.simple_save(session, str(tmp_path / "m"), {"x": x}, {"y": y}, legacy_init_op=begin)
+    if kind == "frozen":
+        (tmp_path / "m.pb").write_bytes(graph.as_graph_def().SerializeToString())
+        agrees(tmp_path / "m.pb", {}, tmp_path / "out", graph_outputs=["y"])
+    else:
+        agrees(tmp_path / "m", want, tmp_path / "out")
+
+
+def test_a_table_that_nothing_fills(tmp_path: Path) -> None:
+    graph, *_ = graph_of_tensorflow_1()
+    definition = graph.as_graph_def()
+    (write,) = (n for n in definition.node if n.op == "LookupTableImportV2")
+    second = definition.node.add()
+    second.CopyFrom(write)
+    second.name = "again"
+    (tmp_path / "twice.pb").write_bytes(definition.SerializeToString())
+    for name in ("again", write.name):
+        definition.node.remove(next(n for n in definition.node if n.name == name))
+    (tmp_path / "never.pb").write_bytes(definition.SerializeToString())
+    for name, reason in (("twice", "the file fills it several times"), ("never", "the file does not fill it")):
+        with pytest.raises(ConversionError, match=reason):
+            converter.convert(tmp_path / f"{name}.pb", "torch", tmp_path / "out", graph_outputs=["y"])
+
+
+def test_a_dense_table_is_refused() -> None:
+    """It shows its buckets, and not which key marks those that are empty."""
+    found = tf.lookup.experimental.DenseHashTable("int64", "int64", -1, empty_key=-1, deleted_key=-2, initial_num_buckets=4)
+    found.insert(tf.constant([4, 5, 6], "int64"), tf.constant([1, 2, 3], "int64"))
+    traced = tf.function(found.lookup).get_concrete_function(tf.TensorSpec([None], "int64", "x"))
+    with pytest.raises(ConversionError, match="which of its keys stand for none"):
+        load(traced)
