@@ -39,6 +39,7 @@ ELSEWHERE = (
     r"Resource\w+",  # test_variable_places.py
     r"(Empty)?TensorList\w*|TensorArray\w+",  # test_lists.py
     r"QuantizeAndDequantize",  # test_quantised.py
+    r"AsString|String(Length|Lower|Strip|ToHashBucket(Fast|Strong)|ToNumber|Upper)|StaticRegex(FullMatch|Replace)",  # test_text.py
     r"Stateless\w+|\w*Random\w+|TruncatedNormal|Multinomial",  # test_random.py
     r"Batch(I)?FFT\w*|(I|R|IR)?FFTND|FusedPadConv2D|FusedResizeAndPadConv2D|_Fused\w+",  # test_definitions.py
 )
