@@ -53,7 +53,7 @@ def _numbers(c: TensorflowContext, places: Value, rows: np.ndarray) -> Value:
     whole = c.b.unsqueeze(c.x(2), axes=(0,))
     if len(rows):
         whole = c.b.concat([c.b.constant(rows), whole], axis=0)
-    return c.b.gather(whole, places, axis=0, bounds="error", neg="invalid")
+    return c.b.gather(whole, places, axis=0, bounds="unchecked", neg="invalid")
 
 
 def _words(c: TensorflowContext, places: Value, rows: np.ndarray) -> Text:
@@ -65,7 +65,7 @@ def _words(c: TensorflowContext, places: Value, rows: np.ndarray) -> Text:
     words = tuple(dict.fromkeys(found))
     if len(words) < len(found):
         table = c.b.constant(np.array([words.index(w) for w in found], np.int64))
-        places = c.b.gather(table, places, axis=0, bounds="error", neg="invalid")
+        places = c.b.gather(table, places, axis=0, bounds="unchecked", neg="invalid")
     return Text(Ref(places.type, places), words)
 
 
@@ -110,7 +110,7 @@ def _places(c: TensorflowContext, x: Value, keys: np.ndarray) -> Value:
     if not (keys == first + np.arange(count)).all():
         places = np.full(span, count)
         places[keys - first] = np.arange(count)
-        at = b.gather(b.constant(places), at, axis=0, bounds="error", neg="invalid")
+        at = b.gather(b.constant(places), at, axis=0, bounds="unchecked", neg="invalid")
     return b.where(inside, at, count)
 
 

@@ -98,5 +98,5 @@ def _recoded(text: Text, words: tuple[bytes, ...], b: Builder, value: Callable[[
     content = text.codes.concrete()
     if content is not None:
         return known(dtypes.int64, objects(places[content]))
-    found = b.gather(b.constant(places), value(text.codes), axis=0, bounds="error", neg="invalid")
+    found = b.gather(b.constant(places), value(text.codes), axis=0, bounds="unchecked", neg="invalid")
     return Ref(found.type, found)
