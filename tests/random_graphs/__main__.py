@@ -10,6 +10,7 @@ Fails when a graph is wrong or crashes.
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -30,8 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     seeds = range(options.first, options.first + options.count)
     outcomes = [o for o in kept(options.state, Outcome) if o.seed in seeds]
     waiting = [s for s in seeds if s not in {o.seed for o in outcomes}]
-    started = time.monotonic()
+    started, code = time.monotonic(), _revision()
     for number, outcome in enumerate(run(waiting, options.jobs, options.seconds), 1):
+        outcome.revision = code
         outcomes.append(outcome)
         _tell(outcome, options)
         if number % 100 == 0:
@@ -59,6 +61,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--state", type=Path, help="a file of outcomes to go on from and to add to")
     parser.add_argument("--update", action="store_true", help="record these counts")
     return parser
+
+
+def _revision() -> str:
+    """The revision of the code, `-dirty` where it was changed since; empty outside of version control."""
+    asked = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--exclude=*"]
+    try:
+        return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
 
 
 def _tell(outcome: Outcome, options: argparse.Namespace) -> None:

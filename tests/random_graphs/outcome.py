@@ -10,7 +10,7 @@ VERDICTS = ("agreed", "refused", "ill-conditioned", "wrong", "crashed")
 @dataclass
 class Outcome:
     """What became of a seed. `verdict` is the worst step's; `steps` counts steps by verdict, `refused` refusals by op
-    and reason, `dropped` draws that said nothing."""
+    and reason, `dropped` draws that said nothing. `revision` is the code that it was judged with, empty where unknown."""
 
     seed: int
     verdict: str = "agreed"
@@ -21,6 +21,7 @@ class Outcome:
     refused: dict[str, int] = field(default_factory=dict)
     dropped: dict[str, int] = field(default_factory=dict)
     text: str = ""
+    revision: str = ""
 
     def count(self, verdict: str, step: str = "", detail: str = "") -> None:
         """Note a step's verdict; the worst one names the outcome."""

@@ -32,6 +32,7 @@ def summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     return {
         "seeds": [min(seeds, default=0), max(seeds, default=0)],
         "graphs": len(outcomes),
+        "revisions": _ordered(Counter(o.revision for o in outcomes if o.revision)),
         "nodes": sum(o.nodes for o in outcomes),
         "by verdict": {v: sum(o.verdict == v for o in outcomes) for v in VERDICTS},
         "steps by verdict": {v: steps[v] for v in VERDICTS},
@@ -47,6 +48,11 @@ def _kind(outcome: Outcome) -> str:
     if outcome.detail.startswith("rounding alone"):
         return "rounding alone decides more than 1 % of an output"
     return outcome.detail
+
+
+def _judged(found: dict[str, Any]) -> str:
+    """With which code: graphs that fail are judged again once they are mended."""
+    return "".join(f", {count} judged at {code}" for code, count in found.get("revisions", {}).items())
 
 
 def _ordered(counts: Counter[str]) -> dict[str, int]:
@@ -83,7 +89,7 @@ def lines() -> list[str]:
     steps = ", ".join(f"{n} {v}" for v, n in found["steps by verdict"].items())
     made = [
         "", "# Random graphs", "", TEXT, "",
-        f"Seeds {found['seeds'][0]} to {found['seeds'][1]}: {found['graphs']} graphs of {found['nodes']} nodes.", "",
+        f"Seeds {found['seeds'][0]} to {found['seeds'][1]}: {found['graphs']} graphs of {found['nodes']} nodes{_judged(found)}.", "",
         f"| {' | '.join(found['by verdict'])} |", "|---" * len(VERDICTS) + "|",
         f"| {' | '.join(str(n) for n in found['by verdict'].values())} |", "",
         f"Steps by verdict: {steps}.", "", f"Measured with {versions}.",
