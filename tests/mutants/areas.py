@@ -17,8 +17,9 @@ class Area:
     """Files under a folder, and the tests that must notice faults in them.
 
     `without` matches tests left out: those that only repeat others at higher cost. `extra` names a function
-    `module:function` that gives more tests, as pairs of a name and a callable that raises. `before` names one that is
-    called before any process forks, to fill caches of frameworks; it loads none of our files.
+    `module:function` that gives more tests, as pairs of a name and a callable that raises, and is told whether to make
+    their data ahead, for many processes. `before` names one that is called before any process forks, to fill caches of
+    frameworks; it loads none of our files.
     """
 
     folder: str

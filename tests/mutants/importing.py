@@ -55,18 +55,19 @@ def check_program(family: str, run: str) -> None:
     assert digest(text) == recorded(AREAS["importers_torch"])[f"{family}-{run}"]
 
 
-def torch_programs() -> Iterator[Named]:
-    """Every family in every run, and the cases that are refused."""
+def torch_programs(ahead: bool) -> Iterator[Named]:
+    """Every family in every run, and the cases that are refused; exported ahead, or when a test first needs it."""
     from tests.importers.torch import programs
 
     for family, run in programs.READ:
-        with contextlib.redirect_stderr(io.StringIO()):
-            preloaded(family, run)
+        if ahead:
+            with contextlib.redirect_stderr(io.StringIO()):
+                preloaded(family, run)
         yield f"programs::{family}-{run}", partial(check_program, family, run)
 
 
-def onnx_cases() -> Iterator[Named]:
-    """Every node case that is imported, or known to be refused."""
+def onnx_cases(ahead: bool) -> Iterator[Named]:
+    """Every node case that is imported, or known to be refused; `make_node_cases` has made them ahead."""
     from tests.importers.onnx import node_cases
 
     for case in node_cases.compared():

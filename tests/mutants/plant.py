@@ -19,11 +19,14 @@ Live = dict[Place, list[types.FunctionType]]
 def live_functions(files: Collection[str]) -> Live:
     """Every function object alive whose code comes from one of the files: decorated, static, or inside a closure."""
     wanted, places = set(files), {}
+    gc.unfreeze()  # what is frozen, as by tests/conftest.py, is not among the objects that the collector lists
     # by type(): isinstance asks a dead weak proxy for its class, which raises
     functions = [f for f in gc.get_objects() if type(f) is types.FunctionType and f.__code__.co_filename in wanted]
     for file in wanted:
         with open(file, encoding="utf-8") as source:
-            places.update({code: place for place, code in _codes(file, compile(source.read(), file, "exec", dont_inherit=True))})
+            places.update(
+                {code: place for place, code in _codes(file, compile(source.read(), file, "exec", dont_inherit=True))}
+            )
     found: Live = {}
     for function in functions:
         if function.__code__ in places:
@@ -54,13 +57,32 @@ def changed(tree: ast.Module, fault: Fault) -> ast.Module:
     return ast.fix_missing_locations(tree)
 
 
-def plant(file: str, tree: ast.Module, fault: Fault, live: Live) -> bool:
-    """Give the changed code to the live functions; False where no live function has it."""
+def compiled(file: str, tree: ast.Module) -> types.CodeType:
+    """The code of the file whose tree it is."""
+    return compile(tree, file, "exec", dont_inherit=True)
+
+
+def meaning(code: types.CodeType) -> tuple[object, ...]:
+    """All that running the code depends on: not where in the file it stands."""
+    constants = [meaning(c) if isinstance(c, types.CodeType) else _exactly(c) for c in code.co_consts]
+    return (
+        code.co_name, code.co_code, tuple(constants), code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars,
+        code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags, code.co_exceptiontable,
+    )  # fmt: skip
+
+
+def _exactly(constant: object) -> str:
+    """Tells 1, 1.0 and True apart, and 0.0 from -0.0; the order of a set means nothing."""
+    return f"frozenset {sorted(map(repr, constant))}" if isinstance(constant, frozenset) else repr(constant)
+
+
+def plant(file: str, code: types.CodeType, fault: Fault, live: Live) -> bool:
+    """Give the file's changed code to the live functions; False where no live function has it."""
     planted = False
-    for place, code in _codes(file, compile(changed(tree, fault), file, "exec", dont_inherit=True)):
+    for place, inner in _codes(file, code):
         for function in live.get(place, []):
-            if function.__code__ != code and function.__code__.co_freevars == code.co_freevars:
-                function.__code__ = code
+            if function.__code__ != inner and function.__code__.co_freevars == inner.co_freevars:
+                function.__code__ = inner
                 planted = True
             if fault.kind == "default" and place[1] == fault.function:
                 planted = _plant_defaults(function, fault.holders[-1].args) or planted
@@ -71,7 +93,9 @@ def _plant_defaults(function: types.FunctionType, args: ast.arguments) -> bool:
     """Evaluate the defaults again; False where they need names of a scope that is gone."""
     try:
         values = [_value(d, function) for d in args.defaults]
-        named = {a.arg: _value(d, function) for a, d in zip(args.kwonlyargs, args.kw_defaults, strict=True) if d is not None}
+        named = {
+            a.arg: _value(d, function) for a, d in zip(args.kwonlyargs, args.kw_defaults, strict=True) if d is not None
+        }
     except NameError:
         return False
     function.__defaults__, function.__kwdefaults__ = tuple(values) or None, named or None
@@ -83,9 +107,8 @@ def _value(node: ast.expr, function: types.FunctionType) -> object:
     return eval(code, function.__globals__)  # noqa: S307 - our own source, changed
 
 
-def plant_at_import(file: str, tree: ast.Module, fault: Fault) -> None:
-    """Let the next import of the file load the changed source."""
-    code = compile(changed(tree, fault), file, "exec", dont_inherit=True)
+def plant_at_import(file: str, code: types.CodeType) -> None:
+    """Let the next import of the file load the changed code."""
     loader = importlib.machinery.SourceFileLoader
     usual = loader.get_code
 

@@ -11,6 +11,7 @@ import re
 import signal
 import sys
 import time
+import types
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from functools import partial
@@ -19,16 +20,19 @@ from typing import Any, Literal
 
 from tests.mutants.areas import ROOT, Area, named
 from tests.mutants.faults import Fault, faults
-from tests.mutants.plant import Live, live_functions, plant, plant_at_import
+from tests.mutants.plant import Live, changed, compiled, live_functions, meaning, plant, plant_at_import
 from tests.mutants.reach import Lines, recording
+from tests.mutants.reached import Order, Reached, kept_reach, kind_of
 from tests.mutants.sample_data import imported_names, sample_data
-from tests.mutants.session import Reached, Session, clear_caches, failed, in_children, reach
+from tests.mutants.session import Session, clear_caches, failed, in_children, settle
 from tests.suites.kept import keep, kept
 
 EXPLAINED = Path(__file__).with_name("explained.txt")
+CONTROLS = 40
+"""Tests that are run without any fault where mutants will be, to see that none fails there."""
 LONGEST = 3600
 """Seconds for the tests of one mutant, many of which may reach a line that all ops share."""
-Verdict = Literal["noticed", "survived", "unreached", "unplantable", "at import"]
+Verdict = Literal["noticed", "survived", "unreached", "same code", "at import"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,10 @@ class Mutant:
     def digest(self) -> str:
         """Of the file's text: a mutant of a file that has changed is another one."""
         return _digest(self.path)
+
+    def code(self) -> types.CodeType:
+        """The changed code of the file; only once, since the tree is changed."""
+        return compiled(str(self.path), changed(self.tree, self.fault))
 
     def __str__(self) -> str:
         f = self.fault
@@ -75,14 +83,17 @@ def _place(path: Path) -> Path:
 
 @dataclass
 class Counts:
-    """How many mutants ended how. `unreached` ones survive since no test runs their line; they count as survivors."""
+    """How many mutants ended how. `unreached` ones survive since no test runs their line; they count as survivors.
+
+    `same` ones compile to what stands there: no test could notice them.
+    """
 
     mutants: int = 0
     noticed: int = 0
     survived: int = 0
     unreached: int = 0
     explained: int = 0
-    unplantable: int = 0
+    same: int = 0
     seconds: float = 0
 
     def __add__(self, other: Counts) -> Counts:
@@ -91,7 +102,7 @@ class Counts:
     def __str__(self) -> str:
         return (
             f"{self.mutants} mutants: {self.noticed} noticed, {self.survived} survived ({self.unreached} where no test goes), "
-            f"{self.explained} survived and explained, {self.unplantable} not plantable; {self.seconds:.0f} s"
+            f"{self.explained} survived and explained, {self.same} compile to the same code; {self.seconds:.0f} s"
         )
 
 
@@ -135,8 +146,7 @@ def report(area: Area, mutants: Sequence[Mutant], verdicts: Iterator[tuple[Mutan
         elif verdict == "noticed":
             counts.noticed += 1
         else:
-            counts.unplantable += 1
-            print(f"{verdict}: {mutant}", flush=True)
+            counts.same += 1
         if i % 25 == 0:
             print(f"  {area.folder}: {i} of {len(mutants)}, {time.time() - started:.0f} s", file=sys.stderr, flush=True)
     counts.seconds = time.time() - started
@@ -154,7 +164,8 @@ def go_on(area: Area, mutants: Sequence[Mutant], jobs: int, state: Path | None) 
         else:
             waiting.append(mutant)
     if waiting:
-        yield from run_area(area, waiting, jobs, lambda m, v: keep(state, Judged(m.key, m.digest, v)))
+        reach_file = state.with_suffix(".reach") / f"{area.folder.replace('/', '.')}.pickle" if state else None
+        yield from run_area(area, waiting, jobs, lambda m, v: keep(state, Judged(m.key, m.digest, v)), reach_file)
 
 
 # -- an area --------------------------------------------------------------------------------------------------------
@@ -162,15 +173,19 @@ Tell = Callable[[Mutant, Verdict], None]
 """Takes a verdict as soon as it is known."""
 
 
-def run_area(area: Area, mutants: Sequence[Mutant], jobs: int, tell: Tell) -> Iterator[tuple[Mutant, Verdict]]:
+def run_area(
+    area: Area, mutants: Sequence[Mutant], jobs: int, tell: Tell, reach_file: Path | None = None
+) -> Iterator[tuple[Mutant, Verdict]]:
     """The verdict on each mutant: in order, those planted at import last.
 
     One forked process collects the tests and plants in live functions; what only runs at import goes through a process
-    of its own that imports everything anew.
+    of its own that imports everything anew. What the tests reach is kept in a file, if one is named.
     """
     if area.before:
         named(area.before)()
-    warm = next(iter(in_children([partial(_run_warm, area, mutants, jobs, tell)], 1, 24 * 3600, leaf=False)))
+    warm = next(
+        iter(in_children([partial(_run_warm, area, mutants, jobs, tell, reach_file)], 1, 24 * 3600, leaf=False))
+    )
     if warm is None:
         raise RuntimeError(f"the tests of {area.folder} could not be run")
     verdicts, tests, known, broken = warm
@@ -186,38 +201,40 @@ def run_area(area: Area, mutants: Sequence[Mutant], jobs: int, tell: Tell) -> It
         yield mutants[i], answer or "noticed"
 
 
-def _session(area: Area, work: Callable[[Any], Any]) -> Session:
-    return Session(area.tests, work, area.takes, named(area.extra) if area.extra else tuple)
-
-
 def _run_warm(
-    area: Area, mutants: Sequence[Mutant], jobs: int, tell: Tell
+    area: Area, mutants: Sequence[Mutant], jobs: int, tell: Tell, reach_file: Path | None
 ) -> tuple[list[Verdict], dict[int, list[str]], set[str], list[str]]:
-    files = sorted({str(m.path) for m in mutants})
+    files = sorted({str(p) for p in area.sources()} | {str(m.path) for m in mutants})
 
     def work(items: Any) -> Any:
         sys.settrace(None)
-        reached = reach(items, files, jobs)
+        settle()
+        reached = kept_reach(reach_file, items, files, jobs)
         print(
             f"  {area.folder}: {len(items)} tests, {sum(reached.seconds.values()):.0f} s", file=sys.stderr, flush=True
         )
         load(reached.modules)
-        live = live_functions(files)
-        tasks = [partial(_judge, items, reached, imported, live, m) for m in mutants]
+        bench = Bench(items, files, reached, imported, live_functions(files))
+        settle()
+        bench.check()
         verdicts = []
-        for i, verdict in enumerate(in_children(tasks, jobs, LONGEST), 1):
-            verdicts.append(verdict or "noticed")
-            if verdicts[-1] != "at import":
-                tell(mutants[i - 1], verdicts[-1])
+        for i, answer in enumerate(in_children([partial(bench.judge, m) for m in mutants], jobs, LONGEST), 1):
+            verdict, test = answer or ("noticed", None)
+            verdicts.append(verdict)
+            if test is not None:
+                bench.order.tell(_function_of(mutants[i - 1]), test)
+            if verdict != "at import":
+                tell(mutants[i - 1], verdict)
             if verdict in ("survived", "unreached"):
                 print(f"  {verdict}: {mutants[i - 1]}", file=sys.stderr, flush=True)
             if i % 25 == 0:
                 print(f"  {area.folder}: {i} of {len(mutants)} planted", file=sys.stderr, flush=True)
-        tests = {i: _tests_anew(items, reached, mutants[i]) for i, v in enumerate(verdicts) if v == "at import"}
+        tests = {i: bench.tests_anew(mutants[i]) for i, v in enumerate(verdicts) if v == "at import"}
         return verdicts, tests, {item.nodeid for item in items}, [items[i].nodeid for i in reached.broken]
 
     with recording(files) as imported:
-        return _session(area, work).run()
+        more = named(area.extra)(ahead=True) if area.extra else ()
+        return Session(area.tests, work, area.takes, more).run()
 
 
 def load(names: set[str]) -> None:
@@ -230,19 +247,64 @@ def load(names: set[str]) -> None:
                 continue  # made by a test, not imported
 
 
-def _judge(items: Any, reached: Reached, imported: Lines, live: Live, mutant: Mutant) -> Verdict:
-    fault, file = mutant.fault, str(mutant.path)
-    if fault.kind == "import":
-        return "at import"
-    head = fault.holders[-1]
-    lines = (fault.first, fault.last) if fault.kind == "body" else (head.lineno, head.end_lineno or head.lineno)
-    tests = reached.tests_of(file, *lines)
-    if not tests:
-        return "at import" if any((file, n) in imported for n in range(lines[0], lines[1] + 1)) else "unreached"
-    if not plant(file, mutant.tree, fault, live):
-        return "at import"
-    clear_caches()
-    return "noticed" if any(_fails(items[i], reached.seconds[i]) for i in tests) else "survived"
+def _function_of(mutant: Mutant) -> tuple[str, str]:
+    return str(mutant.path), mutant.fault.function
+
+
+@dataclass
+class Bench:
+    """The collected tests of an area with what they reach, and the live functions that faults are planted in."""
+
+    items: Sequence[Any]
+    files: Sequence[str]
+    reached: Reached
+    imported: Lines
+    live: Live
+
+    def __post_init__(self) -> None:
+        self.order = Order([kind_of(item.nodeid) for item in self.items], self.reached.seconds)
+        self.plain = {f: meaning(compiled(f, ast.parse(Path(f).read_text("utf-8")))) for f in self.files}
+
+    def check(self) -> None:
+        """Raises RuntimeError where tests fail in a forked process without any fault: all would be noticed."""
+        chosen = sorted(self.reached.lines)[:: max(1, len(self.reached.lines) // CONTROLS)]
+        for found in in_children([partial(self._fail, chosen)], 1, LONGEST, die="tests do not survive without a fault"):
+            if found is not None:
+                raise RuntimeError(f"{self.items[found].nodeid} fails without any fault")
+
+    def _fail(self, tests: Sequence[int]) -> int | None:
+        """The first of the tests that fails."""
+        clear_caches()
+        return next((i for i in tests if _fails(self.items[i], self.reached.seconds[i])), None)
+
+    def judge(self, mutant: Mutant) -> tuple[Verdict, int | None]:
+        """The verdict, and the test that noticed; for a process of its own, which the fault stays in."""
+        fault, file = mutant.fault, str(mutant.path)
+        code = mutant.code()
+        if meaning(code) == self.plain[file]:
+            return "same code", None
+        if fault.kind == "import":
+            return "at import", None
+        head = fault.holders[-1]
+        lines = (fault.first, fault.last) if fault.kind == "body" else (head.lineno, head.end_lineno or head.lineno)
+        tests = self.reached.tests_of(file, *lines)
+        if not tests:
+            runs = any((file, n) in self.imported for n in range(lines[0], lines[1] + 1))
+            return "at import" if runs else "unreached", None
+        if not plant(file, code, fault, self.live):
+            return "at import", None
+        found = self._fail(self.order.of(_function_of(mutant), tests))
+        return ("survived" if found is None else "noticed"), found
+
+    def tests_anew(self, mutant: Mutant) -> list[str]:
+        """The tests that the class reaches, else the file, else all."""
+        file, name = str(mutant.path), mutant.fault.function.partition(".")[0]
+        spans = [
+            (n.lineno, n.end_lineno or 0) for n in mutant.tree.body if isinstance(n, ast.ClassDef) and n.name == name
+        ]
+        ordered = [self.order.of((file, ""), self.reached.tests_of(file, *span)) for span in [*spans, (1, 100_000)]]
+        found = [i for tests in ordered for i in tests] or self.order.of((file, ""), list(self.reached.lines))
+        return [self.items[i].nodeid for i in dict.fromkeys(found)]
 
 
 def _fails(item: Any, seconds: float) -> bool:
@@ -252,22 +314,15 @@ def _fails(item: Any, seconds: float) -> bool:
     return failed(item)
 
 
-def _tests_anew(items: Any, reached: Reached, mutant: Mutant) -> list[str]:
-    """The tests that the class reaches, else the file, else all, cheapest first."""
-    file, name = str(mutant.path), mutant.fault.function.partition(".")[0]
-    spans = [(n.lineno, n.end_lineno or 0) for n in mutant.tree.body if isinstance(n, ast.ClassDef) and n.name == name]
-    found = [i for span in [*spans, (1, 100_000)] for i in reached.tests_of(file, *span)]
-    rest = sorted(reached.lines, key=lambda i: reached.seconds[i]) if not found else []
-    return [items[i].nodeid for i in dict.fromkeys([*found, *rest])]
-
-
 def _run_anew(area: Area, mutant: Mutant, tests: Sequence[str], known: set[str]) -> Verdict:
     """Collect and run with the fault in the file from its import on; tests that only then exist run first."""
-    plant_at_import(str(mutant.path), mutant.tree, mutant.fault)
+    plant_at_import(str(mutant.path), mutant.code())
 
     def work(items: Any) -> Verdict:
         by_id = {item.nodeid: item for item in items}
         chosen = [t for t in by_id if t not in known] + [t for t in tests if t in by_id]
         return "noticed" if any(failed(by_id[t]) for t in chosen) else "survived"
 
-    return _session(area, work).run()
+    files = tuple(dict.fromkeys(t.partition("::")[0] for t in tests if ".py::" in t))
+    more = named(area.extra)(ahead=False) if area.extra else ()
+    return Session(files or area.tests, work, area.takes, more).run()

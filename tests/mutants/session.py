@@ -10,7 +10,6 @@ import resource
 import signal
 import sys
 import tempfile
-import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -18,8 +17,6 @@ from typing import Any
 
 import pytest
 from _pytest.runner import runtestprotocol
-
-from tests.mutants.reach import Lines, recording
 
 Runs = Callable[[Sequence[pytest.Item]], Any]
 KEPT = {"cases_of", "preloaded", "cases", "known_refusals", "server"}
@@ -49,7 +46,7 @@ class Session:
     paths: Sequence[str]
     work: Runs
     takes: Callable[[str], bool] = lambda nodeid: True
-    extra: Callable[[], Iterable[tuple[str, Callable[[], None]]]] = lambda: ()
+    extra: Iterable[tuple[str, Callable[[], None]]] = ()
     result: Any = field(default=None, init=False)
 
     def run(self) -> Any:
@@ -66,7 +63,7 @@ class Session:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Pytest's hook: our work instead of its loop."""
         items = [i for i in session.items if self.takes(i.nodeid)]
-        items += [Check.from_parent(session, name=name, call=call) for name, call in self.extra()]
+        items += [Check.from_parent(session, name=name, call=call) for name, call in self.extra]
         if session.testsfailed:
             raise session.Failed(f"{session.testsfailed} errors")
         if not items:
@@ -80,65 +77,33 @@ def failed(item: pytest.Item) -> bool:
     return any(report.failed for report in runtestprotocol(item, log=False, nextitem=None))
 
 
+_settled: list[Any] = []
+"""The cached functions that `settle` found."""
+
+
+def settle() -> None:
+    """Find the cached functions that live by now, and freeze all that lives.
+
+    A process forked from here copies little of its memory, since the garbage collector touches nothing of it.
+    """
+    gc.unfreeze()  # what is frozen, as by tests/conftest.py, is not among the objects that the collector lists
+    gc.collect()
+    _settled[:] = _caches()
+    gc.freeze()
+
+
 def clear_caches() -> None:
     """Forget what our functions have cached: a fault must not hide behind a result of before."""
-    for cache in _caches(len(sys.modules)):
+    for cache in [*_settled, *_caches()]:
         cache.cache_clear()
 
 
-@functools.lru_cache(1)
-def _caches(modules: int) -> list[Any]:
-    """Every cached function of ours, looked for again when more modules are loaded."""
+def _caches() -> list[Any]:
+    """Every cached function of ours that is not frozen."""
     # by type(): isinstance asks a dead weak proxy for its class, which raises
-    cached = [o for o in gc.get_objects() if type(o) is functools._lru_cache_wrapper and o is not _caches]
+    cached = [o for o in gc.get_objects() if type(o) is functools._lru_cache_wrapper]
     ours = [o for o in cached if getattr(o, "__module__", "").split(".")[0] in ("ir", "converter", "tests")]
     return [o for o in ours if getattr(o, "__name__", "") not in KEPT]
-
-
-@dataclass
-class Reached:
-    """By test: the lines it runs and its seconds. `broken`: tests that fail without any fault, which judge nothing."""
-
-    lines: dict[int, Lines] = field(default_factory=dict)
-    seconds: dict[int, float] = field(default_factory=dict)
-    broken: list[int] = field(default_factory=list)
-    modules: set[str] = field(default_factory=set)
-
-    def tests_of(self, file: str, first: int, last: int) -> list[int]:
-        """Tests that run one of the lines, cheapest first."""
-        wanted = {(file, line) for line in range(first, last + 1)}
-        return sorted(
-            (i for i, lines in self.lines.items() if not wanted.isdisjoint(lines)), key=lambda i: self.seconds[i]
-        )
-
-
-def reach(items: Sequence[pytest.Item], files: Sequence[str], jobs: int) -> Reached:
-    """Run every test once, in forked processes, and record the lines of the files that it runs."""
-    whole = Reached()
-    parts = [range(k, len(items), jobs) for k in range(jobs)]
-    tasks = [functools.partial(_reach, items, part, files) for part in parts]
-    for part in in_children(tasks, jobs, 3600, die="the tests do not survive a run without any fault"):
-        whole.lines.update(part.lines)
-        whole.seconds.update(part.seconds)
-        whole.broken += part.broken
-        whole.modules |= part.modules
-    return whole
-
-
-def _reach(items: Sequence[pytest.Item], chosen: Iterable[int], files: Sequence[str]) -> Reached:
-    found = Reached()
-    for i in chosen:
-        clear_caches()
-        started = time.perf_counter()
-        with recording(files) as lines:
-            bad = failed(items[i])
-        found.seconds[i] = time.perf_counter() - started
-        if bad:
-            found.broken.append(i)
-        else:
-            found.lines[i] = lines
-    found.modules = set(sys.modules)
-    return found
 
 
 # -- forked processes -----------------------------------------------------------------------------------------------

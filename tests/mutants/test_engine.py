@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import gc
 import importlib.util
 import itertools
 import sys
@@ -13,11 +14,12 @@ from types import ModuleType
 
 import pytest
 
-from tests.mutants.faults import faults
-from tests.mutants.plant import live_functions, plant, plant_at_import
+from tests.mutants.faults import Fault, faults
+from tests.mutants.plant import Live, changed, compiled, live_functions, meaning, plant, plant_at_import
 from tests.mutants.reach import recording
+from tests.mutants.reached import Order, Reached, kind_of
 from tests.mutants.run import Counts, Mutant, mutants_of, sampled
-from tests.mutants.session import Reached, Session, clear_caches, in_children
+from tests.mutants.session import Session, clear_caches, in_children, settle
 
 KINDS = """
 def f(a, b, c=1, *, d=2.0):
@@ -62,6 +64,9 @@ def same(x):
 
 def lonely(x):
     return x + 7
+
+def never(x):
+    return 0 * (1 if False else x)
 '''
 
 
@@ -80,7 +85,11 @@ def _import(path: Path, source: str) -> ModuleType:
     return module
 
 
-def _fault(source: str, start: str) -> tuple[ast.Module, object]:
+def _planted(path: str, tree: ast.Module, fault: Fault, live: Live) -> bool:
+    return plant(path, compiled(path, changed(tree, fault)), fault, live)
+
+
+def _fault(source: str, start: str) -> tuple[ast.Module, Fault]:
     tree = ast.parse(source)
     (found,) = [f for f in faults(tree) if f"{f.function}: {f.what}".startswith(start)]
     return tree, found
@@ -116,7 +125,7 @@ def test_planting_in_live_functions(toy: ModuleType, start: str, call: object, b
     assert call(toy) == before
     tree = ast.parse(TOY)
     fault = next(f for f in faults(tree) if f"{f.function}: {f.what}".startswith(start))
-    assert plant(toy.__file__, tree, fault, live_functions([toy.__file__]))
+    assert _planted(toy.__file__, tree, fault, live_functions([toy.__file__]))
     toy.kept.cache_clear()
     assert call(toy) == after
 
@@ -126,17 +135,17 @@ def test_a_changed_default(tmp_path: Path) -> None:
     module = _import(tmp_path / "defaults.py", source)
     assert module.f(1) == 5
     tree, fault = _fault(source, "f: 3 -> 4")
-    assert fault.kind == "default" and plant(module.__file__, tree, fault, live_functions([module.__file__]))
+    assert fault.kind == "default" and _planted(module.__file__, tree, fault, live_functions([module.__file__]))
     assert module.f(1) == 6
 
 
 def test_what_runs_at_import_is_planted_there(toy: ModuleType) -> None:
     tree, fault = _fault(TOY, "Box: 3 -> 4")
-    assert fault.kind == "import" and not plant(toy.__file__, tree, fault, live_functions([toy.__file__]))
+    assert fault.kind == "import" and not _planted(toy.__file__, tree, fault, live_functions([toy.__file__]))
 
     def anew() -> int:
         tree, fault = _fault(TOY, "Box: 3 -> 4")
-        plant_at_import(toy.__file__, tree, fault)
+        plant_at_import(toy.__file__, compiled(toy.__file__, changed(tree, fault)))
         return _import(Path(toy.__file__), TOY).Box.width
 
     assert list(in_children([anew], 1, 60)) == [4] and toy.Box.width == 3
@@ -150,6 +159,51 @@ def test_reach_is_by_line(toy: ModuleType) -> None:
     assert reached.tests_of(toy.__file__, line, line) == [2, 0] and not reached.tests_of(
         toy.__file__, line + 5, line + 5
     )
+
+
+def test_tests_that_noticed_come_first_then_one_of_each_kind() -> None:
+    names = ["t.py::a[conv-1]", "t.py::a[conv-2]", "t.py::a[conv-3]", "t.py::a[pool-1]", "t.py::b"]
+    order = Order([kind_of(n) for n in names], {0: 0.01, 1: 0.02, 2: 0.03, 3: 0.04, 4: 9.0})
+    assert order.of("f", [0, 1, 2, 3, 4]) == [0, 3, 1, 2, 4]
+    order.tell("f", 2)
+    order.tell("f", 4)
+    assert order.of("f", [0, 1, 2, 3, 4]) == [2, 4, 0, 3, 1] and order.of("g", [2, 1]) == [1, 2]
+    assert order.of("f", [0, 1]) == [0, 1], "only tests that reach the line"
+
+
+def test_what_is_frozen_is_found(toy: ModuleType) -> None:
+    """`tests/conftest.py` freezes what lives when tests are collected: the functions and caches of before are there."""
+
+    def changes() -> tuple[int, int, bool]:
+        @functools.cache
+        def once() -> object:
+            return object()
+
+        once.__module__ = "tests.toy"
+        gc.collect()
+        gc.freeze()
+        settle()
+        first, before = once(), toy.scaled(4)
+        tree, fault = _fault(TOY, "scaled: left")
+        live = live_functions([toy.__file__])
+        settle()
+        clear_caches()
+        assert _planted(toy.__file__, tree, fault, live)
+        return before, toy.scaled(4), once() is not first
+
+    assert list(in_children([changes], 1, 60)) == [(9, 5, True)]
+
+
+def test_what_a_code_means_leaves_out_where_it_stands() -> None:
+    def of(source: str) -> tuple[object, ...]:
+        return meaning(compiled("toy.py", ast.parse(source)))
+
+    plain = of("def f(x):\n    return x * 1\n")
+    assert plain == of("\n\ndef f(x):\n\n    return (x *\n        1)\n")
+    for other in ("x * True", "x * 1.0", "1 * x", "x + 1", "y * 1"):
+        assert plain != of(f"def f(x):\n    return {other}\n"), other
+    assert plain != of("def g(x):\n    return x * 1\n")
+    assert of("def f(x):\n    return x in {1, 2}\n") == of("def f(x):\n    return x in {2, 1}\n")
 
 
 def test_children_that_die_answer_none() -> None:
@@ -180,12 +234,14 @@ def test_a_whole_run(tmp_path: Path) -> None:
         return {f"{m.fault.function}: {m.fault.what}": v for m, v in run.go_on(area, mutants, 1, state)}
 
     (verdicts,) = in_children([whole], 1, 900, leaf=False)
+    assert [p.suffix for p in (tmp_path / "state" / "mutants.reach").iterdir()] == [".pickle"]
     (tmp_path / "test_toy.py").unlink()  # nothing is run again
     assert whole() == verdicts and len(state.read_text().splitlines()) == len(mutants)
     assert verdicts["scaled: other operator in x * by in return x * by"] == "noticed"
     assert verdicts[": 2 -> 3 in SIZE = 2"] == "noticed"
     assert verdicts["same: flipped x > 0 in return max(x, 0) if x > 0 else 0"] == "survived"
     assert verdicts["lonely: 7 -> 8 in return x + 7"] == "unreached"
+    assert verdicts["never: 1 -> 2 in return 0 * (1 if False else x)"] == "same code"
 
 
 def test_a_test_that_never_ends_is_cut_short() -> None:
