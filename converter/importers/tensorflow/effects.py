@@ -12,7 +12,7 @@ HARMLESS = frozenset(
     RandomUniform RandomStandardNormal RandomUniformInt TruncatedNormal ParameterizedTruncatedNormal RandomShuffle Multinomial
     RandomGamma RandomPoissonV2 RandomPoisson StatelessIf StatelessWhile StatelessCase TensorArrayV3 TensorArraySizeV3
     TensorArrayReadV3 TensorArrayGatherV3 TensorArrayConcatV3 TensorListReserve TensorListSetItem TensorListStack
-    RngReadAndSkip AnonymousSeedGenerator DummySeedGenerator StackV2 CollectiveReduceV2
+    RngReadAndSkip AnonymousSeedGenerator DummySeedGenerator StackV2 CollectiveReduceV2 CudnnRNN CudnnRNNV2 CudnnRNNV3
     """.split()
 )
 """Ops declared stateful that do nothing to be seen where their outputs are not read: reading, and drawing numbers."""

@@ -58,7 +58,10 @@ _TAKEN_BACK: Why = (
     "export the model with a TensorFlow of this day",
 )
 _COMPILER: Why = ("it is for TensorFlow's compilers and accelerators alone", "export the model for the CPU")
-_CELLS: Why = ("a recurrent kernel of TensorFlow alone", "use layers of Keras, or tf.while_loop")
+_CUDNN: Why = (
+    "the order of cuDNN's parameters, which only a GPU tells",
+    "save the weights of each layer by themselves",
+)
 _FRAMES: Why = (
     "a part of a loop or branch of TensorFlow 1 that does not stand in one",
     "save the graph with control flow of TensorFlow 2 (tf.compat.v1.enable_control_flow_v2)",
@@ -89,7 +92,7 @@ KINDS: tuple[tuple[str, Why], ...] = (
     (r"Debug\w+|CheckPinned|DisableCopyOnRead|CopyHost|Copy|WorkerHeartbeat|Timestamp", _DEBUG),
     (r"(Collective|Nccl|AllToAll|Infeed|Outfeed|Prelinearize|Send|Recv|CrossReplica|Remote|GlobalIter)\w*|SyncDevice", _MACHINES),
     (r"\w*TPU\w*|Xla\w+|\w*SparseCore\w*|\w*Minibatch\w*|ConvertToCooTensor|AssignVariableXla\w+|ReadVariableXla\w+", _COMPILER),
-    (r"GetStatsFrom\w+|Cudnn\w+|MapDefun|DeviceIndex|WindowOp|StoreMini\w+", _COMPILER),
+    (r"GetStatsFrom\w+|MapDefun|DeviceIndex|WindowOp|StoreMini\w+", _COMPILER),
     (r"\w*(Grad|Gradient)(V2|V3|A|Boxes|Image|WithArgmax|GradV2)?|SymbolicGradient|\w*GradWith\w+|\w*BackpropFilter(V2)?|"
      r"Dilation2DBackpropInput|BroadcastGradientArgs|ConcatOffset", _GRADIENT),
     (r"(Resource|Resource\w*Sparse|Sparse)?Apply\w+|Sdca\w+|(Load|Retrieve)\w+Parameters", _TRAINING),
@@ -110,31 +113,26 @@ KINDS: tuple[tuple[str, Why], ...] = (
     (r"TensorArray(Close|Concat|Gather|Pack|Read|Scatter|Size|Split|Unpack|Write)?(V2)?", _OLD_LISTS),
     (r"DrawBoundingBoxes(V2)?|ExtractGlimpse(V2)?|ImageProjective\w+|GenerateBoundingBox\w+", _REGION),
     (r"Experimental\w+", _DATA),
-    (r"Block(LSTM|GRU)(V2)?|(LSTM|GRU)BlockCell", _CELLS),
+    (r"CudnnRNNBackprop\w*", _GRADIENT),
+    (r"Cudnn\w+", _CUDNN),
     (r"CTCLoss(V2)?|Conv2DBackpropInputV2|Conv3DBackpropInput", _TRAINING),
     (r"(Enter|Exit|LoopCond|Merge|NextIteration|Switch|For|FakeParam|ControlTrigger)", _FRAMES),
     (r"PrintV2", _DEBUG),
-    (r"CombinedNonMaxSuppression|DataFormatDimMap|TensorArraySplitV3|TensorListPushBackBatch|VarHandleOp", _ALONE),
-    (r"Batch(Cholesky|FFT|IFFT|Matrix|SelfAdjoint|Svd)\w*|TopK|SelfAdjointEig|Fact|BatchNormWithGlobal\w+|AdjustContrast|"
-     r"NonMaxSuppressionWith\w+", _TAKEN_BACK),
+    (r"TensorArraySplitV3|TensorListPushBackBatch|VarHandleOp", _ALONE),
+    (r"Batch(Cholesky|FFT|IFFT|Matrix|SelfAdjoint|Svd)\w*|TopK|SelfAdjointEig|Fact|BatchNormWithGlobal\w+|AdjustContrast",
+     _TAKEN_BACK),
     (r"Matrix(Exponential|Logarithm|SquareRoot)", _NUMERICS),
 )  # fmt: skip
 """Kinds of ops that have none, by the whole name; the first that fits says why."""
 
 OPS: dict[str, Why] = {
     "ApproxTopK": ("the nearly largest elements, which depend on the device", "use tf.math.top_k"),
-    "UnravelIndex": ("positions in several axes of what may lie outside them", "divide by the sizes with // and %"),
     "IsotonicRegression": ("a regression that pools neighbours one after another", "compute it outside the model"),
-    "DataFormatVecPermute": ("a step of TensorFlow's own layout optimiser", "export the graph without grappler's optimisation"),
     "Expint": ("an exponential integral, which the IR does not have", "compute it outside the model"),
     "Betainc": ("an incomplete beta function, which the IR does not have", "compute it outside the model"),
     **dict.fromkeys(
         ("Dawsn", "FresnelCos", "FresnelSin", "Spence"),
         ("a special function that the IR does not have", "compute it outside the model"),
-    ),
-    **dict.fromkeys(
-        ("SegmentSumV2", "SegmentMaxV2", "SegmentMinV2", "SegmentProdV2"),
-        ("segments in a given number, for which TensorFlow has a kernel in XLA alone", "use unsorted segments"),
     ),
     **dict.fromkeys(
         ("FractionalAvgPool", "FractionalMaxPool"),

@@ -197,3 +197,24 @@ def _one_more(c: TensorflowContext, at: Value) -> Dim:
     """The size one above the largest of a vector of positions, 0 of none."""
     whole = c.b.concat([c.cast(at, dtypes.int64), c.b.constant(np.array([-1]))], axis=0)
     return bound_size(c, c.b.add(c.b.reduce_max(whole, axes=(0,)), 1))
+
+
+@rule("UnravelIndex")
+def unravel_index(c: TensorflowContext) -> Value:
+    """Positions along each axis [axes, n] of positions in row-major order; the sign of a negative one stays."""
+    sizes, x = c.dims(1, "the sizes"), c.x()
+    if not sizes or any(d == 0 for d in sizes) or x.type.rank > 1:
+        c.refuse(f"positions {x.type} in sizes {list(sizes)}, which TensorFlow refuses, too")
+    c.note("a position beyond the end, and no position at all, are errors in TensorFlow; the converted model goes on")
+    rows = []
+    for axis, size in enumerate(sizes):
+        rest = numel(sizes[axis + 1 :])
+        step, whole = (_number(c, d) for d in (rest, size))
+        rows.append(c.b.fmod(x if rest == 1 else c.b.trunc_div(x, step), whole))
+    return c.b.stack(rows, axis=0)
+
+
+def _number(c: TensorflowContext, size: Dim) -> Value:
+    """A size, which is not 0, in the type of the first operand."""
+    kind = c.type().dtype
+    return c.b.constant(size, kind) if isinstance(size, int) else c.cast(c.b.dim(size=size), kind)

@@ -1,4 +1,4 @@
-"""Cells of LSTM and GRU in one kernel, and an LSTM over time."""
+"""Cells of LSTM and GRU in one kernel, an LSTM over time, and layers of cuDNN."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from converter.importers.tensorflow.context import TensorflowContext
 from converter.importers.tensorflow.table import rule
 from ir.core import Builder, Graph, Value
-from ir.types import TensorType, same
+from ir.types import Dim, TensorType, numel, same
 
 WEIGHTS = ("w", "wci", "wcf", "wco", "b")
 """Operands of a cell behind x and its states, in order."""
@@ -92,3 +92,62 @@ def _body(c: TensorflowContext, cell: _Cell, types: Sequence[TensorType]) -> Gra
     found = cell.step(Builder(graph, origin=c.b.origin), [x, before, h], weights)
     graph.set_outputs([found[1], found[6], *found])
     return graph
+
+
+# -- kernels of GPUs ----------------------------------------------------------------------------------------------------
+_GATES = {"lstm": 4, "gru": 3, "rnn_tanh": 1, "rnn_relu": 1}
+_SEVERAL = "the order of cuDNN's parameters beyond one layer in one direction, which only a GPU tells"
+_LAYERS = "use a layer of Keras for each layer and direction"
+
+
+@rule("CudnnRNN", "CudnnRNNV2", "CudnnRNNV3")
+def cudnn(c: TensorflowContext) -> list[Value | None]:
+    """One layer: its output and final states. The parameters are a vector: matrices of the input by gates (those of the IR, in
+    its order), matrices of the state, biases of both."""
+    mode, b, x = c.only("rnn_mode", *_GATES), c.b, c.x(0)
+    last = c.op.endswith("V3")
+    first = last and not c.attr("time_major")
+    states = [c.x(i) for i in ((1, 2) if mode == "lstm" else (1,))]
+    if first:
+        states = [b.transpose(v, perm=(1, 0, 2)) for v in states]
+    layers, _, units = states[0].type.shape
+    size = x.type.shape[2]
+    if c.attr("direction") != "unidirectional" or layers != 1:
+        c.refuse(_SEVERAL, _LAYERS)
+    if last and c.attr("num_proj") not in (0, units):
+        c.refuse("a projection of the state by cuDNN", "use a layer of Keras, and a product behind it")
+    if c.attr("input_mode") != "linear_input" and not (c.attr("input_mode") == "auto_select" and not same(size, units)):
+        c.refuse(f"input_mode={c.attr('input_mode')!r}: no product with the input", "use input_mode='linear_input'")
+    c.ignore("dropout", "seed", "seed2", "is_training")  # of what lies between layers, and of gradients
+    weights = _unpacked(c, c.x(3), _GATES[mode] * units, size, units)
+    lengths = None if not last or _whole(c.ref(4).value, x.type.shape[1 if first else 0]) else c.x(4)
+    given = {"hidden_size": units, "batch_first": first}
+    if mode == "lstm":
+        out, *finals = b.lstm(x, *states, lengths, weights, **given)
+    elif mode == "gru":
+        out, *finals = b.gru(x, *states, lengths, weights, **given)
+    else:
+        out, *finals = b.rnn(x, *states, lengths, weights, nonlinearity=mode.removeprefix("rnn_"), **given)
+    if first:
+        finals = [b.transpose(v, perm=(1, 0, 2)) for v in finals]
+    return [out, finals[0], finals[1] if mode == "lstm" else None]
+
+
+def _unpacked(c: TensorflowContext, params: Value, rows: int, size: Dim, units: int) -> list[Value]:
+    """w_ih [rows, size], w_hh [rows, units], b_ih and b_hh [rows], one after another in a vector."""
+    shapes: list[tuple[Dim, ...]] = [(rows, size), (rows, units), (rows,), (rows,)]
+    sizes = [numel(s) for s in shapes]
+    if not same(params.type.shape[0], sum(sizes)):
+        c.refuse(f"{params.type.shape[0]} parameters for a layer of {sum(sizes)}")
+    parts = c.b.split(params, sizes=tuple(sizes), axis=0)
+    return [c.b.reshape(p, shape=s) for p, s in zip(parts, shapes, strict=True)]
+
+
+def _whole(lengths: Value | None, steps: Dim) -> bool:
+    """Whether every sequence is known to have all steps."""
+    node = None if lengths is None else lengths.producer
+    while node is not None and node.op.name in ("expand", "cast", "reshape"):
+        node = node.operand("x").producer
+    if node is None or node.op.name not in ("full", "dim"):
+        return False
+    return bool(same(node.attrs["value" if node.op.name == "full" else "size"], steps))

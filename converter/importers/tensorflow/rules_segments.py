@@ -13,13 +13,18 @@ _NAN = "a segment with NaN in it gives NaN; {} in TensorFlow lets their order de
 _BEYOND = "segment numbers beyond the last are an error in TensorFlow; in the converted model their slices are left out"
 
 
-@rule("UnsortedSegmentSum", "UnsortedSegmentMax", "UnsortedSegmentMin", "UnsortedSegmentProd")
+_IN_ORDER = tuple(f"Segment{form}V2" for form in ("Sum", "Max", "Min", "Prod"))
+"""Of which XLA alone has a kernel, the same as of the unsorted ones."""
+
+
+@rule("UnsortedSegmentSum", "UnsortedSegmentMax", "UnsortedSegmentMin", "UnsortedSegmentProd", *_IN_ORDER)
 def unsorted(c: TensorflowContext) -> Value:
     """Negative numbers are left out. A segment without slices holds the lowest (highest) finite number."""
-    form = c.op.removeprefix("UnsortedSegment")
+    form = c.op.removeprefix("Unsorted").removeprefix("Segment").removesuffix("V2")
     data, ids = c.x(0), c.x(1)
     kind = data.type.dtype
-    c.note(_BEYOND)
+    if c.op not in _IN_ORDER:
+        c.note(_BEYOND)
     found = c.b.segment_reduce(
         data, ids, num_segments=_one(c, 2), reduction=_REDUCTIONS[form], bounds="drop", empty="identity"
     )

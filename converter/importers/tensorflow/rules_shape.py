@@ -230,3 +230,30 @@ def _turned(c: TensorflowContext, shift: Element, axis: int) -> Dim:
     amount = c.element_value(shift)
     size = c.cast(c.b.maximum(c.b.dim(size=c.type().shape[axis]), 1), amount.type.dtype)
     return bound_size(c, c.b.mod(amount, size))
+
+
+# -- what TensorFlow's layout optimiser writes --------------------------------------------------------------------------
+def format_order(c: TensorflowContext) -> list[int]:
+    """Which element of a vector, or which row, of one for each axis (or each spatial axis) comes where."""
+    source, target, count = c.attr("src_format"), c.attr("dst_format"), c.type().shape[0]
+    if count == len(source) - 2:
+        source, target = ("".join(k for k in f if k in "DHW"[count == 2 :]) for f in (source, target))
+    if c.rank() not in (1, 2) or sorted(source) != sorted(target) or len(source) != count or len(set(source)) != count:
+        c.refuse(f"{c.type()} from {c.attr('src_format')} to {c.attr('dst_format')}")
+    return [source.index(k) for k in target]
+
+
+@rule("DataFormatVecPermute")
+def permute_sizes(c: TensorflowContext) -> Value:
+    places = c.b.constant(np.array(format_order(c), np.int64))
+    return c.b.gather(c.x(), places, axis=0, neg="invalid")
+
+
+@rule("DataFormatDimMap")
+def map_axes(c: TensorflowContext) -> Value:
+    """Positions of axes; negative ones count from the end. TensorFlow reads anything for those below that."""
+    source, target = c.attr("src_format"), c.attr("dst_format")
+    if sorted(source) != sorted(target) or len(set(source)) != len(source):
+        c.refuse(f"axes from {source} to {target}")
+    places = np.array([target.index(k) for k in source], c.type().dtype.numpy)
+    return c.b.gather(c.b.constant(places), c.b.mod(c.x(), len(source)), axis=0, neg="invalid")

@@ -130,6 +130,12 @@ def _reverse(c: TensorflowContext) -> np.ndarray | None:
     return None if axes is None else np.flip(first(c), tuple(int(a) for a in axes.reshape(-1)))
 
 
+def _permute(c: TensorflowContext) -> np.ndarray:
+    from converter.importers.tensorflow.rules_shape import format_order
+
+    return first(c)[format_order(c)]
+
+
 def _fill(c: TensorflowContext) -> Ref | None:
     shape, value = c.const(0), contents(c)[1]
     kind = c.ref(1).dtype
@@ -231,7 +237,7 @@ FOLDS: dict[str, Callable[[Any], Any]] = {
     "ExpandDims": moved(_expand_dims), "Squeeze": moved(_squeeze), "Reshape": moved(_reshape), "Transpose": moved(_transpose),
     "StridedSlice": moved(_strided_slice), "Slice": moved(_slice), "Unpack": _unpack, "ReverseV2": moved(_reverse),
     "BroadcastTo": moved(lambda c: folds.broadcast(c, c.const(1))), "Tile": moved(lambda c: folds.tile(c, c.const(1))),
-    "Fill": _fill, "ZerosLike": _like(0), "OnesLike": _like(1), "Cast": _cast, "Where": _where,
+    "DataFormatVecPermute": moved(_permute), "Fill": _fill, "ZerosLike": _like(0), "OnesLike": _like(1), "Cast": _cast, "Where": _where,
     "SelectV2": folds.chosen, "StopGradient": moved(first),
     "Add": folds.ADD, "AddV2": folds.ADD, "AddN": _add_n, "Sub": folds.SUB, "Mul": folds.MUL, "Neg": folds.NEG,
     "Maximum": folds.MAX, "Minimum": folds.MIN, "Div": _divide, "RealDiv": _divide, "TruncateDiv": _divide,
@@ -250,6 +256,6 @@ FOLDS: dict[str, Callable[[Any], Any]] = {
 
 _MOVES = {
     "Gather": 0, "GatherV2": 0, "ExpandDims": 0, "Squeeze": 0, "Reshape": 0, "Transpose": 0, "StridedSlice": 0, "Slice": 0,
-    "Unpack": 0, "ReverseV2": 0, "BroadcastTo": 0, "Tile": 0, "Cast": 0, "StopGradient": 0,
+    "Unpack": 0, "ReverseV2": 0, "BroadcastTo": 0, "Tile": 0, "Cast": 0, "StopGradient": 0, "DataFormatVecPermute": 0,
 }  # fmt: skip
 """Folds of one tensor, sizes or positions beside it: which operand it is."""

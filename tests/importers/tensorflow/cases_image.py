@@ -72,11 +72,60 @@ def _boxes() -> Iterator[Case]:
         yield Case("NonMaxSuppressionV4", f"padded {padded}", {**given, **numbers}, {"pad_to_max_output_size": padded})
         hard = {**given, **numbers, "soft_nms_sigma": fixed(0.0, "float32")}
         yield Case("NonMaxSuppressionV5", f"padded {padded}", hard, {"pad_to_max_output_size": padded})
-    soft = {**given, **numbers, "soft_nms_sigma": fixed(0.5, "float32")}
-    yield Case("NonMaxSuppressionV5", "soft", soft, refused="soft_nms_sigma")
     edge = np.array([[0, 0, 1, 1], [0, 0, 1, 0.5], [2, 2, 2, 3], [2, 2, 2, 3], [0, 0, 1, 1]], "float32")
     ties = {"boxes": edge, "scores": np.array([1, 0.9, 0.8, 0.8, -np.inf], "float32"), "max_output_size": fixed(9)}
     yield Case("NonMaxSuppressionV2", "at the threshold", {**ties, "iou_threshold": fixed(0.5, "float32")}, open=())
+
+
+def _soft_boxes() -> Iterator[Case]:
+    rng = np.random.default_rng(5)
+    corner = rng.uniform(0, 1, (20, 2))
+    boxes = np.concatenate([corner, corner + rng.uniform(-0.6, 0.6, (20, 2))], 1).astype("float32")
+    boxes[7] = boxes[3]
+    scores = np.round(rng.uniform(0, 1, 20), 1).astype("float32")
+    for sigma, least, most, kind in (
+        (0.5, 0.25, 12, "float32"), (0.1, 0.0, 30, "float32"), (2.0, -np.inf, 9, "float32"), (0.5, 0.3, 12, "float16"),
+    ):  # fmt: skip
+        name, padded = f"soft {sigma} {least} {kind}", most != 12
+        given = {"boxes": boxes.astype(kind), "scores": (scores - 0.4 * (least < 0)).astype(kind)}
+        numbers = {"iou_threshold": 0.4, "score_threshold": least, "soft_nms_sigma": sigma}
+        held = {n: fixed(v, kind) for n, v in numbers.items()}
+        operands = {**given, "max_output_size": fixed(most), **held}
+        yield Case("NonMaxSuppressionV5", name, operands, {"pad_to_max_output_size": padded})
+    few = {**given, "boxes": boxes[:0], "scores": scores[:0], "max_output_size": fixed(3)}
+    none = {**few, **{n: fixed(v, "float32") for n, v in numbers.items()}}
+    yield Case("NonMaxSuppressionV5", "soft, no box", none, {"pad_to_max_output_size": True}, open=())
+    below = {**none, "soft_nms_sigma": fixed(-1.0, "float32")}
+    yield Case("NonMaxSuppressionV5", "below 0", below, open=(), refused="soft_nms_sigma=-1.0")
+    half = {"boxes": boxes.astype("float16"), "scores": scores.astype("float16"), "max_output_size": fixed(12)}
+    ends = {"iou_threshold": fixed(0.3, "float16"), "score_threshold": fixed(0.2, "float16")}
+    yield Case("NonMaxSuppressionV3", "half", {**half, **ends})
+    overlaps = {"overlaps": rng.uniform(0, 1, (20, 20)).astype("float32"), "scores": scores}
+    limits = {
+        "max_output_size": fixed(6),
+        "overlap_threshold": fixed(0.8, "float32"),
+        "score_threshold": fixed(0.1, "float32"),
+    }
+    yield Case("NonMaxSuppressionWithOverlaps", "plain", {**overlaps, **limits})
+    run = {n: v.array for n, v in limits.items()}
+    yield Case("NonMaxSuppressionWithOverlaps", "numbers at run time", {**overlaps, **run})
+
+
+def _all_boxes() -> Iterator[Case]:
+    rng = np.random.default_rng(6)
+    corner = rng.uniform(-0.3, 1, (2, 11, 3, 2))
+    boxes = np.concatenate([corner, corner + rng.uniform(-0.6, 0.8, (2, 11, 3, 2))], 3).astype("float32")
+    scores = rng.permutation(66).reshape(2, 11, 3).astype("float32") / 66
+    for sets, each, most, padded, clipped in itertools.product((1, 3), (2, 20), (5, 40), (False, True), (False, True)):
+        numbers = {"iou_threshold": fixed(0.3, "float32"), "score_threshold": fixed(0.2, "float32")}
+        sizes = {"max_output_size_per_class": fixed(each), "max_total_size": fixed(most)}
+        attrs = {"pad_per_class": padded, "clip_boxes": clipped}
+        given = {"boxes": boxes[:, :, :sets], "scores": scores, **sizes, **numbers}
+        yield Case("CombinedNonMaxSuppression", f"{sets} {each} {most} {attrs}", given, attrs, open=(0, 1))
+    none = {**given, "boxes": boxes[:, :0], "scores": scores[:, :0]}
+    yield Case("CombinedNonMaxSuppression", "no box", none, open=())
+    told = ("boxes of exactly equal scores",)
+    yield Case("CombinedNonMaxSuppression", "told", given, {"clip_boxes": False}, open=(), notes=told)
 
 
 def _maps() -> Iterator[Case]:
@@ -108,4 +157,6 @@ def _maps() -> Iterator[Case]:
         yield Case("ImageProjectiveTransformV3", mode, plain, attrs, open=(), refused=f"fill_mode='{mode}'")
 
 
-TABLES: dict[str, Table] = {"colours": _colours, "pieces": _pieces, "boxes": _boxes, "maps": _maps}
+TABLES: dict[str, Table] = {
+    "colours": _colours, "pieces": _pieces, "boxes": _boxes, "soft_boxes": _soft_boxes, "all_boxes": _all_boxes, "maps": _maps,
+}  # fmt: skip

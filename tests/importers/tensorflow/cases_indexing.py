@@ -193,4 +193,18 @@ def segments() -> Iterator[Case]:
             yield Case(f"SparseSegment{op}WithNumSegments", kind, counted, open=())
 
 
-TABLES = {"reads": reads, "writes": writes, "counting": counting, "segments": segments}
+def unravelled() -> Iterator[Case]:
+    for kind in ("int32", "int64"):
+        x = np.array([0, 1, 5, 41, -1, -7, -100], kind)
+        for dims in ([7, 3, 2], [50], [1, 6, 7]):
+            known = {"indices": x, "dims": fixed(dims, kind)}
+            yield Case("UnravelIndex", f"{kind} {dims}", known, sizes=(3,))
+            yield Case("UnravelIndex", f"{kind} {dims} one", {**known, "indices": x[3]}, open=())
+        yield Case("UnravelIndex", f"{kind} sizes of the run", {"indices": x, "dims": np.array([6, 7], kind)}, open=())
+    none = {"indices": ints(0), "dims": fixed([2, 0])}
+    yield Case("UnravelIndex", "no place", none, open=(), refused="which TensorFlow refuses, too")
+    told = {"indices": ints(3), "dims": fixed([2, 5])}
+    yield Case("UnravelIndex", "told", told, open=(), notes=("a position beyond the end",))
+
+
+TABLES = {"reads": reads, "writes": writes, "counting": counting, "segments": segments, "unravelled": unravelled}

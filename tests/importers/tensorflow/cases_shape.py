@@ -188,4 +188,25 @@ def _blocks() -> Iterator[Case]:
     )
 
 
-TABLES = {"sizes": sizes, "several": several, "creation": creation, "rearrange": rearrange}
+def formats() -> Iterator[Case]:
+    """What TensorFlow's layout optimiser writes."""
+    for kind in ("int32", "int64"):
+        for source, target, size in (
+            ("NHWC", "NCHW", 4), ("NCHW", "NHWC", 2), ("NHWC", "NWHC", 2), ("NDHWC", "NCDHW", 5), ("NDHWC", "NCWHD", 3),
+        ):  # fmt: skip
+            form = {"src_format": source, "dst_format": target}
+            for shape in ((size,), (size, 2)):
+                given = {"x": np.arange(np.prod(shape), dtype=kind).reshape(shape)}
+                yield Case("DataFormatVecPermute", f"{kind} {form} {shape}", given, form, open=())
+            held = {"x": fixed(np.arange(size), kind)}
+            yield Case("DataFormatVecPermute", f"{kind} {form} known", held, form, open=())
+            axes = np.array([[0, 1, 2, 3, -1, -2, -3, -4, 9]], kind)
+            yield Case("DataFormatDimMap", f"{kind} {form}", {"x": axes}, form, open=(1,), sizes=(0,))
+            yield Case("DataFormatDimMap", f"{kind} {form} number", {"x": np.array(-1, kind)}, form, open=())
+    wrong = {"src_format": "NHWC", "dst_format": "NCHW"}
+    yield Case(
+        "DataFormatVecPermute", "of another size", {"x": fixed([1, 2, 3])}, wrong, open=(), refused="from NHWC to NCHW"
+    )
+
+
+TABLES = {"sizes": sizes, "several": several, "creation": creation, "rearrange": rearrange, "formats": formats}

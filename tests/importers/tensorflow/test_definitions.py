@@ -1,11 +1,13 @@
 """Ops that TensorFlow defines and the CPU has no kernel for, against what it computes in another way.
 
 Channels first: against the same op with channels last, between transposes. Dilations: against filters with the gaps in them.
-Groups of a gradient: against one gradient a group. Transforms over given axes: against NumPy's.
+Groups of a gradient: against one gradient a group. Transforms over given axes: against NumPy's. Layers of cuDNN: as Keras
+calls them, against its layers on the CPU.
 """
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -203,3 +205,67 @@ def test_transforms_over_axes(op: str) -> None:
         given = {"axes": axes, "fft_length": sizes, **attrs}
         got = _evaluated(_call_of(getattr(tf.raw_ops, op), given), x)
         np.testing.assert_allclose(got, reference(x, sizes, axes), 1e-3, 1e-3)
+
+
+CUDNN = [
+    (kind, *flags)
+    for kind in ("LSTM", "GRU")
+    for flags in ((False, True, False), (True, False, False), (False, True, True))
+]
+"""Kind of layer, whether the first axis is time, whether all outputs are asked for, whether sequences have lengths."""
+
+
+@pytest.mark.parametrize("kind,time_major,every,masked", CUDNN)
+def test_cudnn(kind: str, time_major: bool, every: bool, masked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keras' own call of a kernel that only GPUs have."""
+    import keras
+    import tensorflow as tf
+
+    rnn = importlib.import_module("keras.src.backend.tensorflow.rnn")
+    monkeypatch.setattr(tf.sysconfig, "get_build_info", lambda: {"is_cuda_build": True, "is_rocm_build": False})
+    layer = getattr(keras.layers, kind)(4, return_sequences=True, return_state=True)
+    x = array(2, 5, 3)
+    mask = np.arange(5) < np.array([[3], [5]]) if masked else None
+    layer.build(x.shape)
+    weights = [array(*w.shape, seed=i) for i, w in enumerate(layer.get_weights())]
+    layer.set_weights(weights)
+    states = [array(2, 4, seed=k) for k in range(2 if kind == "LSTM" else 1)]
+    call = rnn._cudnn_lstm if kind == "LSTM" else rnn._cudnn_gru
+
+    def traced(x: Any, *states: Any) -> list[Any]:
+        x = tf.transpose(x, [1, 0, 2]) if time_major else x
+        known = None if mask is None else tf.constant(mask.T if time_major else mask)
+        given = {"mask": known, "time_major": time_major, "go_backwards": False, "return_sequences": every}
+        first = [states[0], states[1]] if kind == "LSTM" else [states[0]]
+        last, out, finals = call(x, *first, *map(tf.constant, weights), **given)
+        return [tf.transpose(out, [1, 0, 2]) if time_major else out, *finals]
+
+    function = tf.function(traced, autograph=False).get_concrete_function(
+        *(tf.TensorSpec([None, *a.shape[1:]], a.dtype) for a in (x, *states))
+    )
+    model = load(function)
+    (node,) = [n for n in model.graph if n.op.name == kind.lower()]
+    assert (node.operands["lengths"] is None) == (not masked)
+    got = list(Evaluator("exact").run(model, dict(zip(model.input_types, (x, *states), strict=True))).values())
+    out, *finals = layer(x, initial_state=[tf.constant(s) for s in states], mask=mask)
+    np.testing.assert_allclose(got[1:], [f.numpy() for f in finals], 1e-4, 1e-5)
+    want = out.numpy()
+    if every and masked:
+        want = want * mask[..., None]  # the kernel's zeros behind the end
+    np.testing.assert_allclose(got[0], want if every else want[:, -1:], 1e-4, 1e-5)
+
+
+@pytest.mark.parametrize("form", ["Sum", "Prod", "Max", "Min"])
+def test_segments_in_order(form: str) -> None:
+    """Of which XLA has the only kernel."""
+    import tensorflow as tf
+
+    for kind, ids in (("float32", [0, -1, 2, 2]), ("int32", [0, 3, 9, 3]), ("float32", [])):
+        data, places = array(len(ids), 2, dtype=kind), np.array(ids, "int32")
+        call = _segments_of(getattr(tf.raw_ops, f"Segment{form}V2"))
+        want = tf.function(call, autograph=False, jit_compile=True)(data, places)
+        np.testing.assert_allclose(_evaluated(call, data, places), want, 1e-6)
+
+
+def _segments_of(raw: Any) -> Callable[[Any, Any], Any]:
+    return lambda x, ids: raw(data=x, segment_ids=ids, num_segments=5)

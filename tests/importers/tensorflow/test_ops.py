@@ -41,7 +41,8 @@ ELSEWHERE = (
     r"QuantizeAndDequantize",  # test_quantised.py
     r"AsString|String(Length|Lower|Strip|ToHashBucket(Fast|Strong)|ToNumber|Upper)|StaticRegex(FullMatch|Replace)",  # test_text.py
     r"Stateless\w+|\w*Random\w+|TruncatedNormal|Multinomial",  # test_random.py
-    r"Batch(I)?FFT\w*|(I|R|IR)?FFTND|FusedPadConv2D|FusedResizeAndPadConv2D|_Fused\w+",  # test_definitions.py
+    r"Batch(I)?FFT\w*|(I|R|IR)?FFTND|FusedPadConv2D|FusedResizeAndPadConv2D|_Fused\w+|CudnnRNN(V\d)?|Segment\w+V2",
+    # test_definitions.py
 )
 """Raw ops that other tests try: they hold functions or variables, draw numbers, or have no kernel on the CPU."""
 
