@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from tests.mutants.areas import AREAS, area_of
@@ -29,6 +30,9 @@ def main() -> int:
         "--again", type=Path, help="only mutants that the output of an earlier run, in this file, lists"
     )
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument(
+        "--only", default="", help="only tests whose id this matches: what they do not notice is listed, not kept"
+    )
     parser.add_argument("--state", type=Path, help="a file of verdicts to go on from and to add to")
     options = parser.parse_args()
     paths = [p.resolve() for p in options.paths]
@@ -44,6 +48,7 @@ def main() -> int:
     listed = keys_of(options.again.read_text("utf-8")) if options.again else None
     total = Counts()
     for area, sources in by_area.items():
+        area = replace(area, only=options.only)
         found = [m for m in mutants_of(sources) if listed is None or m.key in listed]
         if found:
             mutants = sampled(found, options.limit, options.seed)

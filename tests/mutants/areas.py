@@ -19,7 +19,8 @@ class Area:
     `without` matches tests left out: those that only repeat others at higher cost. `extra` names a function
     `module:function` that gives more tests, as pairs of a name and a callable that raises, and is told whether to make
     their data ahead, for many processes. `before` names one that is called before any process forks, to fill caches of
-    frameworks; it loads none of our files.
+    frameworks; it loads none of our files. `servers` are those of `tests.warm` that the tests use; `only` matches the
+    tests of a run that can notice faults but says nothing of what it does not notice.
     """
 
     folder: str
@@ -28,6 +29,8 @@ class Area:
     without: str = "$^"
     extra: str = ""
     before: str = ""
+    servers: tuple[str, ...] = ()
+    only: str = ""
 
     def sources(self) -> list[Path]:
         """The files to mutate, by name."""
@@ -35,7 +38,7 @@ class Area:
 
     def takes(self, nodeid: str) -> bool:
         """Whether a test belongs to the area."""
-        return not re.search(self.without, nodeid)
+        return not re.search(self.without, nodeid) and bool(re.search(self.only, nodeid))
 
 
 def named(text: str) -> Callable[[], Any]:
@@ -49,7 +52,7 @@ AREAS = (
     Area("ir/ops", "*.py", ("tests/ops",)),
     Area(
         "converter/exporters/torch", "rules_*.py", ("tests/exporters/torch",),
-        without=r"\[[\w.]+-float(64|16)-|test_emitted_",
+        without=r"\[[\w.]+-float(64|16)-|test_emitted_", servers=("torch",),
     ),
     Area("converter/exporters/onnx", "rules_*.py", ("tests/exporters/onnx",)),
     Area(

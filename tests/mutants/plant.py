@@ -7,7 +7,7 @@ import gc
 import importlib.machinery
 import types
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from tests.mutants.faults import Fault
 
@@ -76,16 +76,25 @@ def _exactly(constant: object) -> str:
     return f"frozenset {sorted(map(repr, constant))}" if isinstance(constant, frozenset) else repr(constant)
 
 
-def plant(file: str, code: types.CodeType, fault: Fault, live: Live) -> bool:
-    """Give the file's changed code to the live functions; False where no live function has it."""
-    planted = False
+def give(file: str, code: types.CodeType, live: Live) -> bool:
+    """Give the file's changed code to the live functions; False where none has it."""
+    given = False
     for place, inner in _codes(file, code):
         for function in live.get(place, []):
             if function.__code__ != inner and function.__code__.co_freevars == inner.co_freevars:
                 function.__code__ = inner
-                planted = True
-            if fault.kind == "default" and place[1] == fault.function:
-                planted = _plant_defaults(function, fault.holders[-1].args) or planted
+                given = True
+    return given
+
+
+def plant(file: str, code: types.CodeType, fault: Fault, live: Live) -> bool:
+    """Give the file's changed code, and changed defaults, to the live functions; False where none has them."""
+    planted = give(file, code, live)
+    if fault.kind == "default":
+        for place, functions in live.items():
+            if place[:2] == (file, fault.function):
+                for function in functions:
+                    planted = _plant_defaults(function, fault.holders[-1].args) or planted
     return planted
 
 
@@ -107,12 +116,12 @@ def _value(node: ast.expr, function: types.FunctionType) -> object:
     return eval(code, function.__globals__)  # noqa: S307 - our own source, changed
 
 
-def plant_at_import(file: str, code: types.CodeType) -> None:
-    """Let the next import of the file load the changed code."""
+def plant_at_import(codes: Mapping[str, types.CodeType]) -> None:
+    """Let the next import of a file load the changed code."""
     loader = importlib.machinery.SourceFileLoader
     usual = loader.get_code
 
     def get_code(self: importlib.machinery.SourceFileLoader, fullname: str) -> types.CodeType | None:
-        return code if self.path == file else usual(self, fullname)
+        return codes[self.path] if self.path in codes else usual(self, fullname)
 
     loader.get_code = get_code  # type: ignore[method-assign]

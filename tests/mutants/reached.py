@@ -16,7 +16,9 @@ from typing import Any
 import pytest
 
 from tests.mutants.areas import ROOT
-from tests.mutants.reach import Lines, recording
+from tests.mutants.marks import Marks
+from tests.mutants.plant import Live
+from tests.mutants.reach import Lines
 from tests.mutants.session import clear_caches, failed, in_children
 
 READ = ("ir", "converter", "tests")
@@ -42,12 +44,12 @@ class Reached:
         )
 
 
-def reach(items: Sequence[pytest.Item], files: Sequence[str], jobs: int) -> Reached:
+def reach(items: Sequence[pytest.Item], files: Sequence[str], live: Live, jobs: int) -> Reached:
     """Run every test once, in forked processes, and record the lines of the files that it runs."""
     whole = Reached()
     count = max(jobs, -(-len(items) // TOGETHER))
     parts = [range(k, len(items), count) for k in range(count)]
-    tasks = [functools.partial(_reach, items, part, files) for part in parts]
+    tasks = [functools.partial(_reach, items, part, files, live) for part in parts]
     same: dict[tuple[str, int], tuple[str, int]] = {}
     for part in in_children(tasks, jobs, 3600, die="the tests do not survive a run without any fault"):
         whole.lines.update({i: {same.setdefault(line, line) for line in lines} for i, lines in part.lines.items()})
@@ -58,32 +60,32 @@ def reach(items: Sequence[pytest.Item], files: Sequence[str], jobs: int) -> Reac
     return whole
 
 
-def _reach(items: Sequence[pytest.Item], chosen: Iterable[int], files: Sequence[str]) -> Reached:
-    found = Reached()
+def _reach(items: Sequence[pytest.Item], chosen: Iterable[int], files: Sequence[str], live: Live) -> Reached:
+    found, marks = Reached(), Marks(files, live)
     for i in chosen:
         clear_caches()
+        marks.take()
         started = time.perf_counter()
-        with recording(files) as lines:
-            bad = failed(items[i])
+        bad = failed(items[i])
         found.seconds[i] = time.perf_counter() - started
         if bad:
             found.broken.append(i)
         else:
-            found.lines[i] = lines
+            found.lines[i] = marks.take()
     found.modules = set(sys.modules)
     return found
 
 
-def kept_reach(file: Path | None, items: Sequence[pytest.Item], files: Sequence[str], jobs: int) -> Reached:
+def kept_reach(file: Path | None, items: Sequence[pytest.Item], files: Sequence[str], live: Live, jobs: int) -> Reached:
     """What an earlier run of the same tests on the same sources wrote into the file, else a new run, which is written."""
     if file is None:
-        return reach(items, files, jobs)
+        return reach(items, files, live, jobs)
     key = (sources_digest(), tuple(files), tuple(item.nodeid for item in items))
     if file.exists():
         before, found = pickle.loads(file.read_bytes())
         if before == key:
             return found
-    found = reach(items, files, jobs)
+    found = reach(items, files, live, jobs)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(pickle.dumps((key, found)))
     return found

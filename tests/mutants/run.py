@@ -26,6 +26,7 @@ from tests.mutants.reached import Order, Reached, kept_reach, kind_of
 from tests.mutants.sample_data import imported_names, sample_data
 from tests.mutants.session import Session, clear_caches, failed, in_children, settle
 from tests.suites.kept import keep, kept
+from tests.warm.client import server
 
 EXPLAINED = Path(__file__).with_name("explained.txt")
 CONTROLS = 40
@@ -155,7 +156,10 @@ def report(area: Area, mutants: Sequence[Mutant], verdicts: Iterator[tuple[Mutan
 
 
 def go_on(area: Area, mutants: Sequence[Mutant], jobs: int, state: Path | None) -> Iterator[tuple[Mutant, Verdict]]:
-    """The verdicts that the state file holds, then those of the other mutants, which are added to it one by one."""
+    """The verdicts that the state file holds, then those of the other mutants, which are added to it one by one.
+
+    What only some of the tests (`area.only`) do not notice is not added, since others may.
+    """
     known = {(j.key, j.digest): j.verdict for j in kept(state, Judged)}
     waiting = []
     for mutant in mutants:
@@ -164,8 +168,14 @@ def go_on(area: Area, mutants: Sequence[Mutant], jobs: int, state: Path | None) 
         else:
             waiting.append(mutant)
     if waiting:
-        reach_file = state.with_suffix(".reach") / f"{area.folder.replace('/', '.')}.pickle" if state else None
-        yield from run_area(area, waiting, jobs, lambda m, v: keep(state, Judged(m.key, m.digest, v)), reach_file)
+        kept_there = state.with_suffix(".reach") if state and not area.only else None
+        reach_file = kept_there / f"{area.folder.replace('/', '.')}.pickle" if kept_there else None
+
+        def tell(mutant: Mutant, verdict: Verdict) -> None:
+            if not area.only or verdict in ("noticed", "same code"):
+                keep(state, Judged(mutant.key, mutant.digest, verdict))
+
+        yield from run_area(area, waiting, jobs, tell, reach_file)
 
 
 # -- an area --------------------------------------------------------------------------------------------------------
@@ -208,8 +218,11 @@ def _run_warm(
 
     def work(items: Any) -> Any:
         sys.settrace(None)
+        for name in area.servers:
+            server(name)  # each process of a mutant would start one of its own
+        live = live_functions(files)
         settle()
-        reached = kept_reach(reach_file, items, files, jobs)
+        reached = kept_reach(reach_file, items, files, live, jobs)
         print(
             f"  {area.folder}: {len(items)} tests, {sum(reached.seconds.values()):.0f} s", file=sys.stderr, flush=True
         )
@@ -316,7 +329,7 @@ def _fails(item: Any, seconds: float) -> bool:
 
 def _run_anew(area: Area, mutant: Mutant, tests: Sequence[str], known: set[str]) -> Verdict:
     """Collect and run with the fault in the file from its import on; tests that only then exist run first."""
-    plant_at_import(str(mutant.path), mutant.code())
+    plant_at_import({str(mutant.path): mutant.code()})
 
     def work(items: Any) -> Verdict:
         by_id = {item.nodeid: item for item in items}

@@ -52,7 +52,17 @@ class Session:
     def run(self) -> Any:
         """What `work` returns; raises RuntimeError when collection fails."""
         with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as folder:
-            options = ["-s", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:terminal", f"--basetemp={folder}/t"]
+            options = [
+                "-s",
+                "--assert=plain",
+                "-p",
+                "no:cacheprovider",
+                "-p",
+                "no:xdist",
+                "-p",
+                "no:terminal",
+                f"--basetemp={folder}/t",
+            ]
             if "hypothesis" in sys.modules:
                 options.append("--hypothesis-seed=0")
             code = pytest.main([*options, *self.paths], plugins=[self])
@@ -62,6 +72,9 @@ class Session:
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Pytest's hook: our work instead of its loop."""
+        session.config.option.tbstyle = (
+            "native"  # any other has pytest parse the files of a traceback, which nobody reads
+        )
         items = [i for i in session.items if self.takes(i.nodeid)]
         items += [Check.from_parent(session, name=name, call=call) for name, call in self.extra]
         if session.testsfailed:

@@ -15,6 +15,7 @@ from types import ModuleType
 import pytest
 
 from tests.mutants.faults import Fault, faults
+from tests.mutants.marks import Marks
 from tests.mutants.plant import Live, changed, compiled, live_functions, meaning, plant, plant_at_import
 from tests.mutants.reach import recording
 from tests.mutants.reached import Order, Reached, kind_of
@@ -145,7 +146,7 @@ def test_what_runs_at_import_is_planted_there(toy: ModuleType) -> None:
 
     def anew() -> int:
         tree, fault = _fault(TOY, "Box: 3 -> 4")
-        plant_at_import(toy.__file__, compiled(toy.__file__, changed(tree, fault)))
+        plant_at_import({toy.__file__: compiled(toy.__file__, changed(tree, fault))})
         return _import(Path(toy.__file__), TOY).Box.width
 
     assert list(in_children([anew], 1, 60)) == [4] and toy.Box.width == 3
@@ -159,6 +160,67 @@ def test_reach_is_by_line(toy: ModuleType) -> None:
     assert reached.tests_of(toy.__file__, line, line) == [2, 0] and not reached.tests_of(
         toy.__file__, line + 5, line + 5
     )
+
+
+BRANCHES = '''
+TABLE = {"lambda": lambda x: x + 1}
+
+def branches(kind, *, more=1):
+    """What a mark stands before."""
+    nonlocal_ = 0
+    if kind == "if":
+        return 1
+    elif (
+        kind == "elif"
+    ):
+        return 2
+    for i in range(2):
+        if kind == "for": continue
+    else:
+        nonlocal_ += 1
+    try:
+        with open(kind) as file:
+            return file
+    except OSError:
+        nonlocal_ += 2
+    finally:
+        nonlocal_ += 3
+    match kind:
+        case "match" if more:
+            def inner(): return nonlocal_
+            return inner()
+        case _:
+            class Local:
+                size = 4
+            return TABLE[kind](4) if kind in TABLE else [k for k in kind]
+'''
+
+
+def test_marks_tell_what_tracing_tells(tmp_path: Path) -> None:
+    """Statements are whole, and a mark never misses a line that runs."""
+    module = _import(tmp_path / "branches.py", BRANCHES)
+    path, words = module.__file__, ["if", "elif", "for", "match", "lambda", "other"]
+
+    def told() -> list[tuple[object, object, set[int], set[int]]]:
+        found = []
+        for word in words:
+            with recording([path]) as lines:
+                found.append([module.branches(word), {n for _, n in lines}])
+        marks = Marks([path], live_functions([path]))
+        for word, pair in zip(words, found, strict=True):
+            marks.take()
+            pair += [module.branches(word), {n for _, n in marks.take()}]
+        spec = importlib.util.spec_from_file_location("anew", path)
+        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+        assert not marks.take(), "the body of a module is left out"
+        return found
+
+    (found,) = in_children([told], 1, 60, die="no answer")
+    lines = BRANCHES.splitlines()
+    for word, (result, traced, marked_result, marked) in zip(words, found, strict=True):
+        assert result == marked_result and traced <= marked, word
+        text = [lines[n - 1] for n in sorted(marked - traced) if lines[n - 1].strip()]
+        assert all(t.split()[0] in ("elif", "kind", "):", "case", "except", "size") for t in text), text
 
 
 def test_tests_that_noticed_come_first_then_one_of_each_kind() -> None:
