@@ -38,8 +38,8 @@ _PICTURES: Why = (
     "it reads or writes files of images or sound",
     "cut the model behind it: name the decoded tensor as an input",
 )
-_INT32: Why = (
-    "a model quantised for one kernel, whose integers carry their range in other tensors",
+_FUSED: Why = (
+    "several steps over quantised integers in one kernel, whose roundings are its own",
     "export the model before quantisation, or with quantize_and_dequantize",
 )
 _HANDLES: Why = ("it works with resources outside the graph", "export a function that takes tensors and gives tensors")
@@ -106,7 +106,7 @@ KINDS: tuple[tuple[str, Why], ...] = (
     (r"CTC\w+Decoder|Deserialize\w*Sparse|Serialize\w*Sparse|CSRSparse\w+|DenseToCSR\w+|DenseTo\w*SetOperation|SetSize|"
      r"\w*Sparse\w*TensorsMap|DenseCountSparse\w+|Sparse\w+|\w*SparseSetOperation", _SPARSE),
     (r"TensorMap\w+|EmptyTensorMap|CompositeTensor\w+", _MAPS),
-    (r"Uniform(Quantize|Dequantize|Quantized\w+|Requantize)|Quantized\w+|Requantiz\w+|QuantizeDown\w+", _INT32),
+    (r"Uniform(Quantize|Dequantize|Quantized\w+|Requantize)|Quantized\w+|Requantiz\w+PerChannel", _FUSED),
     (r"\w*CandidateSampler|ComputeAccidentalHits|NearestNeighbors|K(MC2|means)\w+|SobolSample|Rng\w+|NonDeterministicInts|"
      r"Stateful\w+|Stateless\w*Random\w+|StatelessShuffle|Random\w+|\w*Sample\w*BoundingBox(V2)?|ParameterizedTruncated\w+|"
      r"Stateless\w+|Multinomial", _DRAW),

@@ -27,6 +27,7 @@ FAMILIES: tuple[str, ...] = (
     "ordering",
     "pool",
     "projective",
+    "quantised",
     "quantize",
     "random",
     "rearrange",

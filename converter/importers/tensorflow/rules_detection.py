@@ -49,7 +49,8 @@ def by_overlaps(c: TensorflowContext) -> Value:
     b, scores = c.b, c.x(1)
     rows = b.unsqueeze(b.transpose(c.x(0), perm=(1, 0)), axes=(0,))
     able, limit = b.greater(scores, c.x(4)), c.cast(c.x(2), dtypes.int64)
-    order, kept = selected_by(b, rows, *(b.unsqueeze(v, axes=(0, 1)) for v in (scores, able)), limit, c.x(3))
+    scores, able = (b.unsqueeze(v, axes=(0, 1)) for v in (scores, able))
+    order, kept = selected_by(b, rows, scores, able, limit, c.x(3))
     return _positions(c, b.squeeze(order, axes=(0, 1)), b.squeeze(kept, axes=(0, 1)))
 
 
@@ -105,9 +106,8 @@ def _kept(c: TensorflowContext) -> tuple[Value, Value]:
         least = c.cast(c.x(4), kind) if len(c.inputs) > 4 else b.constant(kind.min, kind)
     corners = _corners(b, c.cast(c.x(0), dtypes.float32))
     able, limit = b.greater(scores, least), c.cast(c.x(2), dtypes.int64)
-    order, kept = selected(
-        b, b.unsqueeze(corners, axes=(0,)), *(b.unsqueeze(v, axes=(0, 1)) for v in (scores, able)), limit, overlap
-    )
+    scores, able = (b.unsqueeze(v, axes=(0, 1)) for v in (scores, able))
+    order, kept = selected(b, b.unsqueeze(corners, axes=(0,)), scores, able, limit, overlap)
     return b.squeeze(order, axes=(0, 1)), b.squeeze(kept, axes=(0, 1))
 
 

@@ -122,7 +122,7 @@ def quantize(c: TensorflowContext) -> list[Value | Quantised]:
     if mode == "SCALED":
         low, high, steps = _scaled(c, x, low, high, kind, narrow, even)
     else:
-        steps = (_from_start if mode == "MIN_FIRST" else _combined)(c, x, low, high, kind)
+        steps = (from_start if mode == "MIN_FIRST" else _combined)(c, x, low, high, kind)
     return [whole(c.attr("T"), b.cast(steps, to=kind)), _given(c, low), _given(c, high)]
 
 
@@ -133,13 +133,22 @@ def _combined(c: TensorflowContext, x: Value, low: Value, high: Value, kind: DTy
     return round_away(c, b.sub(steps, (count + 1) / 2)) if kind.min else b.trunc(b.add(steps, 0.5))
 
 
-def _from_start(c: TensorflowContext, x: Value, low: Value, high: Value, kind: DType) -> Value:
+def from_start(c: TensorflowContext, x: Value, low: Value, high: Value, kind: DType) -> Value:
     """Steps from the one at which the range starts: both rounded by themselves. A range that is a point has the step 0."""
-    b, span = c.b, c.b.sub(high, low)
+    b, span, least = c.b, c.b.sub(high, low), float(kind.min)
     point = b.equal(span, 0.0)
-    scale = b.where(point, 0.0, b.div(float(kind.max - kind.min), b.where(point, 1.0, span)))
-    first = b.sub(round_away(c, b.mul(low, scale)), float(kind.min))
-    return b.clip(b.sub(round_away(c, b.mul(x, scale)), first), float(kind.min), float(kind.max))
+    scale = b.where(point, 0.0, _ratio(c, float(kind.max - kind.min), b.where(point, 1.0, span), kind))
+    first = b.sub(round_away(c, b.mul(low, scale)), least)
+    most = float(kind.max) if kind.bits < 32 else 2.0**31 - 128  # the largest int32 that is a float32
+    return b.clip(b.sub(round_away(c, b.mul(x, scale)), first), least, most)
+
+
+def _ratio(c: TensorflowContext, x: float | Value, y: float | Value, kind: DType) -> Value:
+    """x / y in float32; the number of steps of a wide type is only exact in float64."""
+    if kind.bits < 32:
+        return c.b.div(x, y)
+    x, y = (v if isinstance(v, float) else c.b.cast(v, to=dtypes.float64) for v in (x, y))
+    return c.b.cast(c.b.div(x, y), to=dtypes.float32)
 
 
 def _scaled(
@@ -188,10 +197,7 @@ def dequantize(c: TensorflowContext) -> Value:
 def from_steps(c: TensorflowContext, x: Value, low: Value, high: Value, kind: DType) -> Value:
     """Floats that are integers of a kind as numbers of a range, whose start is rounded to whole steps."""
     b, span = c.b, c.b.sub(high, low)
-    count = float(kind.max - kind.min)
-    unit = b.div(span, count)
-    if kind.bits == 32:
-        unit = b.cast(b.div(b.cast(span, to=dtypes.float64), count), to=dtypes.float32)
+    unit = _ratio(c, span, float(kind.max - kind.min), kind)
     point = b.equal(span, 0.0)
     first = b.where(point, low, b.mul(round_away(c, b.div(low, b.where(point, 1.0, unit))), unit))
     return b.add(b.sub(first, b.mul(unit, float(kind.min))), b.mul(x, unit))
@@ -212,10 +218,11 @@ def _range(c: TensorflowContext, mode: str, ordered: bool = True) -> tuple[Value
     """The ends of the range: two numbers, or two for each slice along an axis, beside axes of size 1."""
     axis, x = int(c.attr("axis")), c.inputs[0].ref if isinstance(c.inputs[0], Quantised) else c.ref(0)
     low, high = (c.const(i) for i in (1, 2))
-    if ordered and (low is None or high is None):
-        c.note(_BACKWARDS)
-    elif ordered and np.any(high < low):
-        c.refuse("a range that ends before it starts, which TensorFlow refuses, too")
+    if ordered:
+        if low is None or high is None:
+            c.note(_BACKWARDS)
+        elif np.any(high < low):
+            c.refuse("a range that ends before it starts, which TensorFlow refuses, too")
     if axis < 0:
         return c.b.reshape(c.x(1), shape=()), c.b.reshape(c.x(2), shape=())
     if axis >= x.type.rank:

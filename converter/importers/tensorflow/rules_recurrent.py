@@ -114,6 +114,8 @@ def cudnn(c: TensorflowContext) -> list[Value | None]:
     size = x.type.shape[2]
     if c.attr("direction") != "unidirectional" or layers != 1:
         c.refuse(_SEVERAL, _LAYERS)
+    if not isinstance(units, int):
+        c.refuse("a state whose size is not known at conversion")
     if last and c.attr("num_proj") not in (0, units):
         c.refuse("a projection of the state by cuDNN", "use a layer of Keras, and a product behind it")
     if c.attr("input_mode") != "linear_input" and not (c.attr("input_mode") == "auto_select" and not same(size, units)):
