@@ -65,7 +65,7 @@ class Conversion:
 
     def load(self) -> Any:
         """The live native object: an `nn.Module` in eval mode, a `ModelProto`."""
-        return load_native(self.path)
+        return load_native(self.path, self.target)
 
 
 def load(source: Any, inputs: Any = None, *, framework: str | None = None, **options: Any) -> Model:
@@ -138,7 +138,7 @@ def convert(
         report.notes = list(model.notes)
         if verify:
             with steps("verify"):
-                verification = _verify_written(opened, imported, written, inputs, seed, rtol, atol)
+                verification = _verify_written(opened, imported, written, to, inputs, seed, rtol, atol)
             report.verification = verification.report
             record(written, verification)
         report.timings = steps.seconds
@@ -191,9 +191,9 @@ def verify(
 
 
 def _verify_written(
-    opened: Source, model: Model, written: Path, inputs: Any, seed: int, rtol: Any, atol: Any
+    opened: Source, model: Model, written: Path, to: str, inputs: Any, seed: int, rtol: Any, atol: Any
 ) -> Verification:
-    with closing(open_runner(written)) as other:
+    with closing(open_runner(written, framework="onnx" if to == "onnx" else None)) as other:
         return verify_models(opened, model, other, inputs, seed=seed, rtol=rtol, atol=atol)
 
 

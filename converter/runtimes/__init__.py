@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 __all__ = ["Runner", "RuntimeFailure", "load_native", "open_runner", "source_runner"]
 
 
-def load_native(path: Path) -> Any:
+def load_native(path: Path, to: str) -> Any:
     """The live object behind a written artefact: an `nn.Module` in eval mode, a `ModelProto`."""
-    if frameworks.detect(path).startswith("package:"):
-        from converter.runtimes.packages import load_package
+    if to == "onnx":
+        return frameworks.require("onnx").load(path)
+    from converter.runtimes.packages import load_package
 
-        return load_package(path)
-    return frameworks.require("onnx").load(path)
+    return load_package(path)
 
 
 def open_runner(

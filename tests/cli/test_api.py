@@ -111,7 +111,7 @@ def test_retrained_source_weights_load(package):
 
 def test_a_training_step_gives_the_same_gradients_and_statistics(package):
     torch.manual_seed(1)
-    source, twin = net(), load_native(package)
+    source, twin = net(), load_native(package, "torch")
     x = torch.randn(16, 6)
     for module in (source, twin):
         module.train()

@@ -40,7 +40,7 @@ def kept(module: torch.nn.Module, inputs: Any, *cases: Sequence[torch.Tensor], u
     check(model)
     with tempfile.TemporaryDirectory() as folder:
         paths = [written(model, to, Path(folder)) for to in ("onnx", "torch")]
-        runner, package = OnnxRunner(paths[0].read_bytes()), load_native(paths[1])
+        runner, package = OnnxRunner(paths[0].read_bytes()), load_native(paths[1], "torch")
     for case in cases:
         with torch.no_grad():
             want = flat(copy.deepcopy(module)(*(t.clone() for t in case)))

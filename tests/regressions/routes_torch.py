@@ -42,7 +42,7 @@ def same_everywhere(
     prepared = copy_model(read)
     prepare(prepared)
     torch_exporter.write(copy_model(prepared), folder / "package")
-    package = load_native(folder / "package")
+    package = load_native(folder / "package", "torch")
     runner = None
     if onnx:
         onnx_exporter.write(copy_model(prepared), folder / "model.onnx")

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from converter.errors import UsageError
+from converter.errors import ConversionError, Unsupported, UsageError
 from converter.importers.examples import array_shape, bind, is_leaf, labels_of, match, sizes, spec_of
+from converter.importers.names import argument_name
 from ir.core import Parameter
 from ir.core.signature import Leaf, tree_of
 from ir.types import TensorType, dtype, symbol
@@ -41,6 +42,7 @@ def of_functional(graph: Any, given: Any, dynamic: Mapping[str, Any]) -> Inputs:
     if optional:
         raise UsageError("a model with inputs that may be absent cannot be read")
     names = _names(graph, tensors)
+    _check_numbers(graph, names, tensors)
     specs = match(given, names)
     types, examples = {}, {}
     for name, tensor in zip(names, tensors, strict=True):
@@ -52,14 +54,25 @@ def of_functional(graph: Any, given: Any, dynamic: Mapping[str, Any]) -> Inputs:
     return Inputs(tuple(Parameter(n, Leaf(n)) for n in names), types, examples)
 
 
+def _check_numbers(graph: Any, names: Sequence[str], tensors: Sequence[Any]) -> None:
+    """Raise ConversionError for inputs that are text."""
+    advice = "convert the layers behind it: keras.Model(x, y) from what the lookup or vectorization gives"
+    items = [
+        Unsupported(f"input {name!r}", "it holds text, which is no tensor of numbers", advice=advice)
+        for name, tensor in zip(names, tensors, strict=True)
+        if str(tensor.dtype) == "string"
+    ]
+    if items:
+        raise ConversionError(f"{type(graph).__name__} cannot be converted exactly: an input is text", items)
+
+
 def _names(graph: Any, tensors: Sequence[Any]) -> list[str]:
     """Input names that somebody chose; `inputs`, or `input_1` and so on where Keras has counted."""
     found = []
     for i, tensor in enumerate(tensors):
         name = str(tensor.name)
         counted = name.startswith(("keras_tensor", "input_layer")) or not name
-        plain = "".join(c if c.isalnum() else "_" for c in name)
-        found.append(("inputs" if len(tensors) == 1 else f"input_{i + 1}") if counted else plain)
+        found.append(("inputs" if len(tensors) == 1 else f"input_{i + 1}") if counted else argument_name(name))
     if len(set(found)) < len(found):
         found = [f"input_{i + 1}" for i in range(len(tensors))]
     return found

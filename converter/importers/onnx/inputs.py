@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from converter.errors import UsageError
 from converter.importers.base import Refusal
+from converter.importers.names import plain_name
 from converter.importers.onnx.tensors import element_type
 from converter.importers.partial.values import Ref, known, objects
 from converter.importers.specs import InputSpec, parse_spec
@@ -101,7 +101,7 @@ class InputTypes:
         if dim.dim_param in _UNNAMED:
             return None
         if dim.dim_param not in self._named:
-            self._named[dim.dim_param] = symbol(self._unique(_identifier(dim.dim_param, "n")))
+            self._named[dim.dim_param] = symbol(self._unique(plain_name(dim.dim_param, "n")))
         return self._named[dim.dim_param]
 
     def _unique(self, base: str) -> str:
@@ -113,7 +113,7 @@ class InputTypes:
         return name
 
     def _fresh(self, name: str, axis: int) -> Dim:
-        return symbol(self._unique(f"{_identifier(name, 'x')}_{axis}"))
+        return symbol(self._unique(f"{plain_name(name, 'x')}_{axis}"))
 
     def _override(self, name: str, declared: DType, dims: list[Dim | None] | None, spec: InputSpec) -> TensorType:
         """The caller's spec: it may name or fix sizes, never contradict a fixed one or the element type."""
@@ -144,8 +144,3 @@ class InputTypes:
                 f"the input {name} is {declared}{[str(d) if d is not None else '?' for d in dims]} in the model, got shape {list(sizes)}"
             )
         return TensorType(declared, tuple(self._fresh(name, i) if d is None else d for i, d in enumerate(dims)))
-
-
-def _identifier(text: str, default: str) -> str:
-    cleaned = re.sub(r"\W+", "_", text, flags=re.ASCII).strip("_") or default
-    return f"{default}{cleaned}" if cleaned[0].isdigit() else cleaned

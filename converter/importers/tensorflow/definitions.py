@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from converter.importers.tensorflow.attributes import decoded
+from converter.importers.tensorflow.attributes import decoded, type_of
+from ir.types import DType
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,18 @@ class Definition:
     def outputs(self, node: Any) -> int:
         """Number of flat outputs of a node."""
         return sum(_count(arg, node) for arg in self.made)
+
+    def types(self, node: Any) -> list[DType | str]:
+        """Element types of a node's flat outputs; names of those that the IR does not have."""
+        found: list[DType | str] = []
+        for arg in self.made:
+            if arg.type_list_attr:
+                found += map(type_of, node.attr[arg.type_list_attr].list.type)
+            elif arg.type or arg.type_attr in node.attr:
+                found += [type_of(arg.type or node.attr[arg.type_attr].type)] * _count(arg, node)
+            else:
+                found += [self.defaults[arg.type_attr]] * _count(arg, node)
+        return found
 
 
 def _count(arg: Any, node: Any) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from converter.errors import ConversionError, Unsupported, UsageError
+from converter.importers.names import argument_name
 from converter.importers.tensorflow import rules
 from converter.importers.tensorflow.table import rule as RULES
 from converter.importers.tensorflow.tables import TABLE_OPS, Contents
@@ -106,12 +107,25 @@ def key_of(text: str) -> Key:
 def flat_names(keys: Sequence[Key]) -> list[str]:
     """Names for tensors: the last part of their nodes' names, the whole names where those are not different."""
     short = [n.rsplit("/", 1)[-1] for n, _ in keys]
-    whole = [n.replace("/", ".") if p == 0 else f"{n.replace('/', '.')}_{p}" for n, p in keys]
+    whole = [n.replace("/", "_") if p == 0 else f"{n.replace('/', '_')}_{p}" for n, p in keys]
     return short if len(set(short)) == len(short) and all(p == 0 for _, p in keys) else whole
 
 
-def cut(graph: Any, outputs: Sequence[Key], inputs: Sequence[Key], label: str) -> tuple[Any, list[Feed]]:
-    """The part of a graph between some tensors; each input is a placeholder in it, whatever made it before.
+def argument_names(names: Sequence[str]) -> list[str]:
+    """Different names of Python arguments for inputs whose names may be any text."""
+    found: list[str] = []
+    for name in map(argument_name, names):
+        while name in found:
+            name += "_"
+        found.append(name)
+    return found
+
+
+def cut(
+    graph: Any, outputs: Sequence[Key], inputs: Sequence[Key], label: str, names: Mapping[Key, str] | None = None
+) -> tuple[Any, list[Feed]]:
+    """The part of a graph between some tensors; each input is a placeholder in it, whatever made it before. `names` are those
+    that some tensors have already.
 
     Raises UsageError where an input is nothing that the outputs depend on.
     """
@@ -125,7 +139,7 @@ def cut(graph: Any, outputs: Sequence[Key], inputs: Sequence[Key], label: str) -
         kind, shape = _declared(by_name[node], place, label)
         key = (node, 0) if place == 0 else (f"{node}_{place}_input", 0)
         moved[node, place] = key[0]
-        feeds.append(Feed(name, key, shape, tf.as_dtype(kind)))
+        feeds.append(Feed((names or {}).get((node, place), name), key, shape, tf.as_dtype(kind)))
     whole = type(graph)(versions=graph.versions, library=graph.library)
     for node in graph.node:
         if (node.name, 0) in moved:
@@ -165,11 +179,8 @@ def _declared(node: Any, place: int, label: str) -> tuple[int, Any]:
     known = definition(node.op)
     if known is None or place >= known.outputs(node):
         raise UsageError(f"{label}: {node.op} {node.name!r} has no output {place}")
-    at = next(n for n, r in known.ranges(node).items() if place in r)
-    arg = next(a for a in known.made if a.name == at)
-    if arg.type_list_attr:
-        return int(node.attr[arg.type_list_attr].list.type[place - known.ranges(node)[at].start]), shape
-    return int(arg.type or node.attr[arg.type_attr].type), shape
+    kind = known.types(node)[place]
+    return tf.as_dtype(kind if isinstance(kind, str) else kind.name).as_datatype_enum, shape
 
 
 def check_ops(found: FileGraph, trust: bool) -> None:

@@ -10,6 +10,7 @@ from converter.importers.base import ImportOptions
 from converter.importers.tensorflow.definitions import definition
 from converter.importers.tensorflow.filegraph import FileGraph, Key, cut, flat_names, key_of, needed
 from converter.importers.tensorflow.filetables import FileTables, tables_of
+from converter.importers.tensorflow.inline import holding
 from ir.core import Branch, Leaf, Parameter
 
 _NO_RESULT = frozenset(["NoOp", "Assert", "Const", "Placeholder", "PlaceholderWithDefault", "Print", "PrintV2"])
@@ -19,8 +20,11 @@ def read(file: Path, options: ImportOptions) -> FileGraph:
     """The graph of a `.pb` file. Raises UsageError for a file that is none, and where its ends are not found."""
     graph = _parsed(file)
     label = str(file)
-    outputs = [key_of(t) for t in options.graph_outputs] or _outputs(graph, label)
-    inputs = [key_of(t) for t in options.graph_inputs]
+    outputs, inputs = ([key_of(t) for t in named] for named in (options.graph_outputs, options.graph_inputs))
+    ends = [n for n, _ in [*outputs, *inputs]]
+    if not outputs:
+        outputs = _outputs(graph, label)
+    graph = holding(graph, ends, [n.name for n in graph.node], (), label)
     if not inputs:
         part = needed(graph, [n for n, _ in outputs], (), label)
         inputs = [(n.name, 0) for n in part.node if n.op == "Placeholder"]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from converter.errors import UsageError
 from converter.importers.base import ImportOptions, Planner
 from converter.importers.tensorflow import rules
 from converter.importers.tensorflow.finish import finish
@@ -89,7 +90,10 @@ class _Reader:
         structure = self.function.structured_input_signature
         args, kwargs = pack(ordered(structure) if is_loaded(self.function) else structure, self.function.inputs)
         names = parameter_names(self.function)
-        trees = [(n, tree_of(given, n, _is_tensor), n in kwargs) for n, given in [*zip(names, args), *kwargs.items()]]
+        try:
+            trees = [(n, tree_of(given, n, _is_tensor), n in kwargs) for n, given in [*zip(names, args), *kwargs.items()]]
+        except TypeError as error:
+            raise UsageError(f"{error}: wrap the function in one that takes tensors alone") from None
         leaves = Leaves(self.importer, self.opened.given)
         leaves.bind([(name, key_of(t), t.shape, t.dtype) for _, (_, found), _ in trees for name, t in found], frame)
         return tuple(Parameter(name, tree, keyword) for name, (tree, _), keyword in trees)

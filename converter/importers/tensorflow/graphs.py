@@ -9,6 +9,7 @@ from converter.errors import UsageError
 from converter.importers.base import ImportOptions, Planner
 from converter.importers.examples import match
 from converter.importers.tensorflow import frozen, rules, savedmodel
+from converter.importers.tensorflow.boundary import check_text
 from converter.importers.tensorflow.filegraph import FileGraph, check_ops
 from converter.importers.tensorflow.finish import finish
 from converter.importers.tensorflow.graph import Frame, GraphImporter
@@ -29,6 +30,7 @@ def open_graph(path: Path, options: ImportOptions) -> FileGraph:
     if not path.exists():
         raise UsageError(f"{path}: no such file or folder")
     found = savedmodel.read(path, options) if path.is_dir() else frozen.read(path, options)
+    check_text(found)
     check_ops(found, options.trust)
     return found
 

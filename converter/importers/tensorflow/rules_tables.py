@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 
+from converter.importers.lookups import places
 from converter.importers.partial.values import Ref, known
 from converter.importers.tensorflow.context import TensorflowContext
 from converter.importers.tensorflow.handles import Strings
@@ -16,8 +17,6 @@ from converter.importers.tensorflow.texts import Decimals, Text, as_text
 from ir.core import Value
 from ir.types import DType, dtypes
 
-SPREAD = 4
-"""Keys may leave this many numbers between them, on average, to be places of an array."""
 _DECIMAL = re.compile(rb"0|-?[1-9][0-9]{0,18}")
 _OUTSIDE = "look up outside the model, and give the numbers to it"
 
@@ -44,19 +43,19 @@ def find(c: TensorflowContext) -> Value | Text:
         held = table.contents(keys, values)
     except ValueError as error:
         c.refuse(f"a table whose contents are not known: {error}", _OUTSIDE)
-    places, rows = _text_places(c, held) if keys == "string" else (_integer_places(c, held.keys), held.values)
-    return _words(c, places, rows) if values == "string" else _numbers(c, places, rows)
+    at, rows = _text_places(c, held) if keys == "string" else (_integer_places(c, held.keys), held.values)
+    return _words(c, at, rows) if values == "string" else _numbers(c, at, rows)
 
 
-def _numbers(c: TensorflowContext, places: Value, rows: np.ndarray) -> Value:
+def _numbers(c: TensorflowContext, at: Value, rows: np.ndarray) -> Value:
     """Rows of numbers, behind them the default."""
     whole = c.b.unsqueeze(c.x(2), axes=(0,))
     if len(rows):
         whole = c.b.concat([c.b.constant(rows), whole], axis=0)
-    return c.b.gather(whole, places, axis=0, bounds="unchecked", neg="invalid")
+    return c.b.gather(whole, at, axis=0, bounds="unchecked", neg="invalid")
 
 
-def _words(c: TensorflowContext, places: Value, rows: np.ndarray) -> Text:
+def _words(c: TensorflowContext, at: Value, rows: np.ndarray) -> Text:
     """Text of known words, one of which is the default."""
     default = c.inputs[2]
     if not isinstance(default, Strings) or default.content.size != 1 or rows.ndim != 1:
@@ -65,8 +64,8 @@ def _words(c: TensorflowContext, places: Value, rows: np.ndarray) -> Text:
     words = tuple(dict.fromkeys(found))
     if len(words) < len(found):
         table = c.b.constant(np.array([words.index(w) for w in found], np.int64))
-        places = c.b.gather(table, places, axis=0, bounds="unchecked", neg="invalid")
-    return Text(Ref(places.type, places), words)
+        at = c.b.gather(table, at, axis=0, bounds="unchecked", neg="invalid")
+    return Text(Ref(at.type, at), words)
 
 
 # -- places -----------------------------------------------------------------------------------------------------------
@@ -77,41 +76,23 @@ def _text_places(c: TensorflowContext, held: Contents) -> tuple[Value, np.ndarra
     if isinstance(asked, Decimals):
         which = [i for i, word in enumerate(words) if _DECIMAL.fullmatch(word) and -(2**63) <= int(word) < 2**63]
         numbers = np.array([int(words[i]) for i in which], np.int64)
-        return _places(c, _wide(c, c.value(asked.ref)), numbers), held.values[which]
+        return places(c.b, _wide(c, c.value(asked.ref)), numbers), held.values[which]
     text = as_text(asked)
     if text is None:
         c.refuse("a lookup of text that is not known at conversion", _OUTSIDE)
-    places = {word: i for i, word in enumerate(words)}
-    rows = np.array([places.get(word, len(words)) for word in text.words], np.int64)
+    known_words = {word: i for i, word in enumerate(words)}
+    rows = np.array([known_words.get(word, len(words)) for word in text.words], np.int64)
     return picked(c, rows, text), held.values
 
 
 def _integer_places(c: TensorflowContext, keys: np.ndarray) -> Value:
-    return _places(c, _wide(c, c.x(1)), keys.astype(np.int64))
+    return places(c.b, _wide(c, c.x(1)), keys.astype(np.int64))
 
 
 def _wide(c: TensorflowContext, x: Value) -> Value:
     if x.type.dtype == dtypes.uint64:
         c.refuse("a lookup of uint64, whose large numbers no int64 holds", "cast to int64")
     return c.cast(x, dtypes.int64)
-
-
-def _places(c: TensorflowContext, x: Value, keys: np.ndarray) -> Value:
-    """Where each number stands among the keys; behind the last where it does not."""
-    b, count = c.b, len(keys)
-    if not count:
-        return b.mul(x, 0)
-    first, span = int(keys.min()), int(keys.max()) - int(keys.min()) + 1
-    if span > SPREAD * count:
-        equal = b.equal(b.unsqueeze(x, axes=(x.type.rank,)), b.constant(keys))
-        return b.reduce_min(b.where(equal, b.constant(np.arange(count)), count), axes=(x.type.rank,))
-    inside = b.and_(b.greater_equal(x, first), b.less_equal(x, first + span - 1))
-    at = b.sub(b.clip(x, first, first + span - 1), first)
-    if not (keys == first + np.arange(count)).all():
-        places = np.full(span, count)
-        places[keys - first] = np.arange(count)
-        at = b.gather(b.constant(places), at, axis=0, bounds="unchecked", neg="invalid")
-    return b.where(inside, at, count)
 
 
 @rule("LookupTableSizeV2")

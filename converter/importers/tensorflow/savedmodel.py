@@ -9,8 +9,18 @@ from typing import Any
 from converter.errors import UsageError
 from converter.importers.base import ImportOptions
 from converter.importers.tensorflow.checkpoints import Checkpoint, restored, weight_names
-from converter.importers.tensorflow.filegraph import Feed, FileGraph, Key, cut, flat_names, key_of, needed
+from converter.importers.tensorflow.filegraph import (
+    Feed,
+    FileGraph,
+    Key,
+    argument_names,
+    cut,
+    flat_names,
+    key_of,
+    needed,
+)  # fmt: skip
 from converter.importers.tensorflow.filetables import FileTables, assets, loading, tables_of
+from converter.importers.tensorflow.inline import holding
 from converter.importers.tensorflow.signature import ordered
 from converter.importers.tensorflow.tables import TABLE_OPS
 from ir.core import Branch, Leaf, Parameter
@@ -88,17 +98,20 @@ def _of_signature(folder: Path, meta: Any, name: str, signature: Any, options: I
         for n, i in sorted(signature.inputs.items())
     ]
     fetches = [(n, _key(o.name, label)) for n, o in sorted(signature.outputs.items())]
-    if options.graph_outputs:
-        outputs = [key_of(t) for t in options.graph_outputs]
+    ends = [f.key[0] for f in feeds]
+    begins, outputs = ([key_of(t) for t in named] for named in (options.graph_inputs, options.graph_outputs))
+    whole = holding(meta.graph_def, [n for n, _ in [*begins, *outputs]], [k[0] for _, k in fetches], ends, label)
+    if outputs:
         fetches = list(zip(flat_names(outputs), outputs, strict=True))
-    if options.graph_inputs:
-        graph, feeds = cut(meta.graph_def, [k for _, k in fetches], [key_of(t) for t in options.graph_inputs], label)
+    if begins:
+        graph, feeds = cut(whole, [k for _, k in fetches], begins, label, {f.key: f.name for f in feeds})
     else:
-        graph = needed(meta.graph_def, [k[0] for _, k in fetches], [f.key[0] for f in feeds], label)
+        graph = needed(whole, [k[0] for _, k in fetches], ends, label)
     checkpoint = Checkpoint(folder)
     held = restored(meta, graph, checkpoint, label)
     tables = tables_of(graph, FileTables(meta.graph_def, loading(meta), assets(meta, folder), checkpoint))
-    parameters = tuple(Parameter(f.name, Leaf(f.name), True) for f in feeds)
+    given = argument_names([f.name for f in feeds])
+    parameters = tuple(Parameter(n, Leaf(f.name), True) for n, f in zip(given, feeds, strict=True))
     names = [n for n, _ in fetches]
     result = Branch("dict", tuple(map(Leaf, names)), tuple(names))
     return FileGraph(label, graph, feeds, parameters, fetches, result, held, served_as=name, tables=tables)

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from converter.errors import ConversionError, Unsupported, UsageError
+from converter.importers.base import Refusal
 from converter.importers.examples import array_shape, sizes, spec_of
+from converter.importers.names import plain_name
 from converter.importers.partial.values import Ref
 from converter.importers.tensorflow.wiring import Key
 from ir.types import TensorType, dtype, symbols
@@ -79,7 +81,8 @@ class Leaves:
         try:
             element = dtype(kind.name)
         except TypeError:
-            raise TypeError(f"it holds {kind.name}, which is no tensor of numbers: cut the model behind it") from None
+            advice = "save the model, and cut the file behind it: --graph-inputs"
+            raise Refusal(f"it holds {kind.name}, which is no tensor of numbers", advice) from None
         item = self.given.get(name)
         if shape.rank is None:
             own = array_shape(item) if spec_of(item) is None else (None,) * len(spec_of(item).dims)  # type: ignore[union-attr]
@@ -91,7 +94,7 @@ class Leaves:
         if (spec := spec_of(item)) is not None and spec.dtype != element:
             raise UsageError(f"the input {name} is {element} in the model, not {spec.dtype}")
         axes = self.importer.options.dynamic.get(name)
-        plain = name.replace(".", "_")
+        plain = plain_name(name, "x")
         names = [self._name("batch" if i == 0 and single else f"{plain}_{i}", d) for i, d in enumerate(declared)]
         dims, _ = sizes(name, declared, item, axes, names)
         self.importer.symbols.update(s.name for d in dims for s in symbols(d))

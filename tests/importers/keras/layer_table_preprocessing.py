@@ -19,6 +19,7 @@ def rows() -> Iterator[Case]:
     yield from images()
     yield from augmentation()
     yield from signals()
+    yield from lookups()
 
 
 def _layer(name, **args):
@@ -113,9 +114,25 @@ def signals() -> Iterator[Case]:
     )
 
 
+def lookups() -> Iterator[Case]:
+    for words in ([4, 5, 6], [8, 1, 3], [0, 10**12, 7]):
+        yield row("IntegerLookup", (3,), vocabulary=words, ints_=9)
+    yield row("IntegerLookup", (3,), vocabulary=[8, 1, 3], num_oov_indices=3, ints_=20)
+    yield row("IntegerLookup", (3,), vocabulary=list(range(9)), num_oov_indices=0, ints_=9)
+    yield row("IntegerLookup", (3,), vocabulary=[8, 1, 3], mask_token=0, ints_=9)
+    yield row("IntegerLookup", (3,), vocabulary=[8, 1, 3], mask_token=2, num_oov_indices=2, ints_=9)
+    yield row("IntegerLookup", (3,), vocabulary=[8, 1, 3], invert=True, ints_=6)
+    for mode in ("one_hot", "multi_hot", "count"):
+        shape = (1,) if mode == "one_hot" else (4,)
+        yield row("IntegerLookup", shape, vocabulary=[8, 1, 3], output_mode=mode, ints_=9)
+        yield row("IntegerLookup", shape, vocabulary=[8, 1], output_mode=mode, max_tokens=5, pad_to_max_tokens=True, ints_=9)
+    yield row("IntegerLookup", (4,), vocabulary=[8, 1, 3], output_mode="tf_idf", idf_weights=[0.5, 2.0, 4.0], ints_=9)
+    yield row("IntegerLookup", (4,), vocabulary=[8, 1, 3], output_mode="count", mask_token=0, ints_=9)
+
+
 REFUSED = {
     "StringLookup": "strings", "TextVectorization": "strings", "Hashing": "hash", "HashedCrossing": "hash",
-    "IntegerLookup": "table", "TorchModuleWrapper": "PyTorch", "JaxLayer": "JAX", "FlaxLayer": "Flax",
+    "TorchModuleWrapper": "PyTorch", "JaxLayer": "JAX", "FlaxLayer": "Flax",
     "TFSMLayer": "SavedModel", "Equalization": "histogram",
 }  # fmt: skip
 """Classes that are never read, with a word of the reason."""

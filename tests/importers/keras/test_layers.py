@@ -98,7 +98,6 @@ def test_refused_by_name(name: str) -> None:
     [
         row("Hashing", (3,), num_bins=5, ints_=9),
         row("HashedCrossing", (1,), (1,), num_bins=5, ints_=9),
-        row("IntegerLookup", (3,), vocabulary=[4, 5, 6], ints_=9),
     ],
     ids=lambda case: case.layer,
 )

@@ -17,7 +17,7 @@ _RUNS_CODE = {
     "Lambda": "its function is byte-code", "TFSMLayer": "it loads a SavedModel from a path", "TorchModuleWrapper": "it unpickles a module",
     "JaxLayer": "it holds a function", "FlaxLayer": "it holds a module", "Pipeline": "it holds layers of preprocessing",
 }  # fmt: skip
-_TABLES = ("StringLookup", "IntegerLookup", "TextVectorization")
+_TABLES = ("StringLookup", "TextVectorization")
 _MODELS = {
     "keras": ("Sequential", "Functional"), "keras.models": ("Sequential", "Functional"),
     "keras.src.models.functional": ("Functional",), "keras.src.models.sequential": ("Sequential",),
@@ -99,6 +99,8 @@ def walk(path: Path, config: Any) -> Iterator[Named]:
             inner = item.get("config")
             here = inner.get("name") if isinstance(inner, dict) else None
             place = str(here or item.get("name") or place)
+            if isinstance(inner, dict) and isinstance(inner.get("vocabulary"), str):
+                raise UsageError(f"{path}: the vocabulary of {place} is the file {inner['vocabulary']!r}, outside the model")
             found = _named(path, item, place)
             if found is not None:
                 yield found
