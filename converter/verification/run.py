@@ -126,6 +126,8 @@ def _failed(baseline: Baseline, converted: Runner, reason: str) -> VerificationR
 
 def _expected(model: Model, case: Case, exact: Case, source: Case, seed: int) -> Expected:
     reference = {n: _overflowed(a, exact[n]) for n, a in Evaluator().run(model, case).items()}
+    if any(a.shape != exact[n].shape for n, a in reference.items()):
+        return Expected(case, reference, dict(exact), dict(source))  # rounding decides a size: the judge says so
     masks = undecided(model, case, reference, exact, seed) if has_decisions(model) else {}
     free = groups(model)
 
@@ -140,7 +142,7 @@ def _expected(model: Model, case: Case, exact: Case, source: Case, seed: int) ->
 
 def _overflowed(reference: np.ndarray, exact: np.ndarray) -> np.ndarray:
     """The reference, with the infinities and NaN that the declared dtypes produce where float64 does not overflow."""
-    if reference.dtype.kind not in "fc":
+    if reference.dtype.kind not in "fc" or reference.shape != exact.shape:
         return reference
     wide = exact.astype(reference.dtype)
     return np.where(np.isfinite(wide), reference, wide)

@@ -207,7 +207,8 @@ def _apart(model: Model, inputs: Arrays, reference: Arrays, seed: int, training:
 
 @dataclass
 class _Moved:
-    """An evaluation that moves every float that is given or computed; copies stay what they are copies of.
+    """An evaluation that moves every float that is given or computed; copies stay what they are copies of. Zeros that are
+    computed have either sign: kernels agree on few of them.
 
     With `narrow`, which has types of nodes that round further than they declare, each by as much as it may be, this way
     or that: of a mean there is one, and a small draw says little.
@@ -221,6 +222,7 @@ class _Moved:
 
     def __post_init__(self) -> None:
         self.rng = np.random.default_rng((self.seed, 31, self.k))
+        self.signs = np.random.default_rng((self.seed, 37, self.k))
 
     def run(self, model: Model, inputs: Arrays) -> dict[str, np.ndarray]:
         """The outputs; raises Unfit."""
@@ -274,7 +276,14 @@ class _Moved:
             step = least(dtypes.float32) * ones * self._share(array.shape)
             rounds = given[0] < 0 if node.op.name in LESS_ONE else True
             moved = np.where(rounds, moved.astype(np.float64) + step, moved).astype(array.dtype)
-        return moved
+        return self._either_zero(moved) if dtype.is_float else moved
+
+    def _either_zero(self, array: np.ndarray) -> np.ndarray:
+        zero = array == 0
+        if not zero.any():
+            return array
+        signed = np.where(self.signs.integers(0, 2, array.shape).astype(bool), -array, array)
+        return np.where(zero, signed, array).astype(array.dtype)
 
 
 def _ones(node: Node) -> float:

@@ -115,6 +115,17 @@ def test_ties_that_rounding_decides_are_inconclusive_not_wrong(monkeypatch):
     assert "rounding alone" in report.outputs[0].reason and report.outputs[0].undecided
 
 
+def test_sizes_that_rounding_decides_are_inconclusive(monkeypatch):
+    """As many elements as differ from x after a multiplication and a division: none in float64, some in float32."""
+    model = Model("size", Signature((Parameter("x", Leaf("x")),), Leaf("output")))
+    x = model.graph.add_input(tensor_type("float32", 40), "x")
+    b = Builder(model.graph)
+    kept = b.mask_select(x, b.not_equal(b.div(b.mul(x, 1.1), 1.1), x), symbol="found")
+    model.graph.set_outputs([kept])
+    report = compare(model, copy_model(model), monkeypatch=monkeypatch)
+    assert report.verdict == "inconclusive" and "how large" in report.outputs[0].reason
+
+
 def test_user_tolerances_replace_the_floor(monkeypatch):
     model, faulty = mlp(), mlp(eps=1e-3)
     assert compare(model, faulty, monkeypatch=monkeypatch, rtol=0.5).passed
