@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tests.mutants.areas import ROOT, Area, named
+from tests.mutants.constant import constant_of, put, readers
 from tests.mutants.faults import Fault, faults
 from tests.mutants.plant import Live, changed, compiled, live_functions, meaning, plant, plant_at_import
 from tests.mutants.reach import Lines, recording
@@ -297,7 +298,7 @@ class Bench:
         if meaning(code) == self.plain[file]:
             return "same code", None
         if fault.kind == "import":
-            return "at import", None
+            return self._judge_constant(mutant)
         head = fault.holders[-1]
         lines = (fault.first, fault.last) if fault.kind == "body" else (head.lineno, head.end_lineno or head.lineno)
         tests = self.reached.tests_of(file, *lines)
@@ -308,6 +309,16 @@ class Bench:
             return "at import", None
         found = self._fail(self.order.of(_function_of(mutant), tests))
         return ("survived" if found is None else "noticed"), found
+
+    def _judge_constant(self, mutant: Mutant) -> tuple[Verdict, int | None]:
+        """What tests notice of a constant that only functions read is noticed; all else is decided at import."""
+        file, found = str(mutant.path), constant_of(mutant.tree, mutant.fault)
+        places = readers(file, found[0]) if found is not None else None
+        tests = {i for place in places or () for i in self.reached.tests_of(*place)}
+        if found is None or not tests or not put(file, *found):
+            return "at import", None
+        test = self._fail(self.order.of(_function_of(mutant), tests))
+        return ("at import" if test is None else "noticed"), test
 
     def tests_anew(self, mutant: Mutant) -> list[str]:
         """The tests that the class reaches, else the file, else all."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gc
 import os
@@ -11,9 +12,10 @@ import signal
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from unittest import mock
 
 import pytest
 from _pytest.runner import runtestprotocol
@@ -51,21 +53,11 @@ class Session:
 
     def run(self) -> Any:
         """What `work` returns; raises RuntimeError when collection fails."""
-        with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as folder:
-            options = [
-                "-s",
-                "--assert=plain",
-                "-p",
-                "no:cacheprovider",
-                "-p",
-                "no:xdist",
-                "-p",
-                "no:terminal",
-                f"--basetemp={folder}/t",
-            ]
-            if "hypothesis" in sys.modules:
-                options.append("--hypothesis-seed=0")
-            code = pytest.main([*options, *self.paths], plugins=[self])
+        options = ["-s", "--assert=plain", *(f"-pno:{name}" for name in ("cacheprovider", "xdist", "terminal"))]
+        if "hypothesis" in sys.modules:
+            options.append("--hypothesis-seed=0")
+        with _temporary() as folder:
+            code = pytest.main([*options, f"--basetemp={folder}/t", *self.paths], plugins=[self])
         if code != 0:
             raise RuntimeError(f"the tests of {' '.join(self.paths)} cannot be collected (pytest: {code!r})")
         return self.result
@@ -83,6 +75,19 @@ class Session:
             raise RuntimeError(f"no test is selected by {' '.join(self.paths)}")
         self.result = self.work(items)
         return True
+
+
+@contextlib.contextmanager
+def _temporary() -> Iterator[str]:
+    """A folder in memory for all temporary files: processes of mutants end without removing theirs."""
+    before = tempfile.tempdir
+    with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as folder:
+        with mock.patch.dict(os.environ, TMPDIR=folder):
+            tempfile.tempdir = folder
+            try:
+                yield folder
+            finally:
+                tempfile.tempdir = before
 
 
 def failed(item: pytest.Item) -> bool:

@@ -14,6 +14,7 @@ from types import ModuleType
 
 import pytest
 
+from tests.mutants import constant
 from tests.mutants.faults import Fault, faults
 from tests.mutants.marks import Marks
 from tests.mutants.plant import Live, changed, compiled, live_functions, meaning, plant, plant_at_import
@@ -150,6 +151,66 @@ def test_what_runs_at_import_is_planted_there(toy: ModuleType) -> None:
         return _import(Path(toy.__file__), TOY).Box.width
 
     assert list(in_children([anew], 1, 60)) == [4] and toy.Box.width == 3
+
+
+CONSTANTS = """
+from typing import Any
+
+USED: dict[str, int] = {"a": 1}
+READ_AT_IMPORT = 2
+DERIVED = READ_AT_IMPORT + 1
+FOR_SAMPLES = 3
+NEVER = 4
+
+def used(key):
+    return USED[key]
+
+def derived():
+    return DERIVED + READ_AT_IMPORT
+
+def samples():
+    return [FOR_SAMPLES]
+"""
+USER = """
+from ir.constants_toy import USED
+from ir import constants_toy as toy
+
+NEVER = 4
+
+def times(x):
+    return x * (USED["a"] + toy.USED["a"])
+"""
+
+
+def test_constants_that_only_functions_read_are_put_in_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constant, "ROOT", tmp_path)
+
+    def named(name: str, source: str) -> ModuleType:
+        path = tmp_path / f"{name}.py"
+        path.write_text(source)
+        spec = importlib.util.spec_from_file_location(f"ir.{name}", path)
+        sys.modules[f"ir.{name}"] = module = importlib.util.module_from_spec(spec)
+        setattr(importlib.import_module("ir"), name, module)
+        spec.loader.exec_module(module)
+        return module
+
+    def put_in_place() -> None:
+        toy, user = named("constants_toy", CONSTANTS), named("constants_user", USER)
+        lines = USER.splitlines()
+        for name in ("READ_AT_IMPORT", "FOR_SAMPLES"):
+            assert constant.readers(toy.__file__, name) is None
+        assert constant.readers(toy.__file__, "NEVER") == [] and len(constant.readers(toy.__file__, "DERIVED")) == 1
+        found = constant.readers(toy.__file__, "USED")
+        assert {(Path(f).stem, a) for f, a, _ in found} == {
+            ("constants_toy", CONSTANTS.splitlines().index("    return USED[key]") + 1), ("constants_user", len(lines)),
+        }  # fmt: skip
+        for start in (": 1 -> 2 in USED", ": 4 -> 5"):
+            tree, fault = _fault(CONSTANTS, start)
+            fault.apply()
+            assert constant.put(toy.__file__, *constant.constant_of(tree, fault))
+        assert (toy.used("a"), user.times(1), toy.NEVER, user.NEVER) == (2, 4, 5, 4)
+
+    list(in_children([put_in_place], 1, 60, die="not put"))
 
 
 def test_reach_is_by_line(toy: ModuleType) -> None:
