@@ -154,24 +154,23 @@ class GraphImporter(PartialImporter):
         origin = Origin(node.op, node.name, self.places.path(frame, node.name), self._line(node, frame), rule.name)
         with self.plan.collecting(node.op, place_of(origin), rule.file):
             try:
-                inputs, kind = quantised.opened(node.op, [frame.find(k) for k in effects.read(wired)])
+                inputs = [frame.find(k) for k in effects.read(wired)]
             except Poisoned:
                 return
             attrs = {k: decoded(v) for k, v in node.attr.items()}
             context = TensorflowContext(self, frame, wired, declared, inputs, attrs)
             with context.at(origin):
-                results = [self._named(r, wired.name) for r in self._apply(context, rule)]
-                self._bind_all(wired, frame, quantised.closed(kind, results))
+                self._bind_all(wired, frame, self._apply(context, rule))
 
     def _arguments(self, wired: Wired, frame: Frame) -> list[Any]:
         return [None if k[0] in frame.poisoned else frame.find(k) for k in wired.inputs]
 
     def _apply(self, context: TensorflowContext, rule: Rule[Any]) -> list[Any]:
-        context.inputs, dress = texts.opened(context.op, context.inputs, context.b, context.value)
-        results = self._results(context, rule)
+        context.inputs, dress = quantised.opened(context.op, context.inputs)
         if dress is None:
-            return results
-        return [dress(Ref(r.type, r) if isinstance(r, Value) else r) for r in results]
+            context.inputs, dress = texts.opened(context.op, context.inputs, context.b, context.value)
+        results = self._results(context, rule)
+        return results if dress is None else [dress(self._named(r, context.node.name)) for r in results]
 
     @staticmethod
     def _results(context: TensorflowContext, rule: Rule[Any]) -> list[Any]:

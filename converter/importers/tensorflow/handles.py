@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -60,6 +61,10 @@ class Compound(ABC):
     @abstractmethod
     def shape_key(self) -> object:
         """What must be equal for two such objects to be interchangeable: all that `parts` does not say."""
+
+
+Dress = Callable[[Ref], Any]
+"""Makes of a tensor of numbers the object that they stand for."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from converter.importers.partial.values import Ref
-from converter.importers.tensorflow.handles import Compound
+from converter.importers.tensorflow.handles import Compound, Dress
 from ir.types import DType, dtypes
 
 KINDS: dict[str, DType] = {
@@ -52,14 +52,12 @@ _MOVES = frozenset(
 _SIZES = frozenset(("Shape", "ShapeN", "Size", "Rank"))
 
 
-def opened(op: str, inputs: Sequence[Any]) -> tuple[list[Any], str]:
-    """Operands of an op that only moves elements, or counts them, as plain integers; the quantised type of its results."""
+def opened(op: str, inputs: Sequence[Any]) -> tuple[list[Any], Dress | None]:
+    """Operands of an op that only moves elements, or counts them, as plain integers, and what its results stand for (None:
+    for themselves)."""
     kinds = {i.kind for i in inputs if isinstance(i, Quantised)}
     if len(kinds) != 1 or op not in _MOVES | _SIZES:
-        return list(inputs), ""
-    return [i.ref if isinstance(i, Quantised) else i for i in inputs], "" if op in _SIZES else kinds.pop()
-
-
-def closed(kind: str, results: Sequence[Any]) -> list[Any]:
-    """Results of an op that moved integers of a quantised type; an empty `kind` leaves them as they are."""
-    return [Quantised(kind, r) if kind and isinstance(r, Ref) else r for r in results]
+        return list(inputs), None
+    kind = kinds.pop()
+    plain = [i.ref if isinstance(i, Quantised) else i for i in inputs]
+    return plain, None if op in _SIZES else lambda ref: Quantised(kind, ref)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from converter.importers.partial.values import Ref, known, objects
-from converter.importers.tensorflow.handles import Compound, Strings
+from converter.importers.tensorflow.handles import Compound, Dress, Strings
 from ir.core import Builder
 from ir.types import dtypes
 
@@ -58,9 +58,6 @@ _MOVES = frozenset(
 """Ops that take elements as they are, whatever they stand for, and make none of their own."""
 _ASKS = frozenset(("Shape", "ShapeN", "Size", "Rank", "Equal", "NotEqual"))
 """Ops whose results are no text, and the same of the numbers of words as of the words."""
-
-Dress = Callable[[Ref], Any]
-"""Makes of a tensor what it stands for."""
 
 
 def as_text(found: Any) -> Text | None:
