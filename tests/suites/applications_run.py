@@ -25,7 +25,7 @@ SOFT = 0.3
 @dataclass
 class Outcome:
     """What came of one architecture and target. `lines` are those of the emitted code, `inside` the transposes between
-    operations."""
+    operations, `note` what is not as with the others."""
 
     name: str
     to: str
@@ -36,6 +36,7 @@ class Outcome:
     lines: int = 0
     inside: int = 0
     seconds: float = 0.0
+    note: str = ""
 
 
 def architectures() -> list[str]:
@@ -104,7 +105,7 @@ def run(name: str) -> list[Outcome]:
         return found
     _soften(net, size)
     again = [_convert(name, net, size, to) for to in TARGETS]
-    return [replace(o, detail=f"{o.detail}, scales of {SOFT}") for o in again]
+    return [replace(o, note=f"its batch norms scale by {SOFT}") for o in again]
 
 
 def _soften(net: Any, size: int) -> None:
