@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def read(folder: Path, options: ImportOptions) -> FileGraph:
     if wanted in signatures:
         return _of_signature(folder, meta, wanted, signatures[wanted], options)
     if wanted in functions:
-        return _of_function(folder, meta, wanted, functions[wanted])
+        return _of_function(folder, meta, wanted, functions[wanted], options)
     known = ", ".join(dict.fromkeys([*signatures, *functions])) or "none"
     raise UsageError(f"{label}: no signature or function {wanted!r}; there are {known}")
 
@@ -98,23 +99,44 @@ def _of_signature(folder: Path, meta: Any, name: str, signature: Any, options: I
         for n, i in sorted(signature.inputs.items())
     ]
     fetches = [(n, _key(o.name, label)) for n, o in sorted(signature.outputs.items())]
-    ends = [f.key[0] for f in feeds]
+    graph = needed(meta.graph_def, [k[0] for _, k in fetches], [f.key[0] for f in feeds], label)
+    found = FileGraph(label, graph, feeds, _keywords(feeds), fetches, _dict(fetches), served_as=name)
+    found = _between(found, options)
+    checkpoint = Checkpoint(folder)
+    found.held = restored(meta, found.graph, checkpoint, label)
+    found.tables = tables_of(found.graph, FileTables(meta.graph_def, loading(meta), assets(meta, folder), checkpoint))
+    return found
+
+
+def _keywords(feeds: Sequence[Feed]) -> tuple[Parameter, ...]:
+    names = argument_names([f.name for f in feeds])
+    return tuple(Parameter(n, Leaf(f.name), True) for n, f in zip(names, feeds, strict=True))
+
+
+def _dict(fetches: Sequence[tuple[str, Key]]) -> Branch:
+    names = [n for n, _ in fetches]
+    return Branch("dict", tuple(map(Leaf, names)), tuple(names))
+
+
+def _between(found: FileGraph, options: ImportOptions) -> FileGraph:
+    """The part of a graph between the tensors that the user names; the whole where none is named."""
     begins, outputs = ([key_of(t) for t in named] for named in (options.graph_inputs, options.graph_outputs))
-    whole = holding(meta.graph_def, [n for n, _ in [*begins, *outputs]], [k[0] for _, k in fetches], ends, label)
+    if not begins and not outputs:
+        return found
+    names, ends = [n for n, _ in [*begins, *outputs]], [f.key[0] for f in found.feeds]
+    whole = holding(found.graph, names, [k[0] for _, k in found.fetches], ends, found.label)
+    fetches, result = found.fetches, found.result
     if outputs:
         fetches = list(zip(flat_names(outputs), outputs, strict=True))
-    if begins:
-        graph, feeds = cut(whole, [k for _, k in fetches], begins, label, {f.key: f.name for f in feeds})
-    else:
-        graph = needed(whole, [k[0] for _, k in fetches], ends, label)
-    checkpoint = Checkpoint(folder)
-    held = restored(meta, graph, checkpoint, label)
-    tables = tables_of(graph, FileTables(meta.graph_def, loading(meta), assets(meta, folder), checkpoint))
-    given = argument_names([f.name for f in feeds])
-    parameters = tuple(Parameter(n, Leaf(f.name), True) for n, f in zip(given, feeds, strict=True))
-    names = [n for n, _ in fetches]
-    result = Branch("dict", tuple(map(Leaf, names)), tuple(names))
-    return FileGraph(label, graph, feeds, parameters, fetches, result, held, served_as=name, tables=tables)
+        result = _dict(fetches)
+    if not begins:
+        graph = needed(whole, [n for n, _ in outputs], ends, found.label)
+        kept = {n.name for n in graph.node}
+        feeds = [f for f in found.feeds if f.key[0] in kept]
+        return replace(found, graph=graph, feeds=feeds, parameters=_keywords(feeds), fetches=fetches, result=result)
+    known = {f.key: f.name for f in found.feeds}
+    graph, feeds = cut(whole, [k for _, k in fetches], begins, found.label, known)
+    return replace(found, graph=graph, feeds=feeds, parameters=_keywords(feeds), fetches=fetches, result=result)
 
 
 def _key(text: str, label: str) -> Key:
@@ -137,7 +159,7 @@ def _functions(meta: Any) -> dict[str, list[str]]:
     return found
 
 
-def _of_function(folder: Path, meta: Any, name: str, concrete: list[str]) -> FileGraph:
+def _of_function(folder: Path, meta: Any, name: str, concrete: list[str], options: ImportOptions) -> FileGraph:
     """A function of the saved object, called by a node of its own."""
     import tensorflow as tf
     from tensorflow.core.framework import graph_pb2
@@ -172,8 +194,13 @@ def _of_function(folder: Path, meta: Any, name: str, concrete: list[str]) -> Fil
     )
     tree, found = result_tree(packed, _is_key)
     graph = needed(graph, [CALL], [f.key[0] for f in feeds], label)
-    tables = tables_of(graph, FileTables(meta.graph_def, loading(meta), assets(meta, folder), Checkpoint(folder)))
-    return FileGraph(label, graph, feeds, parameters, found, tree, held, tables=tables)
+    whole = _between(FileGraph(label, graph, feeds, parameters, found, tree, held), options)
+    kept = {n.name for n in whole.graph.node}
+    whole.held = {node: h for node, h in held.items() if node in kept}
+    whole.tables = tables_of(
+        whole.graph, FileTables(meta.graph_def, loading(meta), assets(meta, folder), Checkpoint(folder))
+    )
+    return whole
 
 
 def _is_key(item: Any) -> bool:

@@ -72,6 +72,21 @@ def test_pictures(served: tuple[Served, Path]) -> None:
     np.testing.assert_allclose(got, module.behind(x, scale), rtol=1e-5, atol=1e-6)
 
 
+def test_functions_of_the_saved_object(served: tuple[Served, Path]) -> None:
+    """They are cut as signatures are, and outputs are chosen."""
+    module, folder = served
+    cut = proposed(folder, "pictures")
+    found = converter.load(folder, signature="pictures", graph_inputs=cut[1:], graph_outputs=["Conv2D"])
+    again = converter.load(folder, signature="behind", graph_outputs=["Conv2D"])
+    x = floats(2, 8, 8, 3)
+    want = tf.nn.conv2d(x / 255.0, module.kernel, 1, "SAME")
+    for model in (found, again):
+        (name,) = model.input_types
+        assert list(model.output_types) == ["Conv2D"] and [w.name for w in model.parameters()] == ["kernel"]
+        (got,) = Evaluator("exact").run(model, {name: x}).values()
+        np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
+
+
 def test_examples(served: tuple[Served, Path], tmp_path: Path) -> None:
     """Several outputs of one node, whose names in Python are different."""
     _, folder = served
