@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from converter.importers.partial.values import Element
 from converter.importers.tensorflow.context import TensorflowContext
 from converter.importers.tensorflow.table import rule
 from ir.core import Builder, Graph, Value
-from ir.types import Dim, TensorType, numel, same
+from ir.types import Dim, TensorType, dtypes, numel, same
 
 WEIGHTS = ("w", "wci", "wcf", "wco", "b")
 """Operands of a cell behind x and its states, in order."""
@@ -68,20 +69,26 @@ def gru_cell(c: TensorflowContext) -> list[Value]:
 
 
 @rule("BlockLSTM", "BlockLSTMV2")
-def lstm(c: TensorflowContext) -> list[Value]:
-    """A cell at every step. All seven values of each step are results."""
+def lstm(c: TensorflowContext) -> list[Value | None]:
+    """A cell at every step. All seven values of each step are results; behind the number of steps cs and h are 0."""
     cell = _cell(c)
     x, given, weights = c.x(1), [c.x(2), c.x(3)], [c.x(i) for i in range(4, 9)]
-    steps = c.dim(c.elements(c.ref(0), "the number of steps").reshape(-1)[0])
-    if not same(steps, x.type.shape[0]):
-        c.refuse(
-            "fewer steps than there are, or a number of the run: TensorFlow leaves the rest undefined",
-            "run it over all",
-        )
+    element = c.elements(c.ref(0), "the number of steps").reshape(-1)[0]
+    steps, size = None if isinstance(element, Element) else element, x.type.shape[0]
+    every = steps is not None and same(steps, size) is True
+    if not every and any(c.used(k) for k in (0, 2, 3, 4, 5)):
+        c.refuse("gates at fewer steps than there are, or at a number of the run: TensorFlow leaves the rest undefined")
+    if isinstance(steps, int) and isinstance(size, int) and steps > size:
+        c.refuse(f"{steps} steps of {size}, which end TensorFlow")
     step = TensorType(x.type.dtype, x.type.shape[1:])
     body = _body(c, cell, [*(v.type for v in given), step, *(v.type for v in weights)])
     _, _, *found = c.b.scan(given, (x,), weights, body=body)
-    return found
+    if every:
+        return found
+    places = c.b.arange(start=0, stop=size, step=1, dtype=dtypes.int64)
+    inside = c.b.less(places, c.b.reshape(c.cast(c.x(0), dtypes.int64), shape=()))
+    inside = c.b.unsqueeze(inside, axes=(1, 2))
+    return [None, c.b.where(inside, found[1], 0.0), *[None] * 4, c.b.where(inside, found[6], 0.0)]
 
 
 def _body(c: TensorflowContext, cell: _Cell, types: Sequence[TensorType]) -> Graph:

@@ -27,9 +27,14 @@ def cases() -> Iterator[Case]:
         second = {"use_peephole": peephole, "cell_clip": clip}
         yield Case("BlockLSTMV2", str(second), whole, second, open=())
     run = {"seq_len_max": np.array(3), "x": array(5, 2, 3), **STATES, **WEIGHTS}
-    yield Case("BlockLSTM", "steps at run time", run, open=(), refused="fewer steps than there are")
     less = {**run, "seq_len_max": fixed(3, "int64")}
-    yield Case("BlockLSTM", "fewer steps", less, open=(), refused="leaves the rest undefined")
+    none = {**run, "seq_len_max": np.array(0)}
+    for op in ("BlockLSTM", "BlockLSTMV2"):
+        for name, given in (("steps at run time", run), ("fewer steps", less), ("no step", none)):
+            yield Case(op, name, given, open=(), then=lambda r: [r[1], r[6]])
+    yield Case("BlockLSTM", "gates of fewer steps", less, open=(), refused="leaves the rest undefined")
+    more = {**run, "seq_len_max": fixed(6, "int64")}
+    yield Case("BlockLSTM", "more steps", more, open=(), refused="which end TensorFlow", then=lambda r: [r[1]])
     gru = {
         "x": array(2, 3), "h_prev": array(2, UNITS), "w_ru": array(3 + UNITS, 2 * UNITS), "w_c": array(3 + UNITS, UNITS),
         "b_ru": array(2 * UNITS), "b_c": array(UNITS),
