@@ -106,7 +106,7 @@ KINDS: tuple[tuple[str, Why], ...] = (
     (r"CTC\w+Decoder|Deserialize\w*Sparse|Serialize\w*Sparse|CSRSparse\w+|DenseToCSR\w+|DenseTo\w*SetOperation|SetSize|"
      r"\w*Sparse\w*TensorsMap|DenseCountSparse\w+|Sparse\w+|\w*SparseSetOperation", _SPARSE),
     (r"TensorMap\w+|EmptyTensorMap|CompositeTensor\w+", _MAPS),
-    (r"Uniform(Quantize|Dequantize|Quantized\w+|Requantize)|Quantized\w+|Requantiz\w+PerChannel", _FUSED),
+    (r"Uniform(Quantized\w+|Requantize)|Quantized\w+|Requantiz\w+PerChannel", _FUSED),
     (r"\w*CandidateSampler|ComputeAccidentalHits|NearestNeighbors|K(MC2|means)\w+|SobolSample|Rng\w+|NonDeterministicInts|"
      r"Stateful\w+|Stateless\w*Random\w+|StatelessShuffle|Random\w+|\w*Sample\w*BoundingBox(V2)?|ParameterizedTruncated\w+|"
      r"Stateless\w+|Multinomial", _DRAW),

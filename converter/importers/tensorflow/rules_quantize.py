@@ -203,6 +203,39 @@ def from_steps(c: TensorflowContext, x: Value, low: Value, high: Value, kind: DT
     return b.add(b.sub(first, b.mul(unit, float(kind.min))), b.mul(x, unit))
 
 
+# -- integers, a scale and a zero point ---------------------------------------------------------------------------------
+@rule("UniformQuantize")
+def uniform_quantize(c: TensorflowContext) -> Quantised:
+    """Whole steps of the scale, halves up, less what stands for 0, within bounds. A number beyond int32 is its smallest."""
+    b, kind = c.b, KINDS[c.attr("Tout")]
+    scale, zero = (_of_slices(c, c.x(i), c.rank()) for i in (1, 2))
+    steps = b.floor(b.add(b.mul(c.x(0), b.div(1.0, scale)), 0.5))
+    held = b.less(b.abs(steps), 2.0**31)
+    found = b.add(b.cast(b.where(held, steps, -(2.0**31)), to=dtypes.int32), zero)
+    least, most = (int(c.attr(f"quantization_{end}_val")) for end in ("min", "max"))
+    return whole(c.attr("Tout"), b.cast(b.clip(found, least, most), to=kind))
+
+
+@rule("UniformDequantize")
+def uniform_dequantize(c: TensorflowContext) -> Value:
+    """The distance from what stands for 0, times the scale."""
+    c.ignore("quantization_min_val", "quantization_max_val")
+    x, to = c.integers(0)[0], c.only("Tout", dtypes.float32)
+    scale, zero = (_of_slices(c, c.x(i), x.type.rank) for i in (1, 2))
+    if x.type.dtype == dtypes.int32:  # the kernel rounds to float32 on the way, and takes the largest for the smallest
+        near = c.b.cast(x, to=dtypes.float32)
+        x = c.b.where(c.b.greater_equal(near, 2.0**31), -(2.0**31), near)
+    return c.b.mul(c.b.cast(c.b.sub(c.b.cast(x, to=dtypes.int32), zero), to=to), scale)
+
+
+def _of_slices(c: TensorflowContext, values: Value, rank: int) -> Value:
+    """A number for all, or one for each slice along `quantization_axis`."""
+    axis = int(c.attr("quantization_axis"))
+    if values.type.rank != (axis >= 0) or axis >= rank:
+        c.refuse(f"{values.type} for the slices along axis {axis} of {rank}")
+    return _spread(c, values, axis, rank) if axis >= 0 else values
+
+
 def round_away(c: TensorflowContext, x: Value) -> Value:
     """The nearest integer; halves go away from 0."""
     b, near = c.b, c.b.trunc(x)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.importers.tensorflow.harness import Case, Fixed, Table, fixed
+from tests.importers.tensorflow.harness import INSIDE, Case, Fixed, Table, fixed
 
 RANGES = ((-1.0, 2.0), (-5.3, 6.1), (0.0, 3.3), (-3.0, 0.0), (0.001, 0.002))
 BYTES = np.random.default_rng(1).integers(0, 256, (3, 8)).astype("uint8")
@@ -120,4 +120,34 @@ def _bits() -> Iterator[Case]:
     yield Case("Requantize", "without 0", wrong, {"out_type": "quint8"}, open=(), refused="a range without 0", **q)
 
 
-TABLES: dict[str, Table] = {"elements": _elements, "sums": _sums, "bits": _bits}
+def _uniform() -> Iterator[Case]:
+    x = np.concatenate(
+        [np.random.default_rng(5).uniform(-6, 6, 60), np.arange(-2, 2, 0.125), [np.inf, -np.inf, np.nan, 1e30]]
+    )
+    for kind, least, most in (
+        ("qint8", -128, 127),
+        ("qint8", -7, 8),
+        ("quint8", 0, 255),
+        ("qint32", -(2**31), 2**31 - 1),
+    ):
+        ends = {"quantization_min_val": least, "quantization_max_val": most}
+        for scale, zero in ((0.037, 3), (0.25, 0), (0.5, -7)):
+            numbers = {"scales": fixed(scale, "float32"), "zero_points": fixed(zero)}
+            given = {"input": x.astype("float32"), **numbers}
+            yield Case("UniformQuantize", f"{kind} {most} {scale}", given, {**ends, "Tout": kind})
+            whole = {"input": np.array([least, most, 0, 5, -3 if least else 3]).astype(INSIDE[kind]), **numbers}
+            back = {**ends, "Tout": "float32"}
+            yield Case("UniformDequantize", f"{kind} {most} {scale}", whole, back, quantised={"input": kind})
+    each = {"scales": np.array([0.1, 0.2, 0.3], "float32"), "zero_points": np.array([0, 1, -2], "int32")}
+    for axis in (0, 1):
+        some = {**ends, "quantization_axis": axis, "quantization_min_val": -128, "quantization_max_val": 127}
+        rows = np.moveaxis(x[:12].reshape(3, 4), 0, axis).astype("float32")
+        yield Case(
+            "UniformQuantize", f"axis {axis}", {"input": rows, **each}, {**some, "Tout": "qint8"}, open=(1 - axis,)
+        )
+        held = {"input": np.moveaxis(BYTES.view("int8"), 0, axis), **each}
+        back = {**some, "Tout": "float32"}
+        yield Case("UniformDequantize", f"axis {axis}", held, back, quantised={"input": "qint8"}, open=(1 - axis,))
+
+
+TABLES: dict[str, Table] = {"elements": _elements, "sums": _sums, "bits": _bits, "uniform": _uniform}
