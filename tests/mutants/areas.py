@@ -17,10 +17,10 @@ class Area:
     """Files under a folder, and the tests, as pytest's arguments, that must notice faults in them.
 
     `without` matches tests left out: those that only repeat others at higher cost. `extra` names a function
-    `module:function` that gives more tests, as pairs of a name and a callable that raises, and is told whether to make
-    their data ahead, for many processes. `before` names one that is called before any process forks, to fill caches of
-    frameworks; it loads none of our files. `servers` are those of `tests.warm` that the tests use; `only` matches the
-    tests of a run that can notice faults but says nothing of what it does not notice.
+    `module:function` that gives more tests, as pairs of a name and a callable that raises; it is told which names are
+    wanted, and whether to make their data ahead, for many processes. `before` names one that is called before any process
+    forks, to fill caches of frameworks; it loads none of our files. `servers` are those of `tests.warm` that the tests
+    use; `only` matches the tests of a run that can notice faults but says nothing of what it does not notice.
     """
 
     folder: str

@@ -55,23 +55,27 @@ def check_program(family: str, run: str) -> None:
     assert digest(text) == recorded(AREAS["importers_torch"])[f"{family}-{run}"]
 
 
-def torch_programs(ahead: bool) -> Iterator[Named]:
+def torch_programs(wanted: Callable[[str], bool], ahead: bool) -> Iterator[Named]:
     """Every family in every run, and the cases that are refused; exported ahead, or when a test first needs it."""
     from tests.importers.torch import programs
 
     for family, run in programs.READ:
+        name = f"programs::{family}-{run}"
+        if not wanted(name):
+            continue
         if ahead:
             with contextlib.redirect_stderr(io.StringIO()):
                 preloaded(family, run)
-        yield f"programs::{family}-{run}", partial(check_program, family, run)
+        yield name, partial(check_program, family, run)
 
 
-def onnx_cases(ahead: bool) -> Iterator[Named]:
+def onnx_cases(wanted: Callable[[str], bool], ahead: bool) -> Iterator[Named]:
     """Every node case that is imported, or known to be refused; `make_node_cases` has made them ahead."""
     from tests.importers.onnx import node_cases
 
     for case in node_cases.compared():
-        yield f"node::{case.name}", partial(node_cases.check_case, case)
+        if wanted(f"node::{case.name}"):
+            yield f"node::{case.name}", partial(node_cases.check_case, case)
 
 
 def make_node_cases() -> None:

@@ -8,7 +8,7 @@ import pickle
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -129,8 +129,3 @@ class Order:
 def kind_of(nodeid: str) -> str:
     """The test function and, of its parameters, the first word: cases of one op are alike."""
     return nodeid.partition("-")[0]
-
-
-def first_failing(tests: Sequence[int], fails: Callable[[int], bool]) -> int | None:
-    """The first of the tests that fails."""
-    return next((i for i in tests if fails(i)), None)

@@ -25,13 +25,15 @@ from tests.mutants.plant import Live, changed, compiled, live_functions, meaning
 from tests.mutants.reach import Lines, recording
 from tests.mutants.reached import Order, Reached, kept_reach, kind_of
 from tests.mutants.sample_data import imported_names, sample_data
-from tests.mutants.session import Session, clear_caches, failed, in_children, settle
+from tests.mutants.session import Check, Session, clear_caches, failed, in_children, settle
 from tests.suites.kept import keep, kept
 from tests.warm.client import server
 
 EXPLAINED = Path(__file__).with_name("explained.txt")
 CONTROLS = 40
 """Tests that are run without any fault where mutants will be, to see that none fails there."""
+NO_TESTS = str(Path(__file__).with_name("importing.py"))
+"""What is collected where all tests are the area's `extra` ones."""
 LONGEST = 3600
 """Seconds for the tests of one mutant, many of which may reach a line that all ops share."""
 Verdict = Literal["noticed", "survived", "unreached", "same code", "at import"]
@@ -180,6 +182,8 @@ def go_on(area: Area, mutants: Sequence[Mutant], jobs: int, state: Path | None) 
 
 
 # -- an area --------------------------------------------------------------------------------------------------------
+Anew = tuple[str, str]
+"""A test, by its id, that is collected anew from a file."""
 Tell = Callable[[Mutant, Verdict], None]
 """Takes a verdict as soon as it is known."""
 
@@ -206,6 +210,8 @@ def run_area(
         )
     yield from ((m, v) for m, v in zip(mutants, verdicts, strict=True) if v != "at import")
     anew = [i for i, v in enumerate(verdicts) if v == "at import"]
+    if anew:
+        _check_anew(area, tests[anew[0]], known)
     answers = in_children([partial(_run_anew, area, mutants[i], tests[i], known) for i in anew], jobs, 900)
     for i, answer in zip(anew, answers, strict=True):
         tell(mutants[i], answer or "noticed")
@@ -214,7 +220,7 @@ def run_area(
 
 def _run_warm(
     area: Area, mutants: Sequence[Mutant], jobs: int, tell: Tell, reach_file: Path | None
-) -> tuple[list[Verdict], dict[int, list[str]], set[str], list[str]]:
+) -> tuple[list[Verdict], dict[int, list[Anew]], set[str], list[str]]:
     files = sorted({str(p) for p in area.sources()} | {str(m.path) for m in mutants})
 
     def work(items: Any) -> Any:
@@ -247,7 +253,7 @@ def _run_warm(
         return verdicts, tests, {item.nodeid for item in items}, [items[i].nodeid for i in reached.broken]
 
     with recording(files) as imported:
-        more = named(area.extra)(ahead=True) if area.extra else ()
+        more = named(area.extra)(area.takes, ahead=True) if area.extra else ()
         return Session(area.tests, work, area.takes, more).run()
 
 
@@ -320,7 +326,7 @@ class Bench:
         test = self._fail(self.order.of(_function_of(mutant), tests))
         return ("at import" if test is None else "noticed"), test
 
-    def tests_anew(self, mutant: Mutant) -> list[str]:
+    def tests_anew(self, mutant: Mutant) -> list[Anew]:
         """The tests that the class reaches, else the file, else all."""
         file, name = str(mutant.path), mutant.fault.function.partition(".")[0]
         spans = [
@@ -328,7 +334,8 @@ class Bench:
         ]
         ordered = [self.order.of((file, ""), self.reached.tests_of(file, *span)) for span in [*spans, (1, 100_000)]]
         found = [i for tests in ordered for i in tests] or self.order.of((file, ""), list(self.reached.lines))
-        return [self.items[i].nodeid for i in dict.fromkeys(found)]
+        chosen = [self.items[i] for i in dict.fromkeys(found)]
+        return [(item.nodeid, NO_TESTS if isinstance(item, Check) else str(item.path)) for item in chosen]
 
 
 def _fails(item: Any, seconds: float) -> bool:
@@ -338,15 +345,25 @@ def _fails(item: Any, seconds: float) -> bool:
     return failed(item)
 
 
-def _run_anew(area: Area, mutant: Mutant, tests: Sequence[str], known: set[str]) -> Verdict:
+def _run_anew(area: Area, mutant: Mutant | None, tests: Sequence[Anew], known: set[str]) -> Verdict:
     """Collect and run with the fault in the file from its import on; tests that only then exist run first."""
-    plant_at_import({str(mutant.path): mutant.code()})
+    if mutant is not None:
+        plant_at_import({str(mutant.path): mutant.code()})
 
     def work(items: Any) -> Verdict:
         by_id = {item.nodeid: item for item in items}
-        chosen = [t for t in by_id if t not in known] + [t for t in tests if t in by_id]
+        chosen = [t for t in by_id if t not in known] + [t for t, _ in tests if t in by_id]
         return "noticed" if any(failed(by_id[t]) for t in chosen) else "survived"
 
-    files = tuple(dict.fromkeys(t.partition("::")[0] for t in tests if ".py::" in t))
-    more = named(area.extra)(ahead=False) if area.extra else ()
-    return Session(files or area.tests, work, area.takes, more).run()
+    files = tuple(dict.fromkeys(file for _, file in tests))
+    names = {t.removeprefix("::") for t, _ in tests}
+    more = named(area.extra)(names.__contains__, ahead=False) if area.extra else ()
+    return Session(files, work, area.takes, more).run()
+
+
+def _check_anew(area: Area, tests: Sequence[Anew], known: set[str]) -> None:
+    """Raises RuntimeError where tests fail that are collected anew without any fault: all would be noticed."""
+    task = partial(_run_anew, area, None, tests[:CONTROLS], known)
+    for verdict in in_children([task], 1, 900, die="tests cannot be collected anew"):
+        if verdict != "survived":
+            raise RuntimeError(f"tests of {area.folder} fail that are collected anew without any fault")

@@ -362,6 +362,7 @@ def test_a_whole_run(tmp_path: Path) -> None:
     assert whole() == verdicts and len(state.read_text().splitlines()) == len(mutants)
     assert verdicts["scaled: other operator in x * by in return x * by"] == "noticed"
     assert verdicts[": 2 -> 3 in SIZE = 2"] == "noticed"
+    assert verdicts["Box: 3 -> 4 in width = 3"] == "survived"
     assert verdicts["same: flipped x > 0 in return max(x, 0) if x > 0 else 0"] == "survived"
     assert verdicts["lonely: 7 -> 8 in return x + 7"] == "unreached"
     assert verdicts["never: 1 -> 2 in return 0 * (1 if False else x)"] == "same code"
