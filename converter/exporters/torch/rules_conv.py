@@ -83,17 +83,18 @@ def _bias(c: Context, node: Node) -> list[Expr]:
 
 
 def _accepts_transpose(node: Node) -> str | None:
-    sizes = spatial_sizes(node.operand("x").type.shape, node.attrs["layout"])
-    if 0 in sizes and 0 not in node.output.type.shape:
+    shape = node.operand("x").type.shape
+    if 0 in spatial_sizes(shape, node.attrs["layout"]) and shape[0] != 0:
         return "torch takes no images without extent"
     return _accepts(node)
 
 
 def _cropped_by_torch(node: Node) -> bool:
-    """torch crops both sides alike, and appends less than a stride or dilation."""
+    """torch crops both sides alike and leaves something, and appends less than a stride or dilation."""
     a = node.attrs
     small = all(o < max(s, d) for o, s, d in zip(a["output_padding"], a["strides"], a["dilations"]))
-    return small and all(before == after for before, after in a["padding"])
+    left = 0 not in spatial_sizes(node.output.type.shape, a["layout"])
+    return small and left and all(before == after for before, after in a["padding"])
 
 
 @form("conv_transpose")

@@ -67,3 +67,23 @@ def test_subscripts_of_uint64() -> None:
 def test_types_that_torch_lacks(to: str) -> None:
     with pytest.raises(ConversionError, match=f"torch has no {to}"):
         written("cast", ones(2), to=to)
+
+
+@pytest.mark.parametrize(("extra", "by_torch"), [(1, True), (2, False)])
+def test_transposed_convolutions_append_less_than_a_stride(extra: int, by_torch: bool) -> None:
+    attrs = {"strides": (2,), "dilations": (1,), "padding": ((0, 0),), "output_padding": (extra,)}
+    text = written("conv_transpose", ones(1, 2, 3), ones(2, 2, 2), **attrs)
+    assert ("output_padding=1" in text, f"(0, {extra})" in text) == (by_torch, not by_torch)
+
+
+@pytest.mark.parametrize(
+    ("shape", "window", "fine"),
+    [((1, 2, 0), 1, False), ((1, 2, 0), 3, False), ((0, 2, 0), 3, True), ((1, 2, 1), 3, True)],
+)
+def test_images_without_extent(shape: tuple[int, ...], window: int, fine: bool) -> None:
+    attrs = {"strides": (1,), "dilations": (1,), "padding": ((0, 0),), "output_padding": (0,)}
+    if fine:
+        assert "F.conv_transpose1d(" in written("conv_transpose", ones(*shape), ones(2, 2, window), **attrs)
+        return
+    with pytest.raises(ConversionError, match="torch takes no images without extent"):
+        written("conv_transpose", ones(*shape), ones(2, 2, window), **attrs)
