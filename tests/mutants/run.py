@@ -237,10 +237,11 @@ def _run_warm(
         bench = Bench(items, files, reached, imported, live_functions(files))
         settle()
         bench.check()
-        verdicts = []
+        verdicts, died = [], 0
         for i, answer in enumerate(in_children([partial(bench.judge, m) for m in mutants], jobs, LONGEST), 1):
             verdict, test = answer or ("noticed", None)
             verdicts.append(verdict)
+            died += answer is None
             if test is not None:
                 bench.order.tell(_function_of(mutants[i - 1]), test)
             if verdict != "at import":
@@ -249,6 +250,7 @@ def _run_warm(
                 print(f"  {verdict}: {mutants[i - 1]}", file=sys.stderr, flush=True)
             if i % 25 == 0:
                 print(f"  {area.folder}: {i} of {len(mutants)} planted", file=sys.stderr, flush=True)
+        print(f"  {area.folder}: {died} of them ended their process, which is noticed", file=sys.stderr, flush=True)
         tests = {i: bench.tests_anew(mutants[i]) for i, v in enumerate(verdicts) if v == "at import"}
         return verdicts, tests, {item.nodeid for item in items}, [items[i].nodeid for i in reached.broken]
 
