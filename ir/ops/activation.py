@@ -15,6 +15,7 @@ from ir.ops.families import AlongAxis, Unary, UnaryReal
 from ir.ops.registry import op
 from ir.ops.sampler import Array, Sample, Sampler
 from ir.types import TensorType, broadcast_shapes, dtypes, floordiv, mod, normalize_axis, require_same
+from ir.types.dim import bounds
 
 if TYPE_CHECKING:
     from ir.core.builder import Builder
@@ -416,6 +417,14 @@ def _exp_shifted(x: Array, axis: int) -> tuple[Array, Array]:
     return shifted, np.exp(shifted)
 
 
+def _largest(b: Builder, x: Value, axis: int) -> Value:
+    """The maximum along an axis, size 1 there; of an axis that the run may find empty, -inf."""
+    if bounds(x.type.shape[axis])[0] == 0:
+        axis %= x.type.rank
+        x = b.pad(x, pads=tuple((0, int(i == axis)) for i in range(x.type.rank)), value=-math.inf)
+    return b.reduce_max(x, axes=(axis,), keepdims=True)
+
+
 @op
 class Softmax(AlongAxis):
     """exp(x) normalised to sum 1 along `axis` (Bridle 1990). A row of -inf alone gives NaN."""
@@ -429,7 +438,7 @@ class Softmax(AlongAxis):
     def decompose(b: Builder, x: Value, axis: int) -> Value:
         if x.type.shape[axis] == 0:
             return b.identity(x)
-        e = b.exp(b.sub(x, b.reduce_max(x, axes=(axis,), keepdims=True)))
+        e = b.exp(b.sub(x, _largest(b, x, axis)))
         return b.div(e, b.reduce_sum(e, axes=(axis,), keepdims=True))
 
 
@@ -446,7 +455,7 @@ class LogSoftmax(AlongAxis):
     def decompose(b: Builder, x: Value, axis: int) -> Value:
         if x.type.shape[axis] == 0:
             return b.identity(x)
-        shifted = b.sub(x, b.reduce_max(x, axes=(axis,), keepdims=True))
+        shifted = b.sub(x, _largest(b, x, axis))
         return b.sub(shifted, b.log(b.reduce_sum(b.exp(shifted), axes=(axis,), keepdims=True)))
 
 

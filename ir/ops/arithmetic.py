@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ir.ops.families import INTEGERS, PAIRS, Binary
+from ir.ops.families import INTEGERS, PAIRS, Binary, Unary
 from ir.ops.registry import op
 from ir.ops.sampler import Array, Sample, Sampler
 from ir.types import TensorType, broadcast_shapes, dtypes
@@ -306,6 +306,38 @@ class Clip:
         for kind in INTEGERS:
             yield s.case(s.int_edges(kind), s.ints(low=1, high=3, dtype=kind), s.ints(low=4, high=7, dtype=kind))
         yield s.case(s.floats(2), s.ints(), None, name="dtypes differ", error=TypeError)
+
+
+@op
+class HardTanh(Unary):
+    """x within [min, max]. Its gradient at both bounds is 0, where that of `clip` is 1 (relu6: 0 and 6)."""
+
+    min: float = -1.0
+    max: float = 1.0
+    rows = ({"min": 0.0, "max": 6.0}, {"min": -0.5}, {"max": 2.0}, {})
+
+    @staticmethod
+    def infer(x: TensorType, **attrs: Any) -> TensorType:
+        if not attrs["min"] <= attrs["max"]:
+            raise ValueError(f"hard_tanh: min must not be above max, got {attrs['min']} and {attrs['max']}")
+        return x
+
+    @staticmethod
+    def evaluate(x: Array, min: float, max: float) -> Array:
+        return np.clip(x, x.dtype.type(min), x.dtype.type(max))
+
+    @staticmethod
+    def vjp(cotangent: Array, x: Array, min: float, max: float) -> dict[str, Array]:
+        return {"x": cotangent * ((x > x.dtype.type(min)) & (x < x.dtype.type(max)))}
+
+    @staticmethod
+    def decompose(b: Builder, x: Value, min: float, max: float) -> Value:
+        return b.clip(x, min, max)
+
+    @classmethod
+    def samples(cls, s: Sampler) -> Iterator[Sample]:
+        yield from super().samples(s)
+        yield s.case(s.floats(2, 3), min=2.0, max=1.0, name="crossed", error=ValueError)
 
 
 @op

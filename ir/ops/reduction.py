@@ -254,7 +254,7 @@ class ReduceL1(_Reduction):
 
 @op
 class ReduceL2(_Reduction):
-    """Square root of the sum of squares."""
+    """Square root of the sum of squares. Its gradient at 0 is 0."""
 
     edge = False
 
@@ -264,7 +264,7 @@ class ReduceL2(_Reduction):
 
     @staticmethod
     def decompose(b: Builder, x: Value, axes: Axes, keepdims: bool) -> Value:
-        return b.sqrt(b.reduce_sum(b.square(x), axes=axes, keepdims=keepdims))
+        return _root(b, b.reduce_sum(b.square(x), axes=axes, keepdims=keepdims))
 
 
 @op
@@ -278,6 +278,12 @@ class ReduceSumSquare(_Reduction):
     @staticmethod
     def decompose(b: Builder, x: Value, axes: Axes, keepdims: bool) -> Value:
         return b.reduce_sum(b.square(x), axes=axes, keepdims=keepdims)
+
+
+def _root(b: Builder, x: Value) -> Value:
+    """The square root, whose gradient at 0 is 0 here: that of a length, which is infinite times 0 for plain `sqrt`."""
+    some = b.not_equal(x, 0.0)
+    return b.where(some, b.sqrt(b.where(some, x, 1.0)), 0.0)
 
 
 def _variance(x: Array, axes: Axes, keepdims: bool, correction: float) -> Array:
@@ -330,7 +336,7 @@ class ReduceVar(_Moment):
 
 @op
 class ReduceStd(_Moment):
-    """Standard deviation, the square root of `reduce_var`."""
+    """Standard deviation, the square root of `reduce_var`. Its gradient at 0 is 0."""
 
     @staticmethod
     def evaluate(x: Array, axes: Axes, keepdims: bool, correction: float) -> Array:
@@ -338,4 +344,4 @@ class ReduceStd(_Moment):
 
     @staticmethod
     def decompose(b: Builder, x: Value, axes: Axes, keepdims: bool, correction: float) -> Value:
-        return b.sqrt(b.reduce_var(x, axes=axes, keepdims=keepdims, correction=correction))
+        return _root(b, b.reduce_var(x, axes=axes, keepdims=keepdims, correction=correction))

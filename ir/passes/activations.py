@@ -148,10 +148,10 @@ def mish(node: Node, b: Builder) -> Outcome:
 
 
 def hard_swish(node: Node, b: Builder) -> Outcome:
-    """x * hard_sigmoid(x) with slope 1/6 and offset 1/2, or x * clip(x + 3, 0, 6) / 6."""
+    """x * hard_sigmoid(x) with slope 1/6 and offset 1/2, or x * clip(x + 3, 0, 6) / 6, also with relu6."""
     found = product(node)
     for x, gate in _pair(node, found):
-        made = inner(gate, node, "hard_sigmoid", "clip")
+        made = inner(gate, node, "hard_sigmoid", "clip", "hard_tanh")
         if made is None:
             continue
         if made.op.name == "hard_sigmoid":
@@ -172,8 +172,11 @@ def _is_sixth(alpha: float, dtype: DType) -> bool:
 
 def _ramp(clip: Node, x: Value, root: Node) -> bool:
     """Whether a clip is clip(x + 3, 0, 6)."""
-    low, high = clip.operands["min"], clip.operands["max"]
-    if low is None or high is None or uniform(low) != 0 or uniform(high) != 6:
+    if clip.op.name == "hard_tanh":
+        low, high = clip.attrs["min"], clip.attrs["max"]
+    else:
+        low, high = (None if v is None else uniform(v) for v in (clip.operands["min"], clip.operands["max"]))
+    if (low, high) != (0, 6):
         return False
     add = inner(clip.operand("x"), root, "add")
     return add is not None and any(v is x and is_number(three, 3.0) for v, three in either(add))

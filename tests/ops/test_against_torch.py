@@ -202,6 +202,7 @@ ACTIVATIONS: dict[str, Row] = {
     "gelu": lambda x, approximate: F.gelu(x, approximate=approximate),
     "softplus": lambda x, beta, threshold: F.softplus(x, beta, threshold),
     "soft_shrink": lambda x, lambd: F.softshrink(x, lambd),
+    "hard_tanh": lambda x, min, max: F.hardtanh(x, min, max),
     "hard_shrink": lambda x, lambd: F.hardshrink(x, lambd),
     "threshold": lambda x, threshold, value: F.threshold(x, threshold, value),
     "prelu": prelu,

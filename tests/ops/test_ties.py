@@ -56,6 +56,14 @@ def test_ties_of_two_are_halved(name: str, left: tuple, right: tuple) -> None:
         np.testing.assert_allclose(mine[key], gradient)
 
 
+def test_hard_tanh_at_its_bounds() -> None:
+    x = np.array([-1.0, 0.0, 1.0, 2.0, 6.0])
+    for low, high in ((0.0, 6.0), (-1.0, 2.0)):
+        (expected,) = gradients(lambda t, a=low, b=high: torch.nn.functional.hardtanh(t, a, b), np.ones(5), x)
+        mine = get("hard_tanh").vjp(cotangent=np.ones(5), x=x, min=low, max=high)["x"]
+        np.testing.assert_array_equal(mine, expected)
+
+
 def test_relu_at_zero() -> None:
     x = np.array([-1.0, 0.0, 2.0])
     (expected,) = gradients(torch.relu, np.ones(3), x)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from converter.exporters.code import stmt as s
-from converter.exporters.code.expr import Call, Expr, Lst, Name, lift
+from converter.exporters.code.expr import Attr, Call, Expr, Lst, Name, lift
 from converter.exporters.keras.context import Context
 from converter.exporters.keras.rules import TABLE
 from converter.exporters.keras.table import form_of
@@ -27,6 +27,10 @@ class KerasDialect(ListDialect):
     """
 
     casts: bool = True
+
+    def called(self, module: Expr, args: tuple[Expr, ...], named: tuple[tuple[str, Expr], ...]) -> Expr:
+        """The call of a layer; what takes nothing is no layer to Keras, whose calls look at their first argument."""
+        return Call(module, args, named) if args or named else Attr(module, self.forward)()
 
     def root_base(self, children: Sequence[Child], plain: bool) -> str:
         """A model, a sequential one where it hands one value through its children."""

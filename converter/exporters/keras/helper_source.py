@@ -15,6 +15,11 @@ def smaller(x, y):
     return ops.where(x < y, x, y)
 
 
+def hard_tanh(x, low, high):
+    """x within two bounds, at which its gradient is 0."""
+    return ops.where(x >= high, ops.full_like(x, high), ops.where(x <= low, ops.full_like(x, low), x))
+
+
 def trunc_div(x, y):
     """The quotient of integers, rounded towards zero."""
     quotient = x // y
@@ -83,7 +88,7 @@ def window_counts(x, window, strides, dilations, widths, ceil_mode):
 
 
 def windows(x, window, strides, dilations, widths, counts, value):
-    """One strided view of the padded `x` for every element of so many windows, side by side on a new first axis."""
+    """One strided view of the padded `x` for every element of so many windows."""
     sizes = ops.shape(x)[1:-1]
     reach = [(n - 1) * s + (w - 1) * d + 1 for n, s, w, d in zip(counts, strides, window, dilations)]
     behind = [ops.maximum(r - n - before, 0) for r, n, (before, _) in zip(reach, sizes, widths)]
@@ -93,7 +98,7 @@ def windows(x, window, strides, dilations, widths, counts, value):
         views = [
             v[(slice(None),) * axis + (slice(k * d, k * d + (n - 1) * s + 1, s),)] for v in views for k in range(w)
         ]
-    return ops.stack(views)
+    return views
 
 
 def max_pool(x, window, strides, dilations, widths, ceil_mode):
@@ -101,13 +106,16 @@ def max_pool(x, window, strides, dilations, widths, ceil_mode):
     kind = keras.backend.standardize_dtype(x.dtype)
     lowest = float("-inf") if "float" in kind else int(np.iinfo(kind).min)
     counts = window_counts(x, window, strides, dilations, widths, ceil_mode)
-    return ops.max(windows(x, window, strides, dilations, widths, counts, lowest), axis=0)
+    best, *others = windows(x, window, strides, dilations, widths, counts, lowest)
+    for part in others:  # of equal elements the first has the gradient; NaN is handed on
+        best = ops.where(ops.logical_or(part > best, part != part), part, best)
+    return best
 
 
 def avg_pool(x, window, strides, dilations, widths, ceil_mode, include_pad=True, divisor=None):
     """Mean of each window, for any padding and dilation."""
     counts = window_counts(x, window, strides, dilations, widths, ceil_mode)
-    total = ops.sum(windows(x, window, strides, dilations, widths, counts, 0.0), axis=0)
+    total = ops.sum(ops.stack(windows(x, window, strides, dilations, widths, counts, 0.0)), axis=0)
     if divisor is not None:
         return total / divisor
     ones = ops.ones_like(x[:1, ..., :1])
@@ -116,7 +124,7 @@ def avg_pool(x, window, strides, dilations, widths, ceil_mode, include_pad=True,
         found = windows(inside, window, strides, dilations, [(0, 0)] * len(window), counts, 0.0)
     else:
         found = windows(ones, window, strides, dilations, widths, counts, 0.0)
-    return total / ops.sum(found, axis=0)
+    return total / ops.sum(ops.stack(found), axis=0)
 
 
 def conv_transpose(x, weight, strides, dilations, groups, crop):

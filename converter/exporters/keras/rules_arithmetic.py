@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from converter.exporters.code.expr import Binary, Expr
+from converter.exporters.code.expr import Binary, Expr, Name, hole, lift
 from converter.exporters.keras.context import OPS, Context, bare
-from converter.exporters.keras.table import rule
+from converter.exporters.keras.table import form, rule
+from converter.exporters.outline.instances import Form
 from converter.exporters.outline.operands import numbers
 from ir.core import Node
 
@@ -84,6 +85,24 @@ def clip(c: Context, node: Node) -> Expr:
             return OPS.clip(x, *numbers_)
     x = x if low is None else OPS.maximum(x, c.number_or_x(low))
     return x if high is None else OPS.minimum(x, c.number_or_x(high))
+
+
+@rule("hard_tanh")
+def hard_tanh(c: Context, node: Node) -> Expr:
+    """`ops.relu6` where it is that; else no gradient passes at the bounds, as it does with `ops.clip`."""
+    if (node.attrs["min"], node.attrs["max"]) == (0.0, 6.0):
+        return OPS.relu6(c.x(node.operand("x")))
+    return c.helper("hard_tanh")(
+        c.x(node.operand("x")), hole(node.attrs["min"], "low"), hole(node.attrs["max"], "high")
+    )
+
+
+@form("hard_tanh")
+def relu6_layer(node: Node) -> Form | None:
+    """`layers.Activation("relu6")`."""
+    numbered = bool(node.origin.path) and node.origin.path[-1].name.isdigit()
+    relu6 = (node.attrs["min"], node.attrs["max"]) == (0.0, 6.0)
+    return Form(Name("layers.Activation")(lift("relu6"))) if relu6 and numbered else None
 
 
 @rule("where")

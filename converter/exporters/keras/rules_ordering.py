@@ -30,11 +30,18 @@ def _plain(node: Node) -> str | None:
     return "Keras' running totals are inclusive and forward" if a["exclusive"] or a["reverse"] else None
 
 
+AT_ZERO = (
+    "an element of a running product that is 0 has no gradient in Keras on TensorFlow, which the source may give it"
+)
+
+
 @rule("cumsum", "cumprod", accepts=_plain)
 def running(c: Context, node: Node) -> Expr:
     """Of 64-bit numbers by a helper: on PyTorch Keras' own cuts them to 32."""
     x = node.operand("x")
     axis = hole(node.attrs["axis"], "axis")
+    if node.op.name == "cumprod" and x.type.dtype.name in ("float32", "float16", "bfloat16"):
+        c.note(AT_ZERO)
     if x.type.dtype.name in ("int64", "float64"):
         step = OPS.add if node.op.name == "cumsum" else OPS.multiply
         return c.x(x) if 0 in x.type.shape else c.helper("running")(c.x(x), axis, step)

@@ -7,6 +7,7 @@ from typing import Any
 
 from converter.exporters.code.expr import Expr, Name, hole, lift
 from converter.exporters.keras.context import OPS, Context
+from converter.exporters.keras.rules_reduction import SHARED
 from converter.exporters.keras.spatial import back, dilations_of, last, own_padding, padded
 from converter.exporters.keras.table import form, rule
 from converter.exporters.outline.instances import Form
@@ -150,6 +151,8 @@ def _sizes_known(node: Node) -> str | None:
 def adaptive(c: Context, node: Node) -> Expr:
     """One part after the other; the mean of each part is the mean over one axis after the other."""
     average = node.op.name == "adaptive_avg_pool"
+    if not average and node.output.type.dtype.is_float:
+        c.note(SHARED)
     x = last(node, c.x(node.operand("x")))
     sizes, rank = node.attrs["output_size"], node.operand("x").type.rank
     if all(out == 1 for out in sizes):

@@ -17,6 +17,11 @@ _NAMES = {
 }  # fmt: skip
 
 
+SHARED = (
+    "of elements that are the largest or smallest alike, Keras gives each its share of the gradient, the source one all"
+)
+
+
 def settings(node: Node) -> dict[str, Any]:
     """`axis=` and `keepdims=`, defaults left out."""
     axes = axes_of(node)
@@ -43,6 +48,8 @@ def reduction(c: Context, node: Node) -> Expr:
     if node.op.name == "reduce_mean" and dtype.name == "float64":  # on PyTorch, ops.mean gives float32 of it
         axes = reduced_axes(node.attrs["axes"], node.operand("x").type.rank)
         return c.helper("wide_mean")(x, lift(tuple(axes)), keepdims=hole(node.attrs["keepdims"], "keepdims", False))
+    if dtype.is_float and node.attrs.get("ties") == "first":
+        c.note(SHARED)
     result = getattr(OPS, _NAMES[node.op.name])(x, **settings(node))
     if dtype.is_integer and (node.op.name == "reduce_prod" or (node.op.name == "reduce_sum" and dtype.bits < 64)):
         return c.cast(result, dtype)  # Keras' sums and products have a type of their own

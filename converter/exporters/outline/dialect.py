@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from converter.exporters.base import RuleTable
 from converter.exporters.code import stmt as s
-from converter.exporters.code.expr import Attr, Expr, Index, Lit, Name
+from converter.exporters.code.expr import Attr, Call, Expr, Index, Lit, Name
 from converter.exporters.outline.instances import Form, Path
 from ir.core import Model, Node
 
@@ -55,6 +55,10 @@ class Dialect:
     def step(self, shared: Shared, at: Path, module: Expr, name: str) -> Expr:
         """What lies under a name in the module at a path: `module.conv`, `module[0]`."""
         return Index(module, (Lit(int(name)),)) if name.isdigit() else Attr(module, name)
+
+    def called(self, module: Expr, args: tuple[Expr, ...], named: tuple[tuple[str, Expr], ...]) -> Expr:
+        """The call of an inner module."""
+        return Call(module, args, named)
 
     def base_of(self, children: Sequence[Child]) -> str:
         """The base class: a sequential container where children are named by numbers."""

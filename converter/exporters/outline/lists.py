@@ -10,7 +10,7 @@ from converter.exporters.code.expr import Attr, Call, Dct, Expr, Index, Lit, Lst
 from converter.exporters.outline.context import Shared
 from converter.exporters.outline.dialect import Child, Dialect
 from converter.exporters.outline.instances import Instance, Path
-from converter.exporters.outline.writer import ClassWriter, container, in_order, runs
+from converter.exporters.outline.writer import ClassWriter, container_at, in_order, runs
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,7 +19,7 @@ class ListDialect(Dialect):
 
     def step(self, shared: Shared, at: Path, module: Expr, name: str) -> Expr:
         """`module.conv`, `module.layers[0]`, and in lists and dicts `module[0]`, `module["a"]`."""
-        kind = _holder(shared.tree, at)
+        kind = container_at(shared.tree, at)
         if name.isdigit():
             number = (Lit(int(name)),)
             if kind in ("ModuleList", "ParameterList"):
@@ -49,13 +49,6 @@ class ListDialect(Dialect):
         if numbered:
             body.append(s.Assign(Name(f"self.{parts}"), Lst(tuple(numbered))))
         return [*body, *init, *(s.Assign(Name(f"self.{c.attr}"), c.ctor) for c in children if not c.attr.isdigit())]
-
-
-def _holder(tree: Instance, path: Path) -> str | None:
-    here: Instance | None = tree
-    for name in path:
-        here = here.children.get(name) if here is not None else None
-    return container(here) if here is not None else None
 
 
 class ListClasses(ClassWriter):

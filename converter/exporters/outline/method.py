@@ -142,8 +142,8 @@ class MethodWriter:
         sizes = [self.c.dim(size) for size in self.shared.sizes[region]]
         if self.dialect.sizes_by_name:
             named = tuple(zip(self.shared.size_names[region], sizes, strict=True))
-            return Call(target, tuple(args), (*named, *self.c.call_settings(region).items()))
-        return Call(target, (*args, *sizes))
+            return self.dialect.called(target, tuple(args), (*named, *self.c.call_settings(region).items()))
+        return self.dialect.called(target, (*args, *sizes), ())
 
     def _leaf(self, node: Node, instance: Instance) -> None:
         self.c.node = node

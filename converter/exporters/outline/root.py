@@ -12,7 +12,7 @@ from converter.exporters.outline.classes import finish
 from converter.exporters.outline.context import Shared
 from converter.exporters.outline.method import MethodWriter
 from converter.exporters.outline.regions import Region
-from converter.exporters.outline.state import exposed, open_state
+from converter.exporters.outline.state import exposed, moves_in_training, open_state
 from converter.exporters.outline.tuples import NamedTuples, fields_of
 from converter.exporters.outline.writer import ClassWriter
 from ir.core import Model, Value
@@ -110,15 +110,24 @@ class RootWriter(MethodWriter):
         entries = open_state(self.shared.model, self.shared.leaves, self.dialect.updates)
         for value in exposed(self.shared.model, entries):
             self.c.values[value] = self.c.assign(self.copied(self.c.x(value)), fold=False)
+        always: list[s.Stmt] = []
+        training: list[s.Stmt] = []
         for name, value in entries.items():
-            target = self.c.weight(self.shared.model.weight_value(name))
+            weight = self.shared.model.weight_value(name)
+            target = self.c.weight(weight)
             if self.shared.model.weights[name].kind == "parameter":
                 target = self.learned(target)
-            self.c.body.append(s.Do(self.kept(target, self.c.x(value), value)))
+            block = training if moves_in_training(weight, value) else always
+            block.append(s.Do(self.kept(target, self.c.x(value), value)))
+        self.c.body += [*always, *self.in_training(training)]
 
     def copied(self, value: Expr) -> Expr:
         """The value in memory of its own."""
         raise NotImplementedError
+
+    def in_training(self, assigned: list[s.Stmt]) -> list[s.Stmt]:
+        """Assignments that change nothing outside training."""
+        return assigned
 
     def learned(self, target: Expr) -> Expr:
         """A parameter as something that can be assigned."""

@@ -22,6 +22,17 @@ def open_state(model: Model, leaves: Mapping[Node, Instance], updates: Callable[
     return {name: value for name, value in model.state.items() if name not in kept}
 
 
+def moves_in_training(weight: Value, following: Value) -> bool:
+    """Whether inference hands the state on as it was: the next value is that of a `by_mode` which only training changes."""
+    node = following.producer
+    if node is None or node.op.name != "by_mode":
+        return False
+    infer = node.bodies["infer"]
+    passed = dict(zip(infer.inputs, node.operands["captures"], strict=True))
+    kept = infer.outputs[node.outputs.index(following)]
+    return passed.get(kept, kept) is weight
+
+
 def drop_unread(model: Model) -> None:
     """Remove buffers that nothing reads, such as PyTorch's count of batches: they mean nothing to another framework."""
     for name, weight in list(model.weights.items()):

@@ -248,6 +248,14 @@ def container(instance: Instance) -> str | None:
     return None
 
 
+def container_at(tree: Instance, path: Path) -> str | None:
+    """What holder lies at a path below the root."""
+    here: Instance | None = tree
+    for name in path:
+        here = here.children.get(name) if here is not None else None
+    return container(here) if here is not None else None
+
+
 def in_order(instance: Instance) -> list[Instance]:
     """Children by number where all are numbered, else by first use."""
     children = list(instance.children.values())

@@ -19,6 +19,24 @@ def check(test, message):
         raise ValueError(message)
 
 
+def hard_tanh(x, low, high):
+    """x within two bounds, at which its gradient is 0."""
+    return tf.where(x >= high, tf.constant(high, x.dtype), tf.where(x <= low, tf.constant(low, x.dtype), x))
+
+
+def truncated_mod(x, y):
+    """What a division that rounds towards zero leaves; TensorFlow's own has no gradient."""
+    whole = x * y
+    x, y = (tf.broadcast_to(tf.convert_to_tensor(v, whole.dtype), tf.shape(whole)) for v in (x, y))
+
+    @tf.custom_gradient
+    def rest(x, y):
+        left = tf.truncatemod(x, y)
+        return left, lambda g: (g, -g * tf.round((x - left) / y))
+
+    return rest(x, y)
+
+
 def unsigned_power(x, y):
     """x to the power y for unsigned integers, by squaring."""
     result = tf.ones_like(x * y)

@@ -60,7 +60,7 @@ def window_counts(x, window, strides, dilations, widths, ceil_mode):
 
 
 def windows(x, window, strides, dilations, widths, counts, value):
-    """One strided view of the padded `x` for every element of so many windows, side by side on a new first axis."""
+    """One strided view of the padded `x` for every element of so many windows."""
     sizes = shape_of(x)[1:-1]
     reach = [(n - 1) * s + (w - 1) * d + 1 for n, s, w, d in zip(counts, strides, window, dilations)]
     behind = [tf.maximum(r - n - before, 0) for r, n, (before, _) in zip(reach, sizes, widths)]
@@ -70,27 +70,30 @@ def windows(x, window, strides, dilations, widths, counts, value):
         views = [
             v[(slice(None),) * axis + (slice(k * d, k * d + (n - 1) * s + 1, s),)] for v in views for k in range(w)
         ]
-    return tf.stack(views)
+    return views
 
 
 def max_pool(x, window, strides, dilations, widths, ceil_mode=False):
     """Largest element of each window, for any padding, dilation and element type."""
     lowest = float("-inf") if x.dtype.is_floating else x.dtype.min
     counts = window_counts(x, window, strides, dilations, widths, ceil_mode)
-    return tf.reduce_max(windows(x, window, strides, dilations, widths, counts, lowest), axis=0)
+    best, *others = windows(x, window, strides, dilations, widths, counts, lowest)
+    for part in others:  # of equal elements the first has the gradient; NaN is handed on
+        best = tf.where((part > best) | (part != part), part, best)
+    return best
 
 
 def avg_pool(x, window, strides, dilations, widths, ceil_mode=False, include_pad=True, divisor=None):
     """Mean of each window, for any padding and dilation."""
     counts = window_counts(x, window, strides, dilations, widths, ceil_mode)
-    total = tf.reduce_sum(windows(x, window, strides, dilations, widths, counts, 0), axis=0)
+    total = tf.reduce_sum(tf.stack(windows(x, window, strides, dilations, widths, counts, 0)), axis=0)
     if divisor is not None:
         return total / divisor
     ones = tf.ones_like(x[:1, ..., :1])
     if include_pad:
         ones = tf.pad(ones, [(0, 0), *widths, (0, 0)], constant_values=tf.cast(1, x.dtype))
         widths = [(0, 0)] * len(window)
-    return total / tf.reduce_sum(windows(ones, window, strides, dilations, widths, counts, 0), axis=0)
+    return total / tf.reduce_sum(tf.stack(windows(ones, window, strides, dilations, widths, counts, 0)), axis=0)
 
 
 def adaptive_pool(x, sizes, reduce):

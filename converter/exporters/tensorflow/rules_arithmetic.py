@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from converter.exporters.code.expr import Binary, Expr
+from converter.exporters.code.expr import Binary, Expr, hole
+from converter.exporters.outline.instances import Form
 from converter.exporters.outline.operands import divided, numbers
-from converter.exporters.tensorflow.context import TF, Context
-from converter.exporters.tensorflow.table import rule
+from converter.exporters.tensorflow.context import NN, TF, Context
+from converter.exporters.tensorflow.table import form, rule
 from ir.core import Node
 
 _OPERATORS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
@@ -58,7 +59,7 @@ def fmod(c: Context, node: Node) -> Expr:
     x, y = divided(c, node)
     kind = node.output.type.dtype
     if kind.is_float:
-        return c.widened(kind, "float32" if kind.is_half else kind.name, TF.truncatemod, x, y)
+        return c.widened(kind, "float32" if kind.is_half else kind.name, c.helper("truncated_mod"), x, y)
     if kind.name in ("int32", "int64"):
         return TF.truncatemod(x, y)
     x, y = c.name_once(x), c.name_once(y)
@@ -77,6 +78,22 @@ def clip(c: Context, node: Node) -> Expr:
             return TF.clip_by_value(x, *bounds)
     x = x if low is None else TF.maximum(x, c.number_or_x(low))
     return x if high is None else TF.minimum(x, c.number_or_x(high))
+
+
+@rule("hard_tanh")
+def hard_tanh(c: Context, node: Node) -> Expr:
+    """`tf.nn.relu6` where it is that; else no gradient passes at the bounds, as it does with `tf.clip_by_value`."""
+    if (node.attrs["min"], node.attrs["max"]) == (0.0, 6.0):
+        return NN.relu6(c.x(node.operand("x")))
+    return c.helper("hard_tanh")(
+        c.x(node.operand("x")), hole(node.attrs["min"], "low"), hole(node.attrs["max"], "high")
+    )
+
+
+@form("hard_tanh")
+def relu6_form(node: Node) -> Form | None:
+    """`tf.nn.relu6`."""
+    return Form(NN.relu6) if (node.attrs["min"], node.attrs["max"]) == (0.0, 6.0) else None
 
 
 @rule("where")

@@ -26,10 +26,15 @@ def position(c: Context, node: Node) -> Expr:
     return TF.expand_dims(found, hole(axis, "axis")) if a["keepdims"] else found
 
 
+AT_ZERO = "an element of a running product that is 0 has no gradient in TensorFlow, which the source may give it"
+
+
 @rule("cumsum", "cumprod")
 def running(c: Context, node: Node) -> Expr:
     a = node.attrs
     function = TF.cumsum if node.op.name == "cumsum" else MATH.cumprod
+    if node.op.name == "cumprod" and node.output.type.dtype.is_float:
+        c.note(AT_ZERO)
     flags = {k: lift(True) for k in ("exclusive", "reverse") if a[k]}
     return function(c.x(node.operand("x")), axis=hole(a["axis"], "axis", 0), **flags)
 

@@ -8,7 +8,7 @@ from typing import Any
 from converter.exporters.code.expr import Expr, hole, lift
 from converter.exporters.spatial import squash, static_pads
 from converter.exporters.tensorflow.context import NN, TF, Context
-from converter.exporters.tensorflow.rules_reduction import COMPILED
+from converter.exporters.tensorflow.rules_reduction import COMPILED, SHARED
 from converter.exporters.tensorflow.spatial import back, dilations_of, last, own_padding, padded
 from converter.exporters.tensorflow.table import rule
 from converter.policies import MAX_POOL_NAN
@@ -102,6 +102,7 @@ def adaptive(c: Context, node: Node) -> Expr:
         return TF.zeros(lift(c.shape(out.shape)), c.dtype(out.dtype))
     if node.op.name == "adaptive_max_pool" and out.dtype.is_float:
         c.note(COMPILED)
+        c.note(SHARED)
     reduce = TF.reduce_mean if node.op.name == "adaptive_avg_pool" else TF.reduce_max
     x = last(node, c.x(node.operand("x")))
     sizes, rank = node.attrs["output_size"], node.operand("x").type.rank

@@ -13,6 +13,7 @@ from ir.core import Node
 _NAMES = {f"reduce_{name}": f"reduce_{name}" for name in ("sum", "mean", "prod", "max", "min", "any", "all")}
 _NAMES |= {"reduce_log_sum_exp": "reduce_logsumexp"}
 COMPILED = "compiled by XLA, TensorFlow's maxima and minima over axes pass over NaN, which the source hands on"
+SHARED = "of elements that are the largest or smallest alike, TensorFlow gives each its share of the gradient, the source one all"
 _ROUNDING = ("reduce_sum", "reduce_mean", "reduce_prod", "reduce_log_sum_exp")
 
 
@@ -33,6 +34,8 @@ def reduction(c: Context, node: Node) -> Expr:
     kind = node.output.type.dtype
     if kind.is_float and node.op.name in ("reduce_max", "reduce_min"):
         c.note(COMPILED)
+    if kind.is_float and node.attrs.get("ties") == "first":
+        c.note(SHARED)
     wide = "float32" if kind.is_half and node.op.name in _ROUNDING else kind.name
     function, extra = getattr(TF, _NAMES[node.op.name]), settings(node)
     if node.attrs["axes"] == ():

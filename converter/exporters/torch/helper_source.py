@@ -65,7 +65,7 @@ def max_pool(x, window, stride, dilation, widths, ceil_mode=False):
     counts = window_counts(x, window, stride, dilation, widths, ceil_mode)
     x = F.pad(x, widths, value=lowest)
     x = F.pad(x, overhang(window, stride, dilation, counts, x), value=lowest)
-    return torch.stack(windows(x, window, stride, dilation, counts)).amax(0)
+    return torch.stack(windows(x, window, stride, dilation, counts)).max(0).values
 
 
 def avg_pool(x, window, stride, dilation, widths, ceil_mode=False, include_pad=True, divisor=None):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from converter.exporters.code import stmt as s
 from converter.exporters.code.expr import Expr
 from converter.exporters.outline.root import RootWriter
+from converter.exporters.torch.context import SELF
 from ir.core import Value
 
 
@@ -13,6 +15,10 @@ class TorchRoot(RootWriter):
     def copied(self, value: Expr) -> Expr:
         """`value.clone()`."""
         return value.clone()
+
+    def in_training(self, assigned: list[s.Stmt]) -> list[s.Stmt]:
+        """`if self.training:`: a buffer that is written to in place, if only with what it holds, fails later in `backward`."""
+        return [s.If(SELF.training, assigned)] if assigned else []
 
     def learned(self, target: Expr) -> Expr:
         """`target.detach()`: a parameter cannot be written to while gradients are taken."""

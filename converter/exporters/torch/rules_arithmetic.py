@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from converter.exporters.code.expr import Binary, Expr, Lit, lift
+from converter.exporters.code.expr import Binary, Expr, Lit, Name, hole, lift
+from converter.exporters.outline.instances import Form
 from converter.exporters.outline.operands import divided, numbers
-from converter.exporters.torch.context import TORCH, Context
-from converter.exporters.torch.table import rule
+from converter.exporters.torch.context import TORCH, Context, F
+from converter.exporters.torch.table import form, rule
 from ir.core import Node
 
 _OPERATORS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
@@ -70,6 +71,29 @@ def clip(c: Context, node: Node) -> Expr:
     read = c.literal if plain else c.x
     bounds = {k: read(v) for k, v in (("min", low), ("max", high)) if v is not None}
     return c.x(node.operand("x")).clamp(**bounds) if bounds else c.x(node.operand("x"))
+
+
+def _limits(node: Node) -> dict[str, Expr] | None:
+    """The settings of `F.hardtanh`; None for `F.relu6`."""
+    low, high = node.attrs["min"], node.attrs["max"]
+    if (low, high) == (0.0, 6.0):
+        return None
+    return {"min_val": hole(low, "min_val", -1.0), "max_val": hole(high, "max_val", 1.0)}
+
+
+@rule("hard_tanh")
+def hard_tanh(c: Context, node: Node) -> Expr:
+    x, limits = c.x(node.operand("x")), _limits(node)
+    return F.relu6(x) if limits is None else F.hardtanh(x, **limits)
+
+
+@form("hard_tanh")
+def hard_tanh_module(node: Node) -> Form | None:
+    """`nn.ReLU6` or `nn.Hardtanh`, where the source has a module at a numbered place of a container."""
+    if not node.origin.path or not node.origin.path[-1].name.isdigit():
+        return None
+    limits = _limits(node)
+    return Form(Name("nn.ReLU6")()) if limits is None else Form(Name("nn.Hardtanh")(**limits))
 
 
 @rule("where")

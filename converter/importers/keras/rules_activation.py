@@ -122,7 +122,7 @@ def relu6(c: KerasContext, _: Any, x: Any) -> Value:
     value = c.value(x)
     if backend() == "jax" and not value.type.dtype.is_float:
         value = c.cast(value, "float32")  # jax takes the smaller of it and 6.0
-    return clipped(c, value, 0, 6)
+    return c.b.hard_tanh(value, min=0.0, max=6.0) if value.type.dtype.is_float else clipped(c, value, 0, 6)
 
 
 @rule("ops.HardTanh")

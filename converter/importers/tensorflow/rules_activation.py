@@ -24,7 +24,7 @@ for _op, _name in _UNARY.items():
 
 @rule("Relu6")
 def relu6(c: TensorflowContext) -> Value:
-    return c.b.clip(c.x(), 0, 6)
+    return c.b.hard_tanh(c.x(), min=0.0, max=6.0) if c.x().type.dtype.is_float else c.b.clip(c.x(), 0, 6)
 
 
 @rule("Softplus")

@@ -54,6 +54,8 @@ def hardtanh(c: TorchContext, a: Call) -> Value:
 
 
 def _clip(c: TorchContext, x: Value, low: float, high: float) -> Value:
+    if x.type.dtype.is_float:
+        return c.b.hard_tanh(x, min=float(low), max=float(high))
     return c.b.clip(x, c.constant(low, x.type.dtype), c.constant(high, x.type.dtype))
 
 

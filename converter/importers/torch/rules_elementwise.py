@@ -272,12 +272,13 @@ def clamp_max(c: TorchContext, a: Call) -> Value:
 
 @rule("aten.addcmul.default", "aten.addcdiv.default")
 def addcmul(c: TorchContext, a: Call) -> Value:
+    """self + (value * tensor1) * tensor2, or / tensor2, in this order: another overflows elsewhere."""
     op = c.b.mul if "addcmul" in str(a.node.target) else c.b.div
-    product = op(a.operand("tensor1", a.dtype), a.operand("tensor2", a.dtype))
+    scaled = a.operand("tensor1", a.dtype)
     factor = a.lit("value")
     if factor != 1:
-        product = c.b.mul(product, c.constant(factor, a.dtype))
-    return c.b.add(a.operand("self", a.dtype), product)
+        scaled = c.b.mul(scaled, c.constant(factor, a.dtype))
+    return c.b.add(a.operand("self", a.dtype), op(scaled, a.operand("tensor2", a.dtype)))
 
 
 @rule("aten.lerp.Scalar", "aten.lerp.Tensor")
@@ -294,8 +295,12 @@ def where(c: TorchContext, a: Call) -> Value:
 
 @rule("aten.hypot.default")
 def hypot(c: TorchContext, a: Call) -> Value:
-    x, y = a.operand("self", a.dtype), a.operand("other", a.dtype)
-    return c.b.sqrt(c.b.add(c.b.square(x), c.b.square(y)))
+    """sqrt(x^2 + y^2) of numbers whose squares overflow or vanish, too; infinite beside an infinity, even for NaN."""
+    b, x, y = c.b, a.operand("self", a.dtype), a.operand("other", a.dtype)
+    high, one = b.maximum(b.abs(x), b.abs(y)), c.constant(1, a.dtype)
+    scale = b.stop_gradient(b.where(b.or_(b.equal(high, c.constant(0, a.dtype)), b.isinf(high)), one, high))
+    length = b.mul(scale, b.sqrt(b.add(b.square(b.div(x, scale)), b.square(b.div(y, scale)))))
+    return b.where(b.or_(b.isinf(x), b.isinf(y)), c.constant(float("inf"), a.dtype), length)
 
 
 @rule("aten.complex.default")

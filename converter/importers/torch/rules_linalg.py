@@ -106,7 +106,12 @@ def _norm(c: TorchContext, x: Value, order: float, over: dict[str, object]) -> V
         zero = c.constant(0, x.type.dtype)
         return c.b.reduce_sum(c.cast(c.b.not_equal(x, zero), x.type.dtype), **over)
     total = c.b.reduce_sum(c.b.pow(c.b.abs(x), c.constant(order, x.type.dtype)), **over)
-    return c.b.pow(total, c.constant(1 / order, x.type.dtype))
+    root = c.constant(1 / order, x.type.dtype)
+    if order < 1:
+        return c.b.pow(total, root)
+    zero, one = c.constant(0, x.type.dtype), c.constant(1, x.type.dtype)
+    some = c.b.not_equal(total, zero)  # the gradient of a length is 0 at 0, that of a power is not
+    return c.b.where(some, c.b.pow(c.b.where(some, total, one), root), zero)
 
 
 @rule("aten.bilinear.default")

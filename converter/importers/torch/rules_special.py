@@ -89,6 +89,15 @@ def exp2(c: TorchContext, a: Call) -> Value:
     return c.b.pow(c.constant(2, a.dtype), a.operand("self", a.dtype))
 
 
+@rule("aten.sinc.default")
+def sinc(c: TorchContext, a: Call) -> Value:
+    """sin(pi x) / (pi x), and 1 at 0, where its gradient is 0: what is divided by is never 0."""
+    x, zero, one = a.operand("self", a.dtype), c.constant(0, a.dtype), c.constant(1, a.dtype)
+    middle = c.b.equal(x, zero)
+    angle = c.b.mul(c.b.where(middle, one, x), c.constant(math.pi, a.dtype))
+    return c.b.where(middle, one, c.b.div(c.b.sin(angle), angle))
+
+
 @rule("aten.special_spherical_bessel_j0.default")
 def spherical_bessel(c: TorchContext, a: Call) -> Value:
     """sin(x) / x: near 0 by its series, 0 at infinity."""

@@ -1,0 +1,159 @@
+"""Gradients of PyTorch models where a derivative jumps or does not exist, as what they become computes them; and modules
+of unusual containers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+import converter
+from ir.eval import Evaluator
+
+tf = pytest.importorskip("tensorflow")
+
+TIES = torch.tensor(
+    [[0.0, 0.0, 0.0, 0.0, 0.0], [1.0, 1.0, 2.0, 6.0, -1.0], [6.0, 3.0, 3.0, 0.0, -2.0], [2.0, 2.5, 0.5, -1.0, 7.0]]
+)
+CORNERS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu6": F.relu6,
+    "hardtanh": lambda x: F.hardtanh(x, -1.0, 2.5),
+    "norm": lambda x: x.norm(dim=1),
+    "norm of order 3": lambda x: x.norm(p=3, dim=1),
+    "distances": lambda x: torch.cdist(x, x.flip(0)),
+    "deviation": lambda x: x.std(1),
+    "sinc": torch.sinc,
+    "pooling that rounds up": lambda x: F.max_pool2d(x[None, None], 3, 2, 1, ceil_mode=True),
+    "pooling with gaps": lambda x: F.max_pool2d(x[None, None], 2, 2, 1, dilation=2),
+}
+
+
+class All(nn.Module):
+    """Every function on the same operand, which a parameter scales."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(()))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        return tuple(f(x * self.scale) for f in CORNERS.values())
+
+
+def weights(shape: tuple[int, ...]) -> np.ndarray:
+    """Cotangents that tell elements apart."""
+    return np.cos(np.arange(np.prod(shape, dtype=int))).reshape(shape).astype(np.float32)
+
+
+def of_torch(net: nn.Module) -> list[np.ndarray]:
+    x = TIES.clone().requires_grad_()
+    sums = [(y * torch.from_numpy(weights(tuple(y.shape)))).sum() for y in net(x)]
+    return [torch.autograd.grad(s, x, retain_graph=True)[0].numpy() for s in sums]
+
+
+@pytest.mark.parametrize("target", ["torch", "keras", "tensorflow"])
+def test_gradients_where_derivatives_jump(target: str) -> None:
+    """Zero lengths gave NaN, bounds let gradients pass, tied elements of a window shared them."""
+    wanted = of_torch(All())
+    net = converter.convert(All(), target, inputs=(TIES,), verify=False).load()
+    if target == "torch":
+        found = of_torch(net)
+    else:
+        x = tf.constant(TIES.numpy())
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(x)
+            sums = [tf.reduce_sum(y * weights(tuple(y.shape))) for y in net(x)]
+        found = [tape.gradient(s, x).numpy() for s in sums]
+    for name, mine, theirs in zip(CORNERS, found, wanted, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-5, err_msg=f"{name} in {target}")
+
+
+def test_rests_of_divisions_train_in_tensorflow() -> None:
+    """TensorFlow has no gradient of its own function."""
+    x, y = torch.tensor([5.5, -5.5, 4.0]), torch.tensor([[2.0], [-1.5]])
+
+    class Rest(nn.Module):
+        def forward(self, x: Tensor, y: Tensor) -> Tensor:
+            return torch.fmod(x, y)
+
+    net = converter.convert(Rest(), "tensorflow", inputs=(x, y), verify=False).load()
+    a, b = x.clone().requires_grad_(), y.clone().requires_grad_()
+    torch.fmod(a, b).square().sum().backward()
+    given = [tf.constant(t.numpy()) for t in (x, y)]
+    with tf.GradientTape() as tape:
+        for t in given:
+            tape.watch(t)
+        total = tf.reduce_sum(tf.square(net(*given)))
+    for mine, theirs in zip(tape.gradient(total, given), (a.grad, b.grad), strict=True):
+        np.testing.assert_allclose(mine.numpy(), theirs.numpy(), rtol=1e-6)
+
+
+def test_numbers_whose_squares_overflow() -> None:
+    """Lengths of huge and tiny legs, infinities beside NaN, and quotients in PyTorch's order."""
+    inf, nan = float("inf"), float("nan")
+    x = torch.tensor([3e38, 1e-30, 0.0, inf, nan, 3.0, nan, -inf, 1.0])
+    y = torch.tensor([1.0, 1e-30, 0.0, nan, inf, -4.0, 1.0, inf, 3e38])
+
+    class Lengths(nn.Module):
+        def forward(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+            return torch.hypot(x, y), torch.addcdiv(x, y, y * y + 1, value=-2)
+
+    read = converter.load(Lengths(), (x, y))
+    found = Evaluator("exact").run(read, {"x": x.numpy(), "y": y.numpy()}).values()
+    for mine, theirs in zip(found, Lengths()(x, y), strict=True):
+        np.testing.assert_allclose(mine, theirs.numpy(), rtol=1e-6)
+
+
+class Table(nn.Module):
+    """A module that takes nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.linspace(0, 1, 4))
+
+    def forward(self) -> Tensor:
+        return torch.tanh(self.weight)
+
+
+class Unusual(nn.Module):
+    """A dict of modules with a number as a key, tied weights, a module without operands, a mean over all batches."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts = nn.ModuleDict({"first": nn.Linear(4, 4), "1": nn.Linear(4, 4)})
+        self.parts["1"].weight = self.parts["first"].weight
+        self.table = Table()
+        self.norm = nn.BatchNorm1d(4, momentum=None)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for key in self.parts:
+            x = self.norm(self.parts[key](x)) + self.table()
+        return x
+
+
+@pytest.mark.parametrize("target", ["torch", "keras", "tensorflow"])
+def test_unusual_containers(target: str, tmp_path: Path) -> None:
+    source, x = Unusual().eval(), torch.linspace(-1, 1, 12).reshape(3, 4)
+    conversion = converter.convert(source, target, tmp_path / "out", inputs=(x,), verify=False)
+    found = conversion.load()(x if target == "torch" else tf.constant(x.numpy()))
+    np.testing.assert_allclose(
+        np.asarray(found.detach() if target == "torch" else found), source(x).detach(), rtol=1e-5
+    )
+    names = {r["source"] for r in json.loads((tmp_path / "out" / "metadata.json").read_text())["weights"].values()}
+    assert {"parts.first.weight", "parts.1.bias", "table.weight", "norm.running_var"} <= names
+
+
+def test_statistics_that_stay_do_not_stop_gradients() -> None:
+    """In inference a buffer was written to with what it held, in place: `backward` failed."""
+    x = torch.linspace(-1, 1, 12).reshape(3, 4)
+    net = converter.convert(Unusual().eval(), "torch", inputs=(x,), verify=False).load()
+    net(x).sum().backward()
+    assert net.parts["first"].weight.grad is not None
+    net.train()
+    net(x).sum().backward()
+    assert net.norm.num_batches_tracked == 2
