@@ -436,3 +436,24 @@ def test_rows_of_zeros_are_normalised_in_halves(p: str) -> None:
         f"signature (x) -> (output.0,)\n\ngraph (x: float16[2, 3]):\n  y: float16[2, 3] = normalize(x; p={p})\n  return y\n",
         x=[[0, 1, 2], [0, 0, 0]],
     )
+
+
+@pytest.mark.parametrize("op", ["softmax", "log_softmax"])
+def test_rows_that_the_run_finds_empty_are_normalised(op: str) -> None:
+    """What they are made of took the maximum of nothing."""
+    text = f"""signature (x, keep) -> (output.0,)
+
+graph (x: float32[4, 3], keep: bool[4]):
+  kept: float32[?n, 3] = mask_select(x, keep; symbol="n")
+  out: float32[?n, 3] = {op}(kept; axis=0)
+  return out
+"""
+    model = parse("isomorph-ir 1\nmodel small\n\n" + text)
+    apart = parse(format_model(model))
+    Decompose(lambda node: node.op.name != op).run(apart)
+    assert op not in {node.op.name for node in apart.nodes()}
+    x = np.linspace(-2, 3, 12, dtype=np.float32).reshape(4, 3)
+    for keep in ([False] * 4, [True, False, True, True]):
+        case = {"x": x, "keep": np.array(keep)}
+        (want,), (got,) = (Evaluator("exact").run(m, case).values() for m in (model, apart))
+        np.testing.assert_allclose(got, want, rtol=1e-6)
