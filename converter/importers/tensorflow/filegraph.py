@@ -40,7 +40,7 @@ class Feed:
 class FileGraph:
     """`graph` is a GraphDef with what `fetches` need and nothing else; `held` tells of each variable, by its node, the name,
     the bytes and whether it trains (None: the file does not say); `tables` what lookup tables hold, or why that is not known.
-    `served_as` is the name of the signature that it is."""
+    `served_as` is the name of the signature that it is, `loose` holds names of variables that no attribute tells."""
 
     label: str
     graph: Any
@@ -52,6 +52,7 @@ class FileGraph:
     frozen: bool = False
     served_as: str | None = None
     tables: Mapping[str, Contents | str] = field(default_factory=dict)
+    loose: frozenset[str] = frozenset()
 
 
 def needed(graph: Any, roots: Iterable[str], feeds: Iterable[str], label: str) -> Any:

@@ -14,7 +14,8 @@ from converter.importers.tensorflow.filegraph import FileGraph, check_ops
 from converter.importers.tensorflow.finish import finish
 from converter.importers.tensorflow.graph import Frame, GraphImporter
 from converter.importers.tensorflow.handles import Variable
-from converter.importers.tensorflow.hulls import settle_modules
+from converter.importers.tensorflow.hulls import settle_activations, settle_modules, settle_names
+from converter.importers.tensorflow.scopes import Places
 from converter.importers.tensorflow.signature import Leaves
 from converter.importers.tensorflow.tables import Filed
 from converter.importers.tensorflow.wiring import Library
@@ -43,6 +44,7 @@ def load(found: FileGraph, inputs: Any, options: ImportOptions) -> Model:
     library = Library(found.graph.library)
     importer = GraphImporter(library, model, plan, options)
     importer.frozen = found.frozen
+    importer.places = Places({}, found.loose)
     names = [f.name for f in found.feeds]
     body = library.graph(found.graph, [k for _, k in found.fetches], (), found.label, found.frozen)
     frame = Frame(Builder(model.graph), body)
@@ -69,6 +71,8 @@ def load(found: FileGraph, inputs: Any, options: ImportOptions) -> Model:
         model.signature = Signature(found.parameters, found.result)
     finish(importer, assumptions)
     settle_modules(model)
+    settle_names(model, found.loose)
+    settle_activations(model)
     if found.served_as is not None:
         model.metadata["served_as"] = found.served_as
     return model

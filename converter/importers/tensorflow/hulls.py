@@ -6,10 +6,12 @@ reads variables of other modules, too, it is no call of the module, and the modu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
-from ir.core import Model, Node, Scope, Value
+from ir.core import Model, Node, Path, Scope, Value
 from ir.core.walk import graphs
 
 Names = tuple[str, ...]
@@ -35,6 +37,66 @@ def _live(model: Model) -> list[Node]:
         if any(user in found or not isinstance(user, Node) or user.graph is not node.graph for user in users):
             found.add(node)
     return [node for node in model.graph if node in found]
+
+
+def settle_names(model: Model, loose: Collection[str]) -> None:
+    """Name variables that no attribute tells by the layer that reads them, as Keras does (`Variable.path`), without what
+    TensorFlow counted: `block.kernel_3` that is read in `block.conv2d_1` becomes `block.conv2d_1.kernel`."""
+    wanted: dict[str, tuple[str, str]] = {}
+    for name in loose:
+        *module, base = name.split(".")
+        users = {use.user for use in model.weight_value(name).uses} if name in model.weights else set()
+        paths = {_names_of(user) for user in users if isinstance(user, Node) and user.graph is model.graph}
+        if len(paths) == 1 and all(isinstance(user, Node) and user.graph is model.graph for user in users):
+            path = paths.pop()
+            inside = path if path[: len(module)] == tuple(module) else tuple(module)
+            wanted[name] = ".".join((*inside, base)), ".".join((*inside, re.sub(r"(_\d+)+$", "", base)))
+    plain = Counter(short for _, short in wanted.values())
+    for name, (whole, short) in wanted.items():
+        new = short if plain[short] == 1 else whole
+        if new not in model.weights:
+            model.rename_weight(name, new)
+
+
+def _names_of(node: Node) -> Names:
+    return tuple(s.name for s in node.origin.path)
+
+
+_APPLIED = ("activation", "elementwise", "arithmetic", "cast")
+"""Families of ops that layers of Keras apply to what they give."""
+
+
+def settle_activations(model: Model) -> None:
+    """Give what a layer without a class of its own applies to its results to the module around it.
+
+    A scope of a file tells that a layer ends with an activation, and not what class it is: without the activation it can be
+    a layer that every framework has.
+    """
+    named = {n for n, w in model.weights.items() if w.kind != "constant"}
+    holders = {tuple(n.split(".")[:-1]) for n in named}
+    inner = {h[:n] for h in holders for n in range(1, len(h))}
+    groups: dict[Path, list[Node]] = {}
+    for node in _live(model):
+        path = node.origin.path
+        names = _names_of(node)
+        if path and not path[-1].cls and names in holders and names not in inner:
+            groups.setdefault(path, []).append(node)
+    for path, nodes in groups.items():
+        for node in _applied(nodes, named):
+            node.origin = replace(node.origin, path=path[:-1])
+
+
+def _applied(nodes: list[Node], named: set[str]) -> list[Node]:
+    """What of a module's nodes comes behind all that reads a `named` weight; none where it is more than an activation."""
+    own = set(nodes)
+    before: set[Node] = set()
+    for node in reversed(nodes):
+        if node in before or any(v.name in named for v in _variables(node)):
+            before.add(node)
+            before.update(p for p in _makers(node) if p in own)
+    rest = [n for n in nodes if n not in before]
+    fine = before and all(n.op.name == "constant" or n.op.family in _APPLIED for n in rest)
+    return rest if fine else []
 
 
 class _Parts:
@@ -109,4 +171,4 @@ def _variables(node: Node) -> Iterator[Value]:
     return (v for v in values if v.is_weight)
 
 
-__all__ = ["settle_modules"]
+__all__ = ["settle_activations", "settle_modules", "settle_names"]

@@ -104,8 +104,16 @@ def _of_signature(folder: Path, meta: Any, name: str, signature: Any, options: I
     found = _between(found, options)
     checkpoint = Checkpoint(folder)
     found.held = restored(meta, found.graph, checkpoint, label)
+    found.loose = _loose(meta, found.held)
     found.tables = tables_of(found.graph, FileTables(meta.graph_def, loading(meta), assets(meta, folder), checkpoint))
     return found
+
+
+def _loose(meta: Any, held: Mapping[str, tuple[str, Any, Any]]) -> frozenset[str]:
+    """Names of variables of a saved object that only TensorFlow gave: objects that Keras exports hold theirs in lists."""
+    objects = meta.object_graph_def
+    told = set(weight_names(objects).values()) if len(objects.nodes) else {name for name, _, _ in held.values()}
+    return frozenset(name for name, _, _ in held.values() if name not in told)
 
 
 def _keywords(feeds: Sequence[Feed]) -> tuple[Parameter, ...]:
@@ -197,6 +205,7 @@ def _of_function(folder: Path, meta: Any, name: str, concrete: list[str], option
     whole = _between(FileGraph(label, graph, feeds, parameters, found, tree, held), options)
     kept = {n.name for n in whole.graph.node}
     whole.held = {node: h for node, h in held.items() if node in kept}
+    whole.loose = _loose(meta, whole.held)
     whole.tables = tables_of(
         whole.graph, FileTables(meta.graph_def, loading(meta), assets(meta, folder), Checkpoint(folder))
     )

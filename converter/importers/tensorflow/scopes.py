@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from converter.importers.tensorflow.effects import VARIABLE_OPS
@@ -27,24 +27,30 @@ _OWN = re.compile(
     r"|l2_normalize|normalize|norm|bincount|strided_slice|while|cond|map|scan|foldl|switch_case)(_\d+)?$"
 )
 """Name scopes that TensorFlow's own functions open."""
+_NORM = re.compile(r"(norm|normalize)(_\d+)?")
+_OF_NORM = re.compile(r"(mul|Mul|Sum|Sqrt|Squeeze|Abs|Max|Min|Pow|pow|Cast|Conj|Real|norm|truediv|Maximum|Minimum|Const|ord)\w*")
+"""Nodes in the scopes of `tf.norm` and `tf.linalg.normalize`, which people also call their layers."""
 _COUNTED = re.compile(r"^(.+)_(\d+)$")
 
 
 class Places:
-    """Paths of nodes. `classes` names the classes of modules, by their names from the root."""
+    """Paths of nodes. `classes` names the classes of modules, by their names from the root; `loose` are names of variables
+    that no attribute tells, but TensorFlow counted."""
 
-    def __init__(self, classes: Mapping[Names, str]) -> None:
+    def __init__(self, classes: Mapping[Names, str], loose: Collection[str] = ()) -> None:
         self.classes = classes
+        self.loose = loose
         self._numbers: dict[tuple[Names, int, int], int] = {}
         self._counts: Counter[Names] = Counter()
-        self._modules: dict[int, tuple[Frame, dict[Names, Path]]] = {}
+        self._modules: dict[int, tuple[Frame, dict[Names, Path], frozenset[str]]] = {}
 
     def path(self, frame: Frame, name: str) -> Path:
         """The module path of a node."""
         if frame.record is not None:
             steps = frame.record.steps.get(name, ())
             return self._recorded(frame, steps) if steps and steps[-1][0] else frame.path
-        found, steps_ = self._scopes(frame), steps_of(name)
+        found, norms = self._scopes(frame)
+        steps_ = steps_of(name, norms)
         place = next((steps_[:i] for i in range(len(steps_), 0, -1) if steps_[:i] in found), None)
         return frame.path if place is None else frame.path + found[place]
 
@@ -72,13 +78,15 @@ class Places:
             self._counts[names] += 1
         return self._numbers[key]
 
-    def _scopes(self, frame: Frame) -> dict[Names, Path]:
+    def _scopes(self, frame: Frame) -> tuple[dict[Names, Path], frozenset[str]]:
+        """The scopes that are modules, and those that only look like TensorFlow's own."""
         if id(frame) not in self._modules:
-            self._modules[id(frame)] = frame, module_scopes(frame)
-        return self._modules[id(frame)][1]
+            norms = layers_called_norm(frame.body.nodes)
+            self._modules[id(frame)] = frame, module_scopes(frame, self.loose, norms), norms
+        return self._modules[id(frame)][1:]
 
 
-def module_scopes(frame: Frame) -> dict[Names, Path]:
+def module_scopes(frame: Frame, loose: Collection[str] = (), norms: Collection[str] = ()) -> dict[Names, Path]:
     """The name scopes of a graph that are modules, each with the path of the module below the frame's own.
 
     Names of variables tell the path where they fit the scopes but for counted endings: a model that was built twice has
@@ -92,11 +100,11 @@ def module_scopes(frame: Frame) -> dict[Names, Path]:
             continue  # it stands in the scope of the op that reads it
         for key in wired.inputs:
             for variable in _variables(frame.body, key):
-                steps = steps_of(wired.name)
+                steps = steps_of(wired.name, norms)
                 for i in range(len(steps)):
                     direct = i == len(steps) - 1
                     read[steps[: i + 1]][variable] = direct or read[steps[: i + 1]].get(variable, False)
-    return _by_variables(frame, read) or _by_scopes(read)
+    return _by_variables(frame, read, loose) or _by_scopes(read)
 
 
 def _by_scopes(read: dict[Names, dict[Key, bool]]) -> dict[Names, Path]:
@@ -112,14 +120,23 @@ def _by_scopes(read: dict[Names, dict[Key, bool]]) -> dict[Names, Path]:
     return found
 
 
-def _by_variables(frame: Frame, read: dict[Names, dict[Key, bool]]) -> dict[Names, Path] | None:
-    """Paths made of the names of variables; None where these do not fit the scopes."""
+def _by_variables(
+    frame: Frame, read: dict[Names, dict[Key, bool]], loose: Collection[str]
+) -> dict[Names, Path] | None:
+    """Paths made of the names of variables; None where these do not fit the scopes.
+
+    Of `loose` variables, a scope may lie deeper than the name: layers of Keras that other layers make have variables named
+    after these.
+    """
     targets: dict[Names, Names] = {}
     for scope, variables in read.items():
-        modules = {_module_of(frame, v) for v, direct in variables.items() if direct}
+        direct = [v for v, here in variables.items() if here]
+        modules = {_module_of(frame, v) for v in direct}
         if not modules:
             continue
         module = _common(modules)
+        if all(_name_of(frame, v) in loose for v in direct):
+            module += _below(scope, module, read)
         while module and not _alike(scope[-1], module[-1]):
             module = module[:-1]  # a part of the module that has no scope of its own
         if not module:
@@ -141,11 +158,31 @@ def _by_variables(frame: Frame, read: dict[Names, dict[Key, bool]]) -> dict[Name
     return found
 
 
-def _module_of(frame: Frame, key: Key) -> Names:
-    """Where a variable stands, below the frame's own path; nothing where that is not known."""
+def _below(scope: Names, module: Names, read: Mapping[Names, Any]) -> Names:
+    """The scopes behind the one that is the module, by what they were called before they were counted."""
+    if not module or _alike(scope[-1], module[-1]):
+        return ()
+    at = next((i for i in range(len(scope) - 1, len(module) - 1, -1) if _alike(scope[i - 1], module[-1])), None)
+    if at is None:
+        return ()
+    found = []
+    for i in range(at, len(scope)):
+        beside = {names[i] for names in read if len(names) > i and names[:i] == scope[:i]}
+        plain = _plain(scope[i])
+        found.append(plain if sum(_plain(b) == plain for b in beside) == 1 else scope[i])
+    return tuple(found)
+
+
+def _name_of(frame: Frame, key: Key) -> str:
+    """The name of a variable; empty where that is not known."""
     item = frame.names.get(key)
     stored = getattr(getattr(item, "ref", item), "stored", None)
-    names = tuple(stored.name.split(".")[:-1]) if stored is not None else ()
+    return "" if stored is None else str(stored.name)
+
+
+def _module_of(frame: Frame, key: Key) -> Names:
+    """Where a variable stands, below the frame's own path; nothing where that is not known."""
+    names = tuple(_name_of(frame, key).split(".")[:-1])
     outer = tuple(s.name for s in frame.path)
     return names[len(outer) :] if names[: len(outer)] == outer else ()
 
@@ -192,9 +229,27 @@ def _is_tensor(node: Any) -> bool:
     return len(value.tensor_shape.dim) > 0 and value.dtype in (1, 2, 14, 19)  # float, double, bfloat16, half
 
 
-def steps_of(name: str) -> Names:
-    """The name scopes of a node, outermost first, those of plain calls and of TensorFlow's own functions left out."""
-    return tuple(s for s in name.split("/")[:-1] if s and not _CALLS.match(s) and not _OWN.match(s))
+def steps_of(name: str, layers: Collection[str] = ()) -> Names:
+    """The name scopes of a node, outermost first, those of plain calls and of TensorFlow's own functions left out. `layers` are
+    scopes, from the root, that only look like such."""
+    parts = name.split("/")[:-1]
+    return tuple(
+        s
+        for i, s in enumerate(parts)
+        if s and not _CALLS.match(s) and (not _OWN.match(s) or (layers and "/".join(parts[: i + 1]) in layers))
+    )
+
+
+def layers_called_norm(names: Iterable[str]) -> frozenset[str]:
+    """Scopes of that name in which more happens than in TensorFlow's functions of that name."""
+    found = set()
+    for name in names:
+        parts = name.split("/")
+        for i, step in enumerate(parts[:-1]):
+            plain = all(map(_NORM.fullmatch, parts[i:-1])) and _OF_NORM.fullmatch(parts[-1])
+            if _NORM.fullmatch(step) and not plain:
+                found.add("/".join(parts[: i + 1]))
+    return frozenset(found)
 
 
 _GENERATED = re.compile(

@@ -157,7 +157,7 @@ def test_frozen_graph(tmp_path):
     model = compared(path, {"x": x}, {"prob": want})
     weights = {n: (w.kind, w.trainable) for n, w in model.weights.items()}
     assert weights == {"net.dense.kernel": ("parameter", None), "net.dense.bias": ("parameter", None)}
-    assert {n.origin.scope for n in model.nodes()} == {"", "net.dense"}
+    assert {n.origin.scope for n in model.nodes()} == {"", "net", "net.dense"}
     done = converter.convert(path, to="torch")
     assert done.report.verification is not None and done.report.verification.passed
 

@@ -210,7 +210,7 @@ def test_refused_together():
 
     with pytest.raises(ConversionError) as error:
         load(f)
-    assert {u.op for u in error.value.unsupported} >= {"PyFunc", "EagerPyFunc", "StringToNumber"}
+    assert {u.op for u in error.value.unsupported} >= {"PyFunc", "EagerPyFunc", "AsString"}
     assert "test_sources.py" in str(error.value)
 
 
