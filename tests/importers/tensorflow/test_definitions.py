@@ -16,6 +16,7 @@ import pytest
 
 pytest.importorskip("tensorflow")
 
+from converter.errors import ConversionError
 from ir.eval import Evaluator
 from tests.importers.tensorflow import cases_conv, cases_norm, cases_pool
 from tests.importers.tensorflow.harness import Case, Fixed, array, load
@@ -253,6 +254,55 @@ def test_cudnn(kind: str, time_major: bool, every: bool, masked: bool, monkeypat
     if every and masked:
         want = want * mask[..., None]  # the kernel's zeros behind the end
     np.testing.assert_allclose(got[0], want if every else want[:, -1:], 1e-4, 1e-5)
+
+
+def _cudnn(x: Any, states: Any, params: Any, lengths: Any = None, **attrs: Any) -> Any:
+    """A layer of the first version, or of the third where sequences have lengths."""
+    import tensorflow as tf
+
+    given = {"input": x, "input_h": states, "input_c": states, "params": params, "is_training": False, **attrs}
+    if lengths is None:
+        return tf.raw_ops.CudnnRNNV2(**given)[0]
+    return tf.raw_ops.CudnnRNNV3(**given, sequence_lengths=lengths)[0]
+
+
+@pytest.mark.parametrize("mode", ["rnn_tanh", "rnn_relu"])
+def test_cudnn_without_gates(mode: str) -> None:
+    """Against cuDNN's formula: f(W x + R h + b + c), the parameters W, R, b, c one after another."""
+    x, h, params = array(4, 2, 3), array(1, 2, 5), array(5 * 3 + 5 * 5 + 10)
+    w, r, b, c = np.split(params, np.cumsum([15, 25, 5]))
+    want, state = [], h[0]
+    for step in x:
+        total = step @ w.reshape(5, 3).T + b + state @ r.reshape(5, 5).T + c
+        state = np.tanh(total) if mode == "rnn_tanh" else np.maximum(total, 0)
+        want.append(state)
+    attrs = {"rnn_mode": mode, "input_mode": "auto_select"}
+    got = _evaluated(lambda x, h, p: _cudnn(x, h, p, **attrs), x, h, params)
+    np.testing.assert_allclose(got, want, 1e-5, 1e-5)
+
+
+@pytest.mark.parametrize(
+    "layers,attrs,reason",
+    [
+        (2, {}, "beyond one layer"),
+        (2, {"direction": "bidirectional"}, "beyond one layer"),
+        (1, {"input_mode": "skip_input"}, "no product with the input"),
+        (1, {"input_mode": "auto_select", "size": 5}, "no product with the input"),
+        (1, {"num_proj": 2, "lengths": True}, "a projection"),
+        (1, {"count": 7}, "7 parameters for a layer"),
+    ],
+)
+def test_cudnn_is_refused(layers: int, attrs: dict[str, Any], reason: str) -> None:
+    own = {k: v for k, v in attrs.items() if k not in ("size", "count", "lengths")}
+    x, h = array(4, 2, attrs.get("size", 3)), array(layers, 2, 5)
+    params, lengths = array(attrs.get("count", 5 * 3 + 5 * 5 + 10)), np.array([4, 2], "int32")
+    with pytest.raises(ConversionError, match=reason):
+        _evaluated(
+            lambda x, h, p: _cudnn(x, h, p, lengths if "lengths" in attrs else None, rnn_mode="rnn_tanh", **own),
+            x,
+            h,
+            params,
+        )
 
 
 @pytest.mark.parametrize("form", ["Sum", "Prod", "Max", "Min"])
