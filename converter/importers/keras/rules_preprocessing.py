@@ -65,11 +65,8 @@ def integer_lookup(c: KerasContext, layer: Any, inputs: Any) -> Any:
 
 
 def _contents(table: Any) -> tuple[np.ndarray, np.ndarray]:
-    import tensorflow as tf
-
-    with tf.init_scope():
-        keys, values = table.export()
-        return keys.numpy(), values.numpy()
+    keys, values = table.export()
+    return keys.numpy(), values.numpy()
 
 
 def _other(c: KerasContext, layer: Any, x: Value) -> Value:

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-keras = pytest.importorskip("keras")
-
 import converter
 from ir.eval import Evaluator
 from tests.importers.tensorflow.agree import floats
 
+keras = pytest.importorskip("keras")
 layers = keras.layers
 
 
