@@ -36,13 +36,17 @@ def _settled(node: Node) -> tuple[tuple[Dim, ...], Any, Any]:
 
 
 def _plain(node: Node) -> bool:
-    """Whether ONNX's attributes say it as it is: pairs of pads smaller than the window, no ceil mode, and no image of
-    padding alone, at which ONNX Runtime stops."""
+    """Whether ONNX's attributes say it as it is: pads that they hold, and no ceil mode."""
     a = node.attrs
+    pads = ((0, 0),) * len(a["window"]) if a["padding"] == "valid" else a["padding"]
+    return not a["ceil_mode"] and isinstance(pads, tuple) and _held(node, pads)
+
+
+def _held(node: Node, pads: Any) -> bool:
+    """Whether ONNX's attributes hold the pads: each smaller than the window, at no image of padding alone, where ONNX
+    Runtime stops."""
     empty = 0 in node.operand("x").type.shape[2:]
-    if a["ceil_mode"] or empty or not (isinstance(a["padding"], tuple) or a["padding"] == "valid"):
-        return False
-    return a["padding"] == "valid" or all(max(pair) < w for pair, w in zip(a["padding"], a["window"]))
+    return not empty and is_known(pads) and all(max(pair) < w for pair, w in zip(pads, node.attrs["window"]))
 
 
 @expand("max_pool")
@@ -53,14 +57,14 @@ def explicit_max_pool(b: Builder, node: Node, opset: int) -> Any:
     x, a = node.operand("x"), node.attrs
     _, _, pads = _settled(node)
     plain = {**a, "ceil_mode": False}
-    if is_known(pads) and all(max(pair) < w for pair, w in zip(pads, a["window"])):
+    if _held(node, pads):
         return b.max_pool(x, **{**plain, "padding": pads})
     kind = x.type.dtype
     lowest = -math.inf if kind.is_float else kind.min
     return b.max_pool(b.pad(x, pads=((0, 0), (0, 0), *pads), value=lowest), **{**plain, "padding": "valid"})
 
 
-NAN = "max pooling in ONNX Runtime passes over NaN, which the source hands on"
+NAN = "max pooling in ONNX Runtime passes over NaN, which the source hands on, and may give the lowest number for windows of -inf"
 
 
 @rule("max_pool")
@@ -82,7 +86,7 @@ def explicit_positions(b: Builder, node: Node, opset: int) -> Any:
     if _plain(node):
         return None
     _, _, pads = _settled(node)
-    if is_known(pads) and all(max(pair) < w for pair, w in zip(pads, a["window"])):
+    if _held(node, pads):
         return b.max_pool_with_positions(x, **{**a, "ceil_mode": False, "padding": pads})
     return None
 

@@ -92,6 +92,31 @@ def test_sums_of_floats_made_integers_keep_every_digit(tmp_path: Path) -> None:
     assert "ReduceSum" in ops(exported(model, tmp_path))
 
 
+def pooled(shape: tuple[int, ...], padding: int) -> Model:
+    axes = len(shape) - 2
+    window = {"window": (2,) * axes, "strides": (1,) * axes, "dilations": (1,) * axes, "ceil_mode": False}
+    return made(shape, lambda b, x: b.max_pool(x, **window, padding=((padding, padding),) * axes))
+
+
+@pytest.mark.parametrize("shape", [(1, 2, 0, 3), (1, 2, 3, 0), (1, 2, 0, 0), (1, 2, 0)])
+def test_pools_of_padding_alone(shape: tuple[int, ...], tmp_path: Path) -> None:
+    """ONNX Runtime stops at an image of which nothing but padding is left: it is padded before."""
+    proto = exported(pooled(shape, 1), tmp_path)
+    assert ops(proto) == ["Pad", "MaxPool"]
+    (got,) = OnnxRunner(proto.SerializeToString())({"x": np.zeros(shape, f32)}).values()
+    assert got.shape == (1, 2, *(s + 1 for s in shape[2:]))
+    assert (got <= np.finfo(f32).min).all()
+
+
+@pytest.mark.parametrize("axes", [1, 2, 3])
+def test_pools_of_infinity(axes: int, tmp_path: Path) -> None:
+    """ONNX Runtime starts from the lowest number, which a note tells."""
+    model = pooled((1, 1, *(2,) * axes), 0)
+    proto = exported(model, tmp_path)
+    (got,) = OnnxRunner(proto.SerializeToString())({"x": np.full((1, 1, *(2,) * axes), -np.inf, f32)}).values()
+    assert got.item() == np.finfo(f32).min and any("lowest number" in note for note in model.notes)
+
+
 @pytest.mark.parametrize("shape", [(), (2, 1), (0, 1)])
 def test_integers_to_the_power_of_zero(shape: tuple[int, ...], tmp_path: Path) -> None:
     model = made([3], lambda b, x: b.pow(x, b.constant(np.zeros(shape, np.int64))), dtypes.int64)
