@@ -52,7 +52,7 @@ def _kind(outcome: Outcome) -> str:
 
 def _judged(found: dict[str, Any]) -> str:
     """With which code: graphs that fail are judged again once they are mended."""
-    return "".join(f", {count} judged at {code}" for code, count in found.get("revisions", {}).items())
+    return "".join(f", {count} of them judged at {code}" for code, count in found.get("revisions", {}).items())
 
 
 def _ordered(counts: Counter[str]) -> dict[str, int]:
@@ -77,7 +77,8 @@ modes, and one in 16 read again; after each step every output is judged as the v
 reference. The noise floor of a model is measured on evaluations in which every float that is given or computed is moved
 by a few units of rounding. A graph that rounding decides is *ill-conditioned*; what a target refuses is counted, cut out,
 and the rest goes on; a graph of which nothing is left is *refused*. Draws without ordinary numbers are drawn anew, and
-counted."""
+counted. What a graph that is wrong or crashes has found is mended, with a test of its own, and its seed is
+judged again with the code of then."""
 
 
 def lines() -> list[str]:

@@ -96,6 +96,19 @@ def test_what_rounding_decides_is_told_and_not_judged() -> None:
     assert stages.own(measure(decided)).inconclusive
 
 
+def test_the_sign_of_a_zero_that_is_computed_decides_nothing() -> None:
+    """Kernels of ReLU differ in it; behind a cut of the plane it is a whole turn."""
+    turned = case(
+        """graph (x: float32[3]):
+  a: float32[3] = relu(x)
+  b: float32[3] = atan2(a, x)
+  return b
+""",
+        x=[-1, -2, -0.5],
+    )
+    assert stages.own(measure(turned)).inconclusive
+
+
 def test_values_that_say_nothing_are_refused() -> None:
     for x in ([np.nan], [np.inf], [3e6]):
         with pytest.raises(Unfit):
