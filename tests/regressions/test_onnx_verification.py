@@ -46,3 +46,24 @@ def test_other_outputs_are_a_mismatch(change: Callable[..., object]) -> None:
     report = converter.verify(two_outputs(), other)
     assert report.verdict == "mismatch"
     assert all("outputs are" in o.reason for o in report.outputs)
+
+
+def test_sizes_that_no_trip_fills_are_not_held_against_the_import() -> None:
+    """ONNX Runtime makes those sizes 0 that it does not know before a loop that runs no trip; the model was refused."""
+    outputs = [
+        helper.make_tensor_value_info("going", BOOL, []),
+        helper.make_tensor_value_info("next", FLOAT, ["n"]),
+        helper.make_tensor_value_info("row", FLOAT, ["n"]),
+    ]
+    inputs = [
+        helper.make_tensor_value_info("i", INT64, []),
+        helper.make_tensor_value_info("on", BOOL, []),
+        helper.make_tensor_value_info("kept", FLOAT, ["n"]),
+    ]
+    steps = [node("Add", "kept x", "next"), node("Mul", "next x", "row"), node("Identity", "on", "going")]
+    body = helper.make_graph(steps, "body", inputs, outputs)
+    loop = helper.make_node("Loop", ["trips", "", "x"], ["last", "rows"], body=body)
+    proto = model([loop], [("x", FLOAT, ["n"]), ("trips", INT64, [])], ["last", "rows"])
+    given = {"x": floats(2), "trips": np.int64(0)}
+    assert [a.shape for a in converter.run(proto, given).values()] == [(2,), (0, 0)]
+    assert converter.verify(proto, converter.load(proto), given).passed
