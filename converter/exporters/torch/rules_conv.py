@@ -16,6 +16,11 @@ def _spatial(node: Node) -> int:
 
 
 def _accepts(node: Node) -> str | None:
+    x, weight = node.operand("x").type.shape, node.operand("weight").type.shape
+    if 0 in spatial_sizes(x, node.attrs["layout"]) and x[0] != 0:
+        return "torch takes no images without extent"
+    if 0 in weight:
+        return "torch convolves neither from nor to no channels"  # from none, its result has none either
     return None if 1 <= _spatial(node) <= 3 else f"torch has no convolution over {_spatial(node)} spatial axes"
 
 
@@ -82,13 +87,6 @@ def _bias(c: Context, node: Node) -> list[Expr]:
     return [] if bias is None else [bias]
 
 
-def _accepts_transpose(node: Node) -> str | None:
-    shape = node.operand("x").type.shape
-    if 0 in spatial_sizes(shape, node.attrs["layout"]) and shape[0] != 0:
-        return "torch takes no images without extent"
-    return _accepts(node)
-
-
 def _cropped_by_torch(node: Node) -> bool:
     """torch crops both sides alike and leaves something, and appends less than a stride or dilation."""
     a = node.attrs
@@ -101,7 +99,7 @@ def _cropped_by_torch(node: Node) -> bool:
 def conv_transpose_module(node: Node) -> Form | None:
     """`nn.ConvTranspose2d`, where torch's own cropping fits."""
     weights = _weights(node)
-    if weights is None or _accepts_transpose(node) or not _cropped_by_torch(node):
+    if weights is None or _accepts(node) or not _cropped_by_torch(node):
         return None
     a, shape = node.attrs, node.operand("weight").type.shape
     ctor = Name(f"nn.ConvTranspose{_spatial(node)}d")(
@@ -119,7 +117,7 @@ def conv_transpose_module(node: Node) -> Form | None:
     return Form(ctor, weights, call=lambda c, module: back(node, module(first(c, node, c.x(node.operand("x"))))))
 
 
-@rule("conv_transpose", accepts=_accepts_transpose)
+@rule("conv_transpose", accepts=_accepts)
 def conv_transpose(c: Context, node: Node) -> Expr:
     a = node.attrs
     x = first(c, node, c.x(node.operand("x")))

@@ -76,14 +76,38 @@ def test_transposed_convolutions_append_less_than_a_stride(extra: int, by_torch:
     assert ("output_padding=1" in text, f"(0, {extra})" in text) == (by_torch, not by_torch)
 
 
+@pytest.mark.parametrize("op", ["conv", "conv_transpose"])
 @pytest.mark.parametrize(
     ("shape", "window", "fine"),
-    [((1, 2, 0), 1, False), ((1, 2, 0), 3, False), ((0, 2, 0), 3, True), ((1, 2, 1), 3, True)],
+    [
+        ((1, 2, 0), 1, False),
+        ((1, 2, 0), 3, False),
+        ((0, 2, 0), 3, True),
+        ((1, 2, 1), 3, True),
+        ((2, 2, 1, 0), 2, False),
+    ],
 )
-def test_images_without_extent(shape: tuple[int, ...], window: int, fine: bool) -> None:
-    attrs = {"strides": (1,), "dilations": (1,), "padding": ((0, 0),), "output_padding": (0,)}
+def test_images_without_extent(op: str, shape: tuple[int, ...], window: int, fine: bool) -> None:
     if fine:
-        assert "F.conv_transpose1d(" in written("conv_transpose", ones(*shape), ones(2, 2, window), **attrs)
+        assert f"F.{op}1d(" in convolved(op, shape, 2, 2, window)
         return
     with pytest.raises(ConversionError, match="torch takes no images without extent"):
-        written("conv_transpose", ones(*shape), ones(2, 2, window), **attrs)
+        convolved(op, shape, 2, 2, window)
+
+
+@pytest.mark.parametrize("op", ["conv", "conv_transpose"])
+@pytest.mark.parametrize(("taken", "made"), [(0, 2), (2, 0)])
+def test_images_without_channels(op: str, taken: int, made: int) -> None:
+    """PyTorch makes no channels of none, whatever the weights say, and tells nobody."""
+    with pytest.raises(ConversionError, match="convolves neither from nor to no channels"):
+        convolved(op, (2, taken, 4), taken, made, 3)
+
+
+def convolved(op: str, shape: tuple[int, ...], taken: int, made: int, window: int) -> str:
+    axes = len(shape) - 2
+    attrs: dict[str, object] = {"strides": (1,) * axes, "dilations": (1,) * axes}
+    if op == "conv":
+        attrs |= {"padding": ((window - 1, 1),) * axes}
+        return written(op, ones(*shape), ones(made, taken, *(window,) * axes), **attrs)
+    attrs |= {"padding": ((0, 0),) * axes, "output_padding": (0,) * axes}
+    return written(op, ones(*shape), ones(taken, made, *(window,) * axes), **attrs)
