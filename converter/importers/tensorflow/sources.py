@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from converter.errors import UsageError
+from converter.errors import ConversionError, UsageError
 from converter.importers.examples import array_shape, bind, is_leaf, labels_of, spec_of
 from converter.importers.tensorflow.recorder import Recorder
 from converter.importers.tensorflow.tree import Tree, is_module
@@ -128,16 +128,27 @@ Call = tuple[tuple[Any, ...], dict[str, Any]]
 
 def _traced(function: Any, spec: Call, recorder: Recorder) -> Any:
     """The concrete function for a call, traced anew so that every node is seen being made. A function that cannot be
-    traced twice (it makes its variables itself) gives what it has traced already."""
+    traced twice (it makes its variables itself) gives what it has traced already. Raises UsageError with its own words
+    where it cannot be traced at all."""
     args, kwargs = spec
     fresh = function._clone(None)
     with recorder.watching():
         try:
             return fresh.get_concrete_function(*args, **kwargs)
-        except ValueError as error:
-            if "variables" not in str(error):
-                raise
-            return function.get_concrete_function(*args, **kwargs)
+        except ConversionError:
+            raise
+        except Exception as error:  # the user's code runs here
+            if isinstance(error, ValueError) and "variables" in str(error):
+                return function.get_concrete_function(*args, **kwargs)
+            raise UsageError(f"the function cannot be traced: {_own_words(error)}") from error
+
+
+def _own_words(error: Exception) -> str:
+    """What an exception says, without the lines of code that AutoGraph puts before it."""
+    name = type(error).__name__
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    told = next((line for line in lines if line.startswith(f"{name}:")), "")
+    return told or f"{name}: {lines[0] if lines else 'no message'}"
 
 
 def _call(function: Any, inputs: Any, dynamic: Mapping[str, Any]) -> tuple[dict[str, Any], Call]:

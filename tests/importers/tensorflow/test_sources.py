@@ -229,3 +229,10 @@ def test_every_way_out(net):
     assert "class Dense" in text and "class Block" in text and "nn.ModuleList" in text
     loaded = done.load()
     assert sum(p.numel() for p in loaded.parameters() if p.requires_grad) == 1 + 12 + 8 + 16 + 16
+
+
+def test_a_function_that_cannot_be_traced_is_one_line() -> None:
+    function = tf.function(lambda x: tf.ones(3) + tf.ones(4) + x)
+    with pytest.raises(UsageError, match="cannot be traced: ValueError: Dimensions must be equal") as told:
+        converter.load(function, (np.float32(1),))
+    assert "\n" not in str(told.value)
