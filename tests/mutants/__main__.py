@@ -3,8 +3,9 @@
 Without paths, every file of `areas.py`. `--limit` draws that many mutants of each area by seed, `--again FILE` takes the
 survivors that an earlier run printed. The whole takes some hours: with `--state FILE` it goes on where it stopped, and judges
 again what stands in files that have changed since; beside it is kept what the tests reach, until a source changes. `--only
-REGEX` runs some of the tests: what they notice is noticed, the rest is left for a run of all. Survivors that change nothing
-anyone can observe are explained in `explained.txt`; the exit code is 1 when any other survives.
+REGEX` runs some of the tests: what they notice is noticed, the rest is left for a run of all (`--only test_written` goes
+quickly through an exporter). Survivors that change nothing anyone can observe are explained in `explained.txt`; the exit code
+is 1 when any other survives.
 """
 
 from __future__ import annotations

@@ -76,6 +76,13 @@ def test_transposed_convolutions_append_less_than_a_stride(extra: int, by_torch:
     assert ("output_padding=1" in text, f"(0, {extra})" in text) == (by_torch, not by_torch)
 
 
+@pytest.mark.parametrize(("size", "by_torch"), [(2, False), (3, True)])
+def test_transposed_convolutions_leave_something(size: int, by_torch: bool) -> None:
+    attrs = {"strides": (1,), "dilations": (1,), "padding": ((1, 1),), "output_padding": (0,)}
+    text = written("conv_transpose", ones(1, 2, size), ones(2, 2, 1), **attrs)
+    assert ("padding=1" in text, "(-1, -1)" in text) == (by_torch, not by_torch)
+
+
 @pytest.mark.parametrize("op", ["conv", "conv_transpose"])
 @pytest.mark.parametrize(
     ("shape", "window", "fine"),
