@@ -66,7 +66,12 @@ def gelu(node: Node, b: Builder) -> Outcome:
 
 
 def _bell(value: Value, root: Node) -> tuple[Value, str] | None:
-    """x and the form of GELU where `value` is 1 + erf(x / sqrt(2)) or 1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3))."""
+    """x and the form of GELU where `value` is 1 + erf(x / sqrt(2)), which is erfc(-x / sqrt(2)), or
+    1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3))."""
+    tail = inner(value, root, "erfc")
+    if tail is not None:
+        x = _negated(tail.operand("x"), root)
+        return None if x is None else (x, "none")
     add = inner(value, root, "add")
     for one, curve in either(add) if add is not None else ():
         made = inner(curve, root, "erf", "tanh") if is_number(one, 1.0) else None
@@ -86,6 +91,26 @@ def _scaled(value: Value, root: Node) -> Value | None:
     if node.op.name == "div":
         return node.operand("x") if is_number(node.operand("y"), math.sqrt(2.0)) else None
     return next((x for x, factor in either(node) if is_number(factor, math.sqrt(0.5))), None)
+
+
+def _negated(value: Value, root: Node) -> Value | None:
+    """x where `value` is -x / sqrt(2)."""
+    minus = inner(value, root, "neg")
+    if minus is not None:
+        return _scaled(minus.operand("x"), root)
+    node = inner(value, root, "mul", "div")
+    if node is None:
+        return None
+    multiplied = node.op.name == "mul"
+    wanted = math.sqrt(0.5 if multiplied else 2.0)
+    pairs = either(node) if multiplied else [(node.operand("x"), node.operand("y"))]
+    for x, factor in pairs:
+        if is_number(factor, -wanted):
+            return x
+        minus = inner(x, root, "neg")
+        if minus is not None and is_number(factor, wanted):
+            return minus.operand("x")
+    return None
 
 
 def _cubic(value: Value, root: Node) -> Value | None:

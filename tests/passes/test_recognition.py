@@ -101,6 +101,17 @@ def bell(
     return swap(b, "add", b.erf(inside), const(b, x, one), order)
 
 
+def negated(b: Builder, x: Value, form: int, order: int) -> Value:
+    """-x / sqrt(2)."""
+    if form == 0:
+        return swap(b, "mul", b.neg(x), const(b, x, math.sqrt(0.5)), order)
+    if form == 1:
+        return b.neg(b.div(x, const(b, x, math.sqrt(2.0))))
+    if form == 2:
+        return swap(b, "mul", x, const(b, x, -math.sqrt(0.5)), order)
+    return b.div(*((b.neg(x), const(b, x, math.sqrt(2.0))) if form == 3 else (x, const(b, x, -math.sqrt(2.0)))))
+
+
 def halved(b: Builder, x: Value, curve: Value, how: int, order: int, half: float = 0.5) -> Value:
     """x * curve / 2 in each order of association."""
     if how == 3:
@@ -134,6 +145,9 @@ def gelus() -> Iterator[tuple[str, Make, str, bool]]:
     for how, order, divide in itertools.product(range(4), (0, 1), (True, False)):
         make: Make = lambda b, x, h=how, o=order, d=divide: halved(b, x, bell(b, x, o, divide=d), h, o)  # type: ignore[misc]  # noqa: E731
         yield f"erf-{how}-{order}-{divide}", make, "none", how in (0, 3)
+    for how, order, form in itertools.product((1, 2), (0, 1), range(5)):
+        make = lambda b, x, h=how, o=order, f=form: halved(b, x, b.erfc(negated(b, x, f, o)), h, o)  # type: ignore[misc]  # noqa: E731
+        yield f"erfc-{how}-{order}-{form}", make, "none", False
     for how, order, form in itertools.product(range(4), (0, 1), range(4)):
         make = lambda b, x, h=how, o=order, f=form: halved(  # type: ignore[misc]  # noqa: E731
             b, x, swap(b, "add", b.tanh(cubic(b, x, f, o)), const(b, x, 1.0), o), h, o
