@@ -93,6 +93,33 @@ def test_rests_of_divisions_train_in_tensorflow() -> None:
         np.testing.assert_allclose(mine.numpy(), theirs.numpy(), rtol=1e-6)
 
 
+def test_convolutions_in_three_dimensions_train_in_tensorflow() -> None:
+    """TensorFlow found no gradient of those in groups, with gaps, or transposed with padding."""
+    x = torch.linspace(-1, 1, 192).reshape(1, 4, 3, 4, 4)
+    layers = (
+        nn.Conv3d(4, 2, 2, groups=2),
+        nn.Conv3d(4, 2, 2, dilation=(1, 2, 1)),
+        nn.ConvTranspose3d(4, 2, 3, 2, padding=1),
+    )
+
+    class Three(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = nn.ModuleList(layers)
+
+        def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+            return tuple(layer(x) for layer in self.layers)
+
+    net = converter.convert(Three(), "tensorflow", inputs=(x,), verify=False).load()
+    given = tf.constant(x.numpy())
+    with tf.GradientTape() as tape:
+        tape.watch(given)
+        total = sum(tf.reduce_sum(tf.square(y)) for y in net(given))
+    wanted = x.clone().requires_grad_()
+    sum(layer(wanted).square().sum() for layer in layers).backward()
+    np.testing.assert_allclose(tape.gradient(total, given).numpy(), wanted.grad, rtol=1e-4, atol=1e-5)
+
+
 def test_numbers_whose_squares_overflow() -> None:
     """Lengths of huge and tiny legs, infinities beside NaN, and quotients in PyTorch's order."""
     inf, nan = float("inf"), float("nan")

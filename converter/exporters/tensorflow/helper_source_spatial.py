@@ -42,7 +42,8 @@ def conv_transpose(x, kernel, strides, dilations, groups, crop):
     x = tf.pad(x, [(0, 0), *widths, (0, 0)])
     kernel = tf.linalg.matrix_transpose(tf.reverse(kernel, axis=range(len(window))))
     parts = zip(tf.split(x, groups, axis=-1), tf.split(kernel, groups, axis=-2))
-    y = tf.concat([tf.nn.convolution(p, k, padding="VALID", dilations=dilations) for p, k in parts], axis=-1)
+    layout = ("NWC", "NHWC", "NDHWC")[len(window) - 1]  # in three dimensions the gradient asks for it
+    y = tf.concat([tf.nn.convolution(p, k, 1, "VALID", layout, dilations) for p, k in parts], axis=-1)
     for axis, (e, (before, after)) in enumerate(zip(extents, crop), 1):
         start, stop = max(before - e, 0), max(after - e, 0)
         y = y[(slice(None),) * axis + (slice(start, -stop or None),)]

@@ -81,6 +81,8 @@ def _plain_conv(c: Context, node: Node, x: Expr, kernel: Expr) -> Expr:
         settings: dict[str, Any] = {} if both else {"strides": hole(squash(a["strides"]), "strides", 1)}
         settings |= {"padding": padding}
         settings |= {"dilations": hole(squash(a["dilations"]), "dilations")} if _dilated(node) else {}
+        if _spatial(node) == 3:  # TensorFlow takes the gradient only where the layout is given
+            settings["data_format"] = lift("NDHWC")
         function = c.helper("grouped_conv") if groups else NN.convolution
         y: Expr = function(x, kernel, **settings, **groups)
         return y[(slice(None), *(Slice(None, None, None if s == 1 else Lit(s)) for s in a["strides"]))] if both else y
