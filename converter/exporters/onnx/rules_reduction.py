@@ -8,6 +8,7 @@ from typing import Any
 from converter.exporters.onnx.context import Context, Tensor
 from converter.exporters.onnx.table import expand, rule
 from ir.core import Builder, Node, Value
+from ir.ops.norm_parts import narrowed, widened
 from ir.ops.reduction import reduced_axes, reduced_count
 from ir.ops.slicing import slice_attrs
 from ir.types import Dim, dtypes
@@ -41,6 +42,15 @@ def extreme_with_nan(b: Builder, node: Node, opset: int) -> Any:
         return None
     found = b.reduce_any(b.isnan(x), axes=node.attrs["axes"], keepdims=node.attrs["keepdims"])
     return b.where(found, b.constant(math.nan, x.type.dtype), b.op(node.op, x=x, **node.attrs))
+
+
+@expand("reduce_l2", "reduce_std")
+def length(b: Builder, node: Node, opset: int) -> Value:
+    """The square root alone: what gives it a gradient at 0 elsewhere computes nothing else."""
+    x, attrs = node.operand("x"), dict(node.attrs)
+    (wide,) = widened(b, x)
+    square = b.reduce_var(wide, **attrs) if node.op.name == "reduce_std" else b.reduce_sum(b.square(wide), **attrs)
+    return narrowed(b, b.sqrt(square), x)
 
 
 @expand("reduce_sum", "reduce_prod", "reduce_mean")
