@@ -42,6 +42,11 @@ def _one(kind: str, value: Any) -> Any:
     return value
 
 
+def flag(node: Any, name: str) -> bool:
+    """An attribute that is a bool; false where the node does not give it. Asking a node for it would add an empty one."""
+    return name in node.attr and bool(node.attr[name].b)
+
+
 def _list(values: Any) -> list[Any]:
     for kind in ("s", "i", "f", "b", "type", "shape", "tensor", "func"):
         found = getattr(values, kind)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from converter.importers.tensorflow.attributes import flag
 from converter.importers.tensorflow.wiring import Body, Key, Wired
 from ir.core import Graph, Value
 from ir.types import Dim, dim_max, dim_min, floordiv
@@ -29,7 +30,7 @@ def filled_in_order(body: Body, test: Body) -> dict[int, int]:
         writer = _only_reader(body, (argument, 0))
         if writer is None or writer.node.op != "TensorListSetItem" or _readers(test, (test.arguments[place], 0)):
             continue
-        if not writer.node.attr["resize_if_index_out_of_bounds"].b:
+        if not flag(writer.node, "resize_if_index_out_of_bounds"):
             continue
         into, index = (_source(body, key) for key in writer.inputs[:2])
         handed_on = [k for k, key in enumerate(body.outputs) if _source(body, key) in ((writer.name, 0), (argument, 0))]

@@ -65,3 +65,11 @@ def test_layers_are_layers(tmp_path: Path) -> None:
     convs = [net.stem, *(part for block in (net.block4, net.block5) for part in (block.first, block.second))]
     assert all(type(conv) is torch.nn.Conv2d for conv in convs) and type(net.head) is torch.nn.Linear
     assert isinstance(net.block4.norm, torch.nn.BatchNorm2d)
+
+
+def test_reading_leaves_the_graph_as_it_is(tmp_path: Path) -> None:
+    """TensorFlow does not run a graph with attributes that nobody gave."""
+    net = keras.Sequential([layers.Input((4, 3)), layers.Bidirectional(layers.LSTM(2, return_sequences=True)), layers.GRU(3)])
+    net.export(str(tmp_path / "net"), verbose=False)
+    made = converter.convert(tmp_path / "net", "torch", tmp_path / "out")
+    assert made.report.verification.verdict == "equal"
