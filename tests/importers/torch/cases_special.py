@@ -40,6 +40,7 @@ SPECIAL: dict[str, Fn] = {
             "modified_bessel_i1",
             "erfcx",
             "exp2",
+            "sinc",
             "spherical_bessel_j0",
         )
     },
@@ -56,7 +57,7 @@ SPECIAL: dict[str, Fn] = {
     },
     **{
         f"{n}_int": (lambda t, n=n: getattr(sp, n)(t.j))
-        for n in ("i0", "i1e", "bessel_j0", "erfcx", "exp2", "spherical_bessel_j0")
+        for n in ("i0", "i1e", "bessel_j0", "erfcx", "exp2", "sinc", "spherical_bessel_j0")
     },
     "spherical_bessel_j0_spec": lambda t: sp.spherical_bessel_j0(torch.cat([t.spec, t.spec * 0.3])),
     "spherical_bessel_j0_near": lambda t: sp.spherical_bessel_j0(t.unit * 0.5),
