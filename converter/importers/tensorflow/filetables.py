@@ -57,27 +57,32 @@ class FileTables:
         self._functions = {f.signature.name: f for f in graph.library.function}
         self._assets = assets or {}
         self._checkpoint = checkpoint
-        self._writes: dict[str, list[tuple[Scope, Any]]] = {}
+        self._writes: dict[tuple[str, str, str], list[tuple[Scope, Any]]] = {}
         for scope, step in self._steps(start):
             if step.op in _WRITES:
-                _, table = scope.source(step.input[0])
-                self._writes.setdefault(table.split(":")[0], []).append((scope, step))
+                where, table = scope.source(step.input[0])
+                made = where.node(table)
+                if made is not None:
+                    self._writes.setdefault(_resource(made), []).append((scope, step))
 
     def of(self, node: Any) -> Contents | str:
         """What the table that a node makes holds, or why that is not known."""
         if node.op == "MutableDenseHashTableV2":
             return _DENSE
-        writes = self._writes.get(node.name, [])
+        writes = self._writes.get(_resource(node), [])
         if not writes:
             return "the file does not fill it"
-        if len(writes) > 1:
-            return "the file fills it several times"
-        scope, step = writes[0]
         try:
-            operands = [i for i in step.input[1:] if not i.startswith("^")]
-            return filled(node, step, [self._operand(scope, step, i) for i in operands])
+            first, *others = [self._filled(node, scope, step) for scope, step in writes]
         except ValueError as error:
             return str(error)
+        if not all(_is_equal(first, other) for other in others):
+            return "the file fills it several times"
+        return first
+
+    def _filled(self, node: Any, scope: Scope, step: Any) -> Contents:
+        operands = [i for i in step.input[1:] if not i.startswith("^")]
+        return filled(node, step, [self._operand(scope, step, i) for i in operands])
 
     # -- steps ------------------------------------------------------------------------------------------------------
     def _steps(self, start: Sequence[str]) -> Iterator[tuple[Scope, Any]]:
@@ -146,6 +151,19 @@ class FileTables:
                 if other.op == "AssignVariableOp" and other.input[0] == node.input[0]:
                     return self._file(*scope.source(other.input[1]))
         raise ValueError("it is filled from a file that is not beside the graph")
+
+
+def _resource(node: Any) -> tuple[str, str, str]:
+    """What tells a table from others: nodes that share a name make one."""
+    shared = node.attr["shared_name"].s.decode() if "shared_name" in node.attr else ""
+    container = node.attr["container"].s.decode() if "container" in node.attr else ""
+    return node.op, container, shared or node.name
+
+
+def _is_equal(one: Contents, other: Contents) -> bool:
+    """Whether tables hold the same, in whatever order."""
+    pairs = [dict(zip(c.keys.tolist(), c.values.tolist(), strict=True)) for c in (one, other)]
+    return pairs[0] == pairs[1]
 
 
 def _is_short(start: np.ndarray, limit: np.ndarray, delta: np.ndarray) -> bool:

@@ -163,17 +163,35 @@ def test_tables_of_tensorflow_1(kind: str, tmp_path: Path) -> None:
 def test_a_table_that_nothing_fills(tmp_path: Path) -> None:
     graph, *_ = graph_of_tensorflow_1()
     definition = graph.as_graph_def()
-    (write,) = (n for n in definition.node if n.op == "LookupTableImportV2")
-    second = definition.node.add()
-    second.CopyFrom(write)
-    second.name = "again"
-    (tmp_path / "twice.pb").write_bytes(definition.SerializeToString())
-    for name in ("again", write.name):
-        definition.node.remove(next(n for n in definition.node if n.name == name))
+    definition.node.remove(next(n for n in definition.node if n.op == "LookupTableImportV2"))
     (tmp_path / "never.pb").write_bytes(definition.SerializeToString())
-    for name, reason in (("twice", "the file fills it several times"), ("never", "the file does not fill it")):
-        with pytest.raises(ConversionError, match=reason):
-            converter.convert(tmp_path / f"{name}.pb", "torch", tmp_path / "out", graph_outputs=["y"])
+    with pytest.raises(ConversionError, match="the file does not fill it"):
+        converter.convert(tmp_path / "never.pb", "torch", tmp_path / "out", graph_outputs=["y"])
+
+
+@pytest.mark.parametrize("second", [[5, 6], [5, 7]])
+def test_tables_that_share_a_name_are_one(second: list[int], tmp_path: Path) -> None:
+    """What one node puts in, the other finds."""
+    with tf.Graph().as_default() as graph:
+        x = tf.compat.v1.placeholder("int64", [None], "x")
+        tables = [
+            tf.raw_ops.HashTableV2(key_dtype=tf.int64, value_dtype=tf.int64, shared_name="one") for _ in range(2)
+        ]
+        for handle, values in zip(tables, ([5, 6], second), strict=True):
+            keys, held = tf.constant([1, 2], "int64"), tf.constant(values, "int64")
+            tf.raw_ops.LookupTableImportV2(table_handle=handle, keys=keys, values=held)
+        found = [
+            tf.raw_ops.LookupTableFindV2(table_handle=h, keys=x, default_value=tf.constant(-1, "int64")) for h in tables
+        ]
+        tf.identity(found[0] + found[1], "y")
+    (tmp_path / "m.pb").write_bytes(graph.as_graph_def().SerializeToString())
+    if second == [5, 6]:
+        made = converter.convert(tmp_path / "m.pb", "onnx", tmp_path / "m.onnx", graph_outputs=["y"])
+        assert made.report.verification.verdict == "equal"
+        np.testing.assert_array_equal(converter.run(tmp_path / "m.onnx", {"x": np.array([1, 2, 3])})["y"], [10, 12, -2])
+        return
+    with pytest.raises(ConversionError, match="the file fills it several times"):
+        converter.load(tmp_path / "m.pb", graph_outputs=["y"])
 
 
 def test_a_dense_table_is_refused() -> None:
