@@ -97,6 +97,8 @@ def failed(item: pytest.Item) -> bool:
 
 _settled: list[Any] = []
 """The cached functions that `settle` found."""
+_held: list[Any] = []
+"""Temporary folders that live by now: a forked process that forgets one would remove it, and its parent needs it still."""
 
 
 def settle() -> None:
@@ -107,13 +109,20 @@ def settle() -> None:
     gc.unfreeze()  # what is frozen, as by tests/conftest.py, is not among the objects that the collector lists
     gc.collect()
     _settled[:] = _caches()
+    _held[:] = _folders()
     gc.freeze()
 
 
 def clear_caches() -> None:
     """Forget what our functions have cached: a fault must not hide behind a result of before."""
+    _held.extend(_folders())
     for cache in [*_settled, *_caches()]:
         cache.cache_clear()
+
+
+def _folders() -> list[Any]:
+    """Every temporary folder that is not frozen."""
+    return [o for o in gc.get_objects() if type(o) is tempfile.TemporaryDirectory]
 
 
 def _caches() -> list[Any]:

@@ -8,6 +8,7 @@ import gc
 import importlib.util
 import itertools
 import sys
+import tempfile
 import weakref
 from pathlib import Path
 from types import ModuleType
@@ -315,6 +316,25 @@ def test_what_is_frozen_is_found(toy: ModuleType) -> None:
         return before, toy.scaled(4), once() is not first
 
     assert list(in_children([changes], 1, 60)) == [(9, 5, True)]
+
+
+@pytest.mark.parametrize("settled", [True, False])
+def test_a_folder_outlives_a_process_that_forgets_it(settled: bool) -> None:
+    @functools.cache
+    def folder() -> tempfile.TemporaryDirectory[str]:
+        return tempfile.TemporaryDirectory()
+
+    folder.__module__ = "tests.toy"
+
+    def forgets() -> bool:
+        if settled:
+            settle()
+        first = folder().name
+        clear_caches()
+        return folder().name != first
+
+    path = Path(folder().name)
+    assert list(in_children([forgets], 1, 60)) == [True] and path.is_dir()
 
 
 def test_what_a_code_means_leaves_out_where_it_stands() -> None:
