@@ -7,9 +7,10 @@ from converter.exporters.outline.instances import Form
 from converter.exporters.outline.operands import divided, numbers
 from converter.exporters.tensorflow.context import NN, TF, Context
 from converter.exporters.tensorflow.table import form, rule
-from ir.core import Node
+from ir.core import Node, Value
 
 _OPERATORS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
+COMPILED = "compiled by XLA, `tf.maximum` and `tf.minimum` pass over NaN in their second operand, which the source hands on"
 
 
 @rule(*_OPERATORS)
@@ -19,7 +20,14 @@ def operator(c: Context, node: Node) -> Expr:
 
 @rule("maximum", "minimum")
 def extremum(c: Context, node: Node) -> Expr:
+    _tell_of_nan(c, node, node.inputs[1])
     return getattr(TF, node.op.name)(*divided(c, node))
+
+
+def _tell_of_nan(c: Context, node: Node, *values: Value) -> None:
+    """Of `values`, which stand where XLA does not look for it; a number is none."""
+    if node.output.type.dtype.is_float and any(c.literal(v) is None for v in values):
+        c.note(COMPILED)
 
 
 @rule("atan2")
@@ -70,6 +78,7 @@ def fmod(c: Context, node: Node) -> Expr:
 def clip(c: Context, node: Node) -> Expr:
     """`max` wins where the bounds cross, as minimum behind maximum has it."""
     low, high = node.operands["min"], node.operands["max"]
+    _tell_of_nan(c, node, *(v for v in (low, high) if v is not None))
     x = c.x(node.operand("x"))
     bounds = [None if v is None else c.literal(v) for v in (low, high)]
     plain = node.output.type.dtype.name not in ("uint32", "uint64")  # which the function has no kernel for

@@ -5,7 +5,7 @@ from __future__ import annotations
 from converter.exporters.code.expr import Expr, Name, lift
 from converter.exporters.tensorflow.context import TF, Context
 from converter.exporters.tensorflow.table import Axes, order, rule
-from ir.core import Node
+from ir.core import Node, Value
 from ir.types import DType
 
 LINALG = Name("tf.linalg")
@@ -29,10 +29,17 @@ def linear(c: Context, node: Node) -> Expr:
     x, weight = c.x(node.operand("x")), c.turned(node.operand("weight"), (1, 0))
     if node.operand("x").type.rank == 1:
         product = LINALG.matvec(weight, x, transpose_a=lift(True))
+    elif _sums_nothing(node.operand("x")):
+        product = TF.einsum(lift("...i,io->...o"), x, weight)
     else:
         product = TF.matmul(x, weight)
     bias = c.operand(node, "bias")
     return product if bias is None else product + bias
+
+
+def _sums_nothing(x: Value) -> bool:
+    """Whether rows have no elements: then a graph that adds something to `tf.matmul` ends the process."""
+    return x.type.shape[-1] == 0
 
 
 @rule("matmul")
@@ -44,6 +51,8 @@ def matmul(c: Context, node: Node) -> Expr:
             return TF.tensordot(x, y, lift(1))
         if second == 1:
             return LINALG.matvec(x, y)
+        if first > 1 and _sums_nothing(node.inputs[0]):
+            return TF.einsum(lift("...ij,...jk->...ik"), x, y)
         return LINALG.matvec(y, x, transpose_a=lift(True)) if first == 1 else TF.matmul(x, y)
 
     return c.widened(kind, kernel_type(kind), product, *(c.x(v) for v in node.inputs))

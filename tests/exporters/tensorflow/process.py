@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import atexit
-import functools
+import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -31,6 +31,7 @@ class Process:
         with open(os.devnull, "w") as errors:
             environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
             self._process = start("tensorflow", argv, environment, errors.fileno())
+        self.ended = False
         atexit.register(self.close)
 
     def run(
@@ -58,7 +59,9 @@ class Process:
             save_arrays(folder / "cotangent.npz", {"cotangent": cotangent})
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
-        answer = json.loads(self._process.stdout.readline() or '{"error": "the process ended"}')
+        line = self._process.stdout.readline()
+        self.ended = not line
+        answer = json.loads(line or '{"error": "the process ended"}')
         if "error" in answer:
             raise PackageFailed(answer["error"])
         return load_arrays(received)
@@ -74,14 +77,19 @@ class Process:
 
     def close(self) -> None:
         """End the process."""
-        self._process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):  # of what a process that has ended was to read
+            self._process.stdin.close()
         self._process.wait(timeout=60)
 
 
-@functools.cache
+_own: list[Process] = []
+
+
 def process() -> Process:
-    """This process's own one, started when needed."""
-    return Process()
+    """This process's own one, started when needed: the first time, and where a package ended it."""
+    if not _own or _own[0].ended:
+        _own[:] = [Process()]
+    return _own[0]
 
 
 __all__ = ["WAYS", "PackageFailed", "Process", "process"]
