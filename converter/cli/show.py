@@ -38,6 +38,7 @@ def verification_table(report: VerificationReport) -> str:
     lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows]
     lines += [f"{o.name}: {o.reason}" + (f" ({o.worst})" if o.worst else "") for o in report.outputs if o.reason]
     lines += [f"{name}: not compared (depends on a random draw)" for name in report.not_compared]
+    lines += [f"note: {note}" for note in report.notes]
     return "\n".join(lines)
 
 

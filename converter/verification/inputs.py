@@ -121,7 +121,7 @@ def evaluated_cases(
         check_inputs(example, model.input_types)
         yield example, Evaluator("exact").run(model, example)
     env = _example_sizes(model, example)
-    highs = {v.name: index_bound(v) for v in model.graph.inputs}
+    highs = index_bounds(model)
     failures: list[str] = []
     for k in range(count - (example is not None)):
         rng = np.random.default_rng((seed, k))
@@ -153,11 +153,11 @@ def _size_choices(model: Model, env: Mapping[str, int], k: int) -> Iterable[dict
         {n: (SIZES[(k + i) % len(SIZES)] if i == 0 else size) for i, n in enumerate(names)} for size in LARGE_SIZES
     ]
     choices = [*near, *([dict(env)] if env else []), *small, *large]
-    settled = (_settled(choice, model.assumptions) for choice in choices)
-    return [dict(items) for items in dict.fromkeys(tuple(choice.items()) for choice in settled)]
+    fitting = (settled(choice, model.assumptions) for choice in choices)
+    return [dict(items) for items in dict.fromkeys(tuple(choice.items()) for choice in fitting)]
 
 
-def _settled(sizes: dict[str, int], assumptions: Sequence[Assumption]) -> dict[str, int]:
+def settled(sizes: dict[str, int], assumptions: Sequence[Assumption]) -> dict[str, int]:
     """The sizes with those replaced that an assumption states by numbers (`n == 4`) or by others (`n == 2 * m`)."""
     pairs = [p for a in assumptions for p in ((a.left, a.right), (a.right, a.left))]
     stated = [
@@ -189,12 +189,12 @@ def _first_that_runs(
     failures: list[str],
 ) -> tuple[Case, dict[str, np.ndarray]] | None:
     for env in choices:
-        broken = next((a for a in model.assumptions if not _holds(a, env)), None)
+        broken = next((a for a in model.assumptions if not holds(a, env)), None)
         if broken is not None:  # the import states that it is not for these sizes: a note tells the user
             failures.append(f"sizes {env} break the assumption {broken}")
             continue
         for cap in (None, 2, 1):
-            case = {v.name: _draw(v, env, example, highs[v.name], cap, rng) for v in model.graph.inputs}
+            case = draw_case(model, env, example, highs, rng, cap)
             try:
                 return case, Evaluator("exact").run(model, case)
             except EvaluationError as error:
@@ -202,7 +202,19 @@ def _first_that_runs(
     return None
 
 
-def _holds(assumption: Assumption, env: Mapping[str, int]) -> bool:
+def draw_case(
+    model: Model,
+    env: Mapping[str, int],
+    example: Case | None,
+    highs: Mapping[str, int | None],
+    rng: np.random.Generator,
+    cap: int | None = None,
+) -> Case:
+    """Inputs of these sizes, of the kind of the example where there is one; integers stay below `cap` and their `highs`."""
+    return {v.name: _draw(v, env, example, highs[v.name], cap, rng) for v in model.graph.inputs}
+
+
+def holds(assumption: Assumption, env: Mapping[str, int]) -> bool:
     """Whether an assumption allows the sizes; one about sizes found at run time is left to the run."""
     try:
         return evaluate_dim(assumption.left, env) == evaluate_dim(assumption.right, env)
@@ -259,6 +271,11 @@ _INDEXED = {
     "gather_elements": ("indices", "data"),
     "one_hot": ("indices", None),
 }
+
+
+def index_bounds(model: Model) -> dict[str, int | None]:
+    """`index_bound` of every input."""
+    return {v.name: index_bound(v) for v in model.graph.inputs}
 
 
 def index_bound(value: Value) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,7 @@ from converter.errors import UsageError
 from converter.runtimes import Runner, source_runner
 from converter.runtimes.base import AsSource, RuntimeFailure, as_source
 from converter.sources import Source
+from converter.verification.empty import empty_cases, has_loops, other_shapes
 from converter.verification.free import ADVICE, groups, hanging, in_order
 from converter.verification.inputs import Case, evaluated_cases
 from converter.verification.judge import Expected, Sample, judge
@@ -25,6 +27,8 @@ from ir.ops.dropout import draws_in_inference
 
 CASES = 5
 """One run is no floor: the source's error varies by a factor of eight between inputs."""
+LONGEST = 200
+"""Characters of a framework's message in a note."""
 
 
 @dataclass
@@ -35,6 +39,9 @@ class Baseline:
     framework: str
     seed: int
     expected: list[Expected]
+    empty: dict[str, Expected] = field(default_factory=dict)
+    """Cases in which a dynamic size is 0, by its name."""
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -74,9 +81,27 @@ def measure(source: Source, model: Model, inputs: Any = None, *, seed: int = 0, 
     try:
         drawn = evaluated_cases(model, inputs, seed, cases)
         expected = [_expected(model, case, exact, _sized(native(case), exact, source), seed) for case, exact in drawn]
+        baseline = Baseline(model, source.framework, seed, expected)
+        _measure_empty(baseline, native, source)
     finally:
         native.close()
-    return Baseline(model, source.framework, seed, expected)
+    return baseline
+
+
+def _measure_empty(baseline: Baseline, native: Runner, source: Source) -> None:
+    """Add the cases without elements that the source takes."""
+    if not baseline.expected:
+        return
+    near = baseline.expected[0].inputs
+    for size, case, exact in empty_cases(baseline.model, near, baseline.seed, source.framework):
+        try:
+            found = _sized(native(case), exact, source)
+        except (RuntimeFailure, UsageError):
+            continue
+        if wrong := other_shapes(found, exact):
+            baseline.notes.append(f"with {size} = 0 the source gives another shape than its import: {wrong}")
+        else:
+            baseline.empty[size] = _expected(baseline.model, case, exact, found, baseline.seed)
 
 
 def _sized(found: Case, exact: Case, source: Source) -> Case:
@@ -113,7 +138,11 @@ def verify_against(baseline: Baseline, converted: Runner, *, rtol: Any = None, a
             problem = f"outputs are {', '.join(found) or 'none'} instead of {', '.join(model.output_types) or 'none'}"
             return Verification(_failed(baseline, converted, problem), samples)
         samples.append(Sample(expected, in_order(free, found, expected.reference)))
+    more, notes = _run_empty(baseline, converted)
+    samples += more
     report = _report(baseline, converted)
+    report.notes = [*baseline.notes, *notes]
+    report.cases += [_shapes(s.expected) for s in more]
     random, unordered = random_outputs(model), hanging(model)
     for name, declared in model.output_types.items():
         if name in random:
@@ -126,9 +155,33 @@ def verify_against(baseline: Baseline, converted: Runner, *, rtol: Any = None, a
     return Verification(report, samples, axes)
 
 
+def _run_empty(baseline: Baseline, converted: Runner) -> tuple[list[Sample], list[str]]:
+    """The samples of the cases without elements, and notes on those where there is no number to judge."""
+    samples, notes = [], []
+    free = groups(baseline.model)
+    for size, expected in baseline.empty.items():
+        if converted.name.startswith("onnxruntime") and has_loops(baseline.model):
+            continue
+        try:
+            found = converted(expected.inputs)
+        except (RuntimeFailure, UsageError) as error:
+            why = textwrap.shorten(error.message, LONGEST)
+            notes.append(f"with {size} = 0 the source runs and the converted model does not: {why}")
+            continue
+        if wrong := other_shapes(found, expected.reference):
+            notes.append(f"with {size} = 0 the converted model gives a result without elements another shape: {wrong}")
+        else:
+            samples.append(Sample(expected, in_order(free, found, expected.reference)))
+    return samples, notes
+
+
 def _report(baseline: Baseline, converted: Runner) -> VerificationReport:
-    shapes = [{n: f"{a.dtype}{list(a.shape)}" for n, a in e.inputs.items()} for e in baseline.expected]
-    return VerificationReport(baseline.framework, converted.name, cases=shapes, seed=baseline.seed)
+    cases = [_shapes(e) for e in baseline.expected]
+    return VerificationReport(baseline.framework, converted.name, cases=cases, seed=baseline.seed)
+
+
+def _shapes(expected: Expected) -> dict[str, str]:
+    return {n: f"{a.dtype}{list(a.shape)}" for n, a in expected.inputs.items()}
 
 
 def _failed(baseline: Baseline, converted: Runner, reason: str) -> VerificationReport:

@@ -1,0 +1,113 @@
+"""A dynamic size is tried as 0: what has a number in it is judged, what has none or fails is told."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from converter.errors import UsageError
+from converter.importers.base import ImportOptions
+from converter.runtimes.base import RuntimeFailure
+from converter.runtimes.reference import ReferenceRunner
+from converter.sources import Source
+from converter.verification import run as verification
+from converter.verification import verify_models
+from ir.core import Builder, Leaf, Model, Parameter, Signature
+from ir.types import Assumption, symbol, tensor_type
+
+Change = Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]
+
+
+def model_of(reduce: str | None = None, sizes: tuple = (symbol("batch"), symbol("length"))) -> Model:
+    """The square of x, or its sum or largest element along the first axis."""
+    model = Model("m", Signature((Parameter("x", Leaf("x")),), Leaf("output")))
+    x = model.graph.add_input(tensor_type("float32", *sizes), "x")
+    b = Builder(model.graph)
+    y = b.mul(x, x)
+    model.graph.set_outputs([y if reduce is None else getattr(b, f"reduce_{reduce}")(y, axes=(0,))])
+    return model
+
+
+class Changed(ReferenceRunner):
+    """A framework that does something else where there are no elements."""
+
+    def __init__(self, model: Model, change: Change) -> None:
+        super().__init__(model, "exact")
+        self.change = change
+
+    def __call__(self, inputs):
+        found = super().__call__(inputs)
+        return found if all(a.size for a in inputs.values()) else self.change(found)
+
+
+def fails(_: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    raise RuntimeFailure("a kernel takes\n\nno empty tensor")
+
+
+def turned(found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {n: a.reshape(a.shape[::-1]) for n, a in found.items()}
+
+
+def verified(monkeypatch, model: Model, source: Change = dict, converted: Change = dict):
+    monkeypatch.setattr(verification, "source_runner", lambda *_: Changed(model, source))
+    return verify_models(Source(None, "torch", None, ImportOptions()), model, Changed(model, converted)).report
+
+
+def empty(report) -> list[str]:
+    return [case["x"] for case in report.cases if "0" in case["x"].removeprefix("float32")]
+
+
+def test_each_size_is_tried(monkeypatch):
+    report = verified(monkeypatch, model_of())
+    assert report.passed and not report.notes
+    assert len(empty(report)) == 2 and any(x.startswith("float32[0, ") for x in empty(report))
+
+
+@pytest.mark.parametrize(("converted", "told"), [
+    (fails, "with batch = 0 the source runs and the converted model does not: a kernel takes no empty tensor"),
+    (turned, "with batch = 0 the converted model gives a result without elements another shape"),
+])  # fmt: skip
+def test_what_has_no_elements_is_told(monkeypatch, converted: Change, told: str):
+    report = verified(monkeypatch, model_of(), converted=converted)
+    assert report.passed and not empty(report)
+    assert len(report.notes) == 2 and report.notes[0].startswith(told) and "\n" not in report.notes[0]
+
+
+def test_another_shape_of_the_source_is_told(monkeypatch):
+    report = verified(monkeypatch, model_of(), source=turned)
+    assert report.passed and not empty(report)
+    assert report.notes[0].startswith("with batch = 0 the source gives another shape than its import: output is [")
+
+
+def test_a_number_made_of_nothing_is_judged(monkeypatch):
+    """A sum over no rows has elements."""
+    wrong = verified(monkeypatch, model_of("sum"), converted=lambda found: {n: a + 1 for n, a in found.items()})
+    assert wrong.verdict == "mismatch"
+    assert verified(monkeypatch, model_of("sum")).passed
+
+
+def test_what_the_source_or_the_model_does_not_take_is_left_out(monkeypatch):
+    assert verified(monkeypatch, model_of(), source=fails).passed
+    assert not empty(verified(monkeypatch, model_of(), source=fails))
+    (tried,) = empty(verified(monkeypatch, model_of("max")))
+    assert tried.endswith(", 0]"), "there is no largest of no rows"
+
+
+def test_assumptions_of_the_import_hold(monkeypatch):
+    model = model_of()
+    model.assumptions += (Assumption(symbol("batch"), 2 * symbol("length"), ""),)
+    report = verified(monkeypatch, model)
+    assert report.passed and set(empty(report)) == {"float32[0, 0]"}
+    model = model_of(sizes=(symbol("batch"), 3))
+    model.assumptions += (Assumption(symbol("batch"), 4, ""),)
+    assert not empty(verified(monkeypatch, model))
+
+
+def test_inputs_of_the_user_are_no_reason_to_leave_it(monkeypatch):
+    model = model_of()
+    monkeypatch.setattr(verification, "source_runner", lambda *_: ReferenceRunner(model, "exact"))
+    with pytest.raises(UsageError):
+        verify_models(Source(None, "torch", None, ImportOptions()), model, ReferenceRunner(model, "exact"), np.ones(3))
+    given = np.ones((2, 3), np.float32)
+    report = verify_models(Source(None, "torch", None, ImportOptions()), model, ReferenceRunner(model, "exact"), given).report
+    assert len(empty(report)) == 2
