@@ -62,14 +62,18 @@ def _build(model: Any, found: Inputs) -> None:
     if all(layer.built for layer in layers):
         return
     sizes = _sizes(found)
-    arrays = {
-        n: np.zeros([d if isinstance(d, int) else sizes[str(d)] for d in t.shape], t.dtype.numpy)
-        for n, t in found.types.items()
-    }
+    made = [
+        {n: np.full([d if isinstance(d, int) else sizes[str(d)] for d in t.shape], fill, t.dtype.numpy)
+         for n, t in found.types.items()}
+        for fill in (0, 1)
+    ]  # fmt: skip
     try:
-        _call(model, found, arrays, training=False)
-    except Exception as error:  # whatever the model's code or a backend raises
-        raise UsageError(f"the model cannot be called on the inputs: {_said(error)}") from error
+        _call(model, found, made[0], training=False)
+    except Exception as error:  # noqa: BLE001 - whatever the model's code or a backend raises
+        try:
+            _call(model, found, made[1], training=False)  # an index fits as 0, a divisor only as 1
+        except Exception:  # noqa: BLE001 - as above
+            raise UsageError(f"the model cannot be called on the inputs: {_said(error)}") from error
 
 
 def _call(model: Any, found: Inputs, leaves: dict[str, Any], training: bool) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 
 from converter.importers.base import Refusal
 from converter.importers.keras.decisions import decided
+from converter.importers.keras.operators import operators
 from ir.types import Dim, DimExpr, symbols
 from ir.types.dim import dim_min, evaluate_dim, floordiv, mod, require_same, same
 
@@ -174,6 +175,8 @@ def tensor_class() -> Any:
 
             return ops.cast(self, dtype)
 
+    for name, method in operators(KerasTensor).items():
+        setattr(Traced, name, method)
     return Traced
 
 
