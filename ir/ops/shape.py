@@ -13,6 +13,7 @@ from ir.ops.sampler import Sample, Sampler
 from ir.ops.slicing import slice_attrs
 from ir.types import Dim, Shape, TensorType, dim_max, mod, normalize_axes, normalize_axis, numel, require_same
 from ir.types.errors import AttributeValueError, AxisError, DTypeError, ShapeError
+from ir.types.shape import check_grows
 
 if TYPE_CHECKING:
     from ir.core.builder import Builder
@@ -220,8 +221,7 @@ class Expand:
         if len(shape) < x.rank:
             raise ShapeError(f"expand: {x} has more axes than {tuple(shape)}")
         for old, new in zip(x.shape, shape[len(shape) - x.rank :], strict=True):
-            if old != 1:
-                require_same(old, new, f"expand {x} to {tuple(shape)}")
+            check_grows(old, new, f"expand {x} to {tuple(shape)}")
         return x.with_shape(shape)
 
     @staticmethod

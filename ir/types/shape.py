@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from ir.types.dim import Dim, DimExpr, evaluate_dim, require_same
+from ir.types.dim import Dim, DimExpr, bounds, dim_min, evaluate_dim, require_same
 from ir.types.errors import AxisError
 
 Shape = tuple[Dim, ...]
@@ -24,12 +24,28 @@ def numel(shape: Iterable[Dim]) -> Dim:
 
 
 def broadcast_dims(a: Dim, b: Dim, why: str = "broadcast") -> Dim:
-    """The size that `a` and `b` broadcast to. A symbolic size against another size is assumed equal, and recorded."""
+    """The size that `a` and `b` broadcast to. A symbolic size against another size is assumed equal, and recorded; one
+    that is 1 unless there is nothing (`x[:1]`) stretches to the other."""
     if a == b or b == 1:
         return a
     if a == 1:
         return b
+    for own, other in ((a, b), (b, a)):
+        if bounds(own) == _ONE_OR_NONE != bounds(other):
+            check_grows(own, other, why)
+            return other
     return require_same(a, b, why)
+
+
+_ONE_OR_NONE = (0, 1)
+"""The bounds of a size that is 1 unless there is nothing, as `min(1, n)` is."""
+
+
+def check_grows(old: Dim, new: Dim, why: str) -> None:
+    """See that an axis of `old` elements can be repeated to `new`; what depends on run-time sizes is recorded."""
+    one = bounds(old) == _ONE_OR_NONE
+    if old not in (1, new, dim_min(1, new)) and not (one and new == 0):
+        require_same(old, 1 if one else new, why)
 
 
 def broadcast_shapes(*shapes: Sequence[Dim], why: str = "broadcast") -> Shape:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from ir.eval import bind_shape
 from ir.types import broadcast_shapes, normalize_axes, normalize_axis, numel, substitute, symbol, tensor_type, type_of
-from ir.types.dim import recording_assumptions
-from ir.types.shape import evaluate_shape, format_shape, has_symbols
+from ir.types.dim import dim_min, recording_assumptions
+from ir.types.shape import check_grows, evaluate_shape, format_shape, has_symbols
 
 SHAPES = st.lists(st.integers(0, 3), max_size=4).map(tuple)
 N, M = symbol("n"), symbol("m")
@@ -49,6 +49,35 @@ def test_symbolic_broadcast_records_what_it_assumes() -> None:
     with recording_assumptions() as log:
         assert broadcast_shapes((N, 3), (1,), (N, 1)) == (N, 3)
     assert log == []
+
+
+def test_one_or_nothing_stretches() -> None:
+    """`x[:1]` has one row unless `x` has none: it stretches as a size of 1 does."""
+    first = dim_min(1, N)
+    with recording_assumptions() as log:
+        assert broadcast_shapes((first, 3), (N, 1)) == broadcast_shapes((N, 1), (first, 3)) == (N, 3)
+        assert broadcast_shapes((first,), (0,)) == (0,)
+    assert log == []
+    with recording_assumptions() as log:
+        assert broadcast_shapes((first,), (M,)) == (M,)
+        assert broadcast_shapes((first,), (4,)) == (4,)
+        assert broadcast_shapes((first,), (dim_min(1, M),)) == (first,)
+    assert [(a.left, a.right) for a in log] == [(first, 1), (first, 1), (first, dim_min(1, M))]
+
+
+def test_growing() -> None:
+    """What an axis grows to by `expand`: it stays where it has elements of its own."""
+    first = dim_min(1, N)
+    with recording_assumptions() as log:
+        for old, new in ((1, N), (N, N), (first, N), (first, 0), (0, 0)):
+            check_grows(old, new, "expand")
+    assert log == []
+    with recording_assumptions() as log:
+        for old, new in ((first, M), (first, 1), (N, M), (N, 1)):
+            check_grows(old, new, "expand")
+    assert [(a.left, a.right) for a in log] == [(first, 1), (first, 1), (N, M), (N, 1)]
+    with pytest.raises(ValueError, match="differ"):
+        check_grows(2, 3, "expand")
 
 
 @given(st.integers(-6, 6), st.integers(0, 4))
