@@ -209,7 +209,8 @@ class Context:
         name = self.names.unique(scoped(self.origin.path, kind))
         outs = [name] if len(dtypes_out) == 1 else [self.names.unique(f"{name}.{i}") for i in range(len(dtypes_out))]
         listed = [t.name if t is not None else "" for t in inputs]
-        while listed and not listed[-1]:
+        least = _schema(kind, self.opset).min_input
+        while len(listed) > least and not listed[-1]:
             listed.pop()
         node = helper.make_node(kind, listed, outs, name=name, **{k: v for k, v in attrs.items() if v is not None})
         if self.origin.path:

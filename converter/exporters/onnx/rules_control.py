@@ -105,8 +105,11 @@ def _sized(
     """
     if all(isinstance(d, int) for d in row.shape):
         return stacked
-    if all(c.sizes.known(d) for d in type.shape[1:]):  # 0: the length as it is
-        return c.op("Reshape", stacked, c.sizes.vector((0, *type.shape[1:])))
+    if all(c.sizes.known(d) for d in type.shape[1:]):
+        # Beside a single size of the run, a written 0 (the length as it is) makes ONNX Runtime take that size for -1.
+        length = c.op("Slice", c.op("Shape", stacked), c.ints([0]), c.ints([1]))
+        sizes = c.op("Concat", length, c.sizes.vector(type.shape[1:]), axis=0)
+        return c.op("Reshape", stacked, sizes)
 
     def first() -> Tensor | None:
         for value, tensor in bound:

@@ -43,9 +43,11 @@ def ops(proto: onnx.ModelProto) -> list[str]:
     return [n.op_type for n in proto.graph.node]
 
 
-def runs_alike(model: Model, proto: onnx.ModelProto, x: np.ndarray, rtol: float = 1e-5) -> np.ndarray:
-    (want,) = Evaluator("exact").run(model, {"x": x}).values()
-    (got,) = OnnxRunner(proto.SerializeToString())({"x": x}).values()
+def runs_alike(
+    model: Model, proto: onnx.ModelProto, x: np.ndarray, rtol: float = 1e-5, **others: np.ndarray
+) -> np.ndarray:
+    (want,) = Evaluator("exact").run(model, {"x": x, **others}).values()
+    (got,) = OnnxRunner(proto.SerializeToString())({"x": x, **others}).values()
     assert got.dtype == want.dtype and got.shape == want.shape
     np.testing.assert_allclose(got, want, rtol=rtol, atol=1e-6)
     return got
@@ -448,3 +450,22 @@ def test_draws_of_a_known_shape(shape: tuple[int, ...], kind: Any, op: str, tmp_
     assert made_as == (onnx.TensorProto.DOUBLE if kind == dtypes.float64 else onnx.TensorProto.FLOAT)
     (got,) = OnnxRunner(proto.SerializeToString())({"x": np.zeros(1, f32)}).values()
     assert got.shape == shape and got.dtype == kind.numpy and (got.astype(f32) >= 2).all()
+
+
+@pytest.mark.parametrize("rest", [(), (4,), (4, 1)])
+def test_loops_that_carry_nothing(rest: tuple[int, ...], tmp_path: Path) -> None:
+    """A Loop of trips alone; after none, what they would have stacked has the sizes of the first."""
+    kind = TensorType(dtypes.float32, (N, *rest))
+    model = Model("forms")
+    x, trips = model.graph.add_input(kind, "x"), model.graph.add_input(TensorType(dtypes.int64, ()), "trips")
+    bodies = {
+        "cond": body("cond", (kind,), lambda b, x: b.constant(value=np.array(True)))(),
+        "body": body("body", (kind,), lambda b, x: b.mul(x, x))(),
+    }
+    out = Builder(model.graph, origin=Origin(op="source")).while_((), (x,), trips, symbols=("k",), **bodies)
+    model.graph.set_outputs([out[0] if isinstance(out, (tuple, list)) else out])
+    model.signature = Signature((Parameter("x", Leaf("x")), Parameter("trips", Leaf("trips"))), Leaf("output"))
+    proto = exported(model, tmp_path)
+    for count in (2, 0):
+        for size in (3, 0):
+            runs_alike(model, proto, np.ones((size, *rest), f32), trips=np.array(count))
