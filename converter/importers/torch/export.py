@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from converter.errors import ConversionError, UsageError
-from converter.importers.torch import branches, fused, gradients, leaves, packed, spelled
+from converter.importers.torch import attributes, branches, fused, gradients, leaves, packed, spelled
 from converter.importers.torch.inputs import Example
 
 _LOCK = threading.Lock()  # exporting patches classes and global settings of torch
@@ -117,7 +117,8 @@ def functionalise(program: Any, table: dict[Any, Callable[..., Any]] | None = No
         with _any_attribute_name():
             return program.run_decompositions(table or {})
     except Exception as error:  # torch's passes fail in any way
-        raise ConversionError(f"torch.export could not remove in-place writes: {first_line(error)}") from error
+        told = f"torch.export could not remove in-place writes: {first_line(error)}"
+        raise ConversionError("; ".join([told, *_advice(str(error))])) from error
 
 
 @contextlib.contextmanager
@@ -202,11 +203,14 @@ def export_error(module: Any, error: Exception) -> ConversionError:
     line = _user_frame(error)
     if isinstance(error, TypeError) and "argument" in text and not line:
         return UsageError(f"{type(module).__name__} does not take these inputs: {first_line(error)}")
-    advice = next((tip for pattern, tip in _ADVICE if pattern.search(text)), "")
     parts = [f"{type(module).__name__} cannot be exported: {type(error).__name__}: {first_line(error)}"]
     parts += [f"at {line}"] if line else []
-    parts += [advice] if advice else []
-    return ConversionError("; ".join(parts))
+    return ConversionError("; ".join([*parts, *_advice(text)]))
+
+
+def _advice(text: str) -> list[str]:
+    """What helps against an error of this text, if anything is known."""
+    return [tip for pattern, tip in _ADVICE if pattern.search(text)][:1]
 
 
 def first_line(error: Exception) -> str:
@@ -254,20 +258,24 @@ def both_modes(module: Any, example: Example) -> Exports:
     module.eval()
     for m, training in own.items():
         m.training = training and whole and drops(m)
-    with branches.recording() as taken, drawing() as drawn:
+    with branches.recording() as taken, drawing() as drawn, attributes.watching(module) as changed:
         evaluated = export_raw(module, example)
     if drawn:
         raise ConversionError(f"{type(module).__name__}: {drawn[0]}; use torch's random functions")
+    if kept := attributes.kept(module, changed, evaluated, lambda: export_raw(module, example)):
+        raise ConversionError(f"{type(module).__name__}: {attributes.reason(kept)}")
     for m, training in own.items():
         m.training = True if whole else training
     trained, why = None, ""
-    with branches.recording() as later, drawing() as drawn:
+    with branches.recording() as later, drawing() as drawn, attributes.watching(module) as changed:
         try:
             trained = export_raw(module, example)
         except ConversionError as error:
             why = error.message
     if drawn:
         trained, why = None, drawn[0]
+    if trained is not None and (kept := attributes.kept(module, changed, trained, lambda: export_raw(module, example))):
+        trained, why = None, attributes.reason(kept)
     return Exports(evaluated, trained, why, taken, later)
 
 
