@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -56,6 +57,18 @@ class AsSource:
     def close(self) -> None:
         """Free the process or session."""
         self.runner.close()
+
+
+@contextlib.contextmanager
+def apart(runner: Runner) -> Iterator[Runner]:
+    """The same model where inputs that end a process do not end this one: in another, unless it runs there already."""
+    own: Runner = runner.runner if isinstance(runner, AsSource) else runner
+    made: Runner = own.apart() if hasattr(own, "apart") else own
+    try:
+        yield AsSource(made, runner.axes) if isinstance(runner, AsSource) else made
+    finally:
+        if made is not own:
+            made.close()
 
 
 def _as_source(t: TensorType, axes: Sequence[int]) -> TensorType:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import json
 import math
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ import numpy as np
 from converter.errors import EnvironmentMissing
 from converter.frameworks import require
 from converter.runtimes.base import RuntimeFailure, check_inputs
+from converter.runtimes.onnx_apart import OnnxApart
 from ir.data.nibbles import pack_nibbles, unpack_nibbles
 from ir.types import TensorType, dtype, dtypes, symbol
 
@@ -33,7 +35,8 @@ _ORT_TYPES = {
 class OnnxRunner:
     """An ONNX Runtime session over a file or serialised model. bfloat16 goes through OrtValue, which NumPy lacks.
 
-    `fixed` are plain values for inputs that a conversion has fixed: fed at every call, no inputs to the caller.
+    `fixed` are plain values for inputs that a conversion has fixed: fed at every call, no inputs to the caller. `apart` makes
+    a runner of the same in a process of its own.
     """
 
     def __init__(
@@ -69,6 +72,9 @@ class OnnxRunner:
         self._fixed = self._fixed_feeds(fixed or {})
         state = set(_recorded(self._session, "isomorph.state").values())  # next values of state, beside the outputs
         self._outputs = [o.name for o in self._session.get_outputs() if o.name not in state]
+        self.apart = functools.partial(
+            OnnxApart, self.name, self.input_types, self.input_axes, model, provider, fixed or {}
+        )
 
     def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Outputs by name. Raises UsageError on misfitting inputs, RuntimeFailure when a kernel does."""

@@ -5,9 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,9 +14,8 @@ import numpy as np
 
 from converter.errors import EnvironmentMissing, UsageError
 from converter.frameworks import installed
-from converter.runtimes import processes
-from converter.runtimes.arrays import load_arrays, save_arrays
-from converter.runtimes.base import RuntimeFailure, check_inputs
+from converter.runtimes.asked import Asked
+from converter.runtimes.base import check_inputs
 from ir.types import TensorType
 from ir.types.parse import parse_type
 
@@ -40,7 +37,6 @@ class PackageRunner:
         self.input_types: Mapping[str, TensorType] = {k: parse_type(v) for k, v in metadata["inputs"].items()}
         self.input_axes: Mapping[str, list[int]] = metadata.get("source", {}).get("input_axes", {})
         self._outputs = list(metadata["outputs"])
-        self._dir = tempfile.TemporaryDirectory(prefix="isomorph-")
         environment = dict(os.environ)
         if framework == "tensorflow":
             environment |= {"TF_CPP_MIN_LOG_LEVEL": "3"}
@@ -53,49 +49,17 @@ class PackageRunner:
             self.name = f"keras-package-{backend}{' (64 bits)' if wide else ''}"
         elif provider not in (None, "cpu"):
             raise UsageError(f"packages of {framework} have no provider {provider!r}")
-        self._errors = (Path(self._dir.name) / "stderr").open("w+")
-        self._process = processes.start([str(WORKERS[framework]), str(folder)], environment, self._errors, python)
-        self._answer("cannot be loaded")
+        self._worker = Asked([str(WORKERS[framework]), str(folder)], environment, "the converted package", python)
 
     def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Outputs by flat name. Raises UsageError on misfitting inputs, RuntimeFailure with the model's own words."""
         check_inputs(inputs, self.input_types)
-        sent, received = Path(self._dir.name) / "in.npz", Path(self._dir.name) / "out.npz"
-        save_arrays(sent, inputs)
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(json.dumps({"inputs": str(sent), "outputs": str(received)}) + "\n")
-            self._process.stdin.flush()
-        except BrokenPipeError:
-            pass  # the answer tells why the process is gone
-        self._answer("failed")
-        arrays = load_arrays(received)
+        arrays = self._worker.ask(inputs)
         return {name: arrays[name] for name in self._outputs}
-
-    def _answer(self, what: str) -> None:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            self._errors.seek(0)
-            tail = self._errors.read().strip().splitlines()[-1:] or ["no message"]
-            raise RuntimeFailure(f"the converted package {what}: its process ended ({tail[0]})")
-        answer = json.loads(line)
-        if "error" in answer:
-            raise RuntimeFailure(f"the converted package {what}: {answer['error']}")
 
     def close(self) -> None:
         """End the process and remove its files."""
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-        try:
-            self._process.wait(timeout=30)
-        except subprocess.TimeoutExpired:  # all answers are here: what it does besides is nobody's concern
-            self._process.kill()
-            self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
-        self._errors.close()
-        self._dir.cleanup()
+        self._worker.close()
 
 
 def keras_backend(wanted: str | None = None) -> str:

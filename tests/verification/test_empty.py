@@ -111,3 +111,46 @@ def test_inputs_of_the_user_are_no_reason_to_leave_it(monkeypatch):
     given = np.ones((2, 3), np.float32)
     report = verify_models(Source(None, "torch", None, ImportOptions()), model, ReferenceRunner(model, "exact"), given).report
     assert len(empty(report)) == 2
+
+
+def test_what_is_no_number_is_told(monkeypatch):
+    """The mean of nothing is NaN in one framework and 0 in another."""
+    report = verified(monkeypatch, model_of("mean"), converted=lambda found: {n: np.zeros_like(a) for n, a in found.items()})
+    assert report.passed
+    assert "with batch = 0 the source gives no number, and the converted model another: output" in report.notes
+
+
+@pytest.mark.parametrize("framework", ["keras", "tensorflow"])
+def test_what_runs_in_this_process_is_not_run_on_nothing(monkeypatch, framework: str):
+    """The evaluator stands for it: numbers are judged, and nothing is said of what it would do."""
+    model = model_of("sum")
+    monkeypatch.setattr(verification, "source_runner", lambda *_: Changed(model, fails))
+    source = Source(None, framework, None, ImportOptions())
+    assert len(empty(verify_models(source, model, Changed(model, dict)).report)) == 2
+    told = verify_models(source, model, Changed(model, fails)).report
+    assert told.passed and not told.notes
+    wrong = verify_models(source, model, Changed(model, lambda found: {n: a + 1 for n, a in found.items()})).report
+    assert wrong.verdict == "mismatch"
+
+
+def test_a_process_that_ends_is_told(tmp_path):
+    """ONNX Runtime's LSTM does not survive an empty batch."""
+    import torch
+
+    import converter
+
+    class Last(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn = torch.nn.LSTM(3, 4, batch_first=True)
+
+        def forward(self, x):
+            return self.rnn(x)[0]
+
+    found = converter.convert(Last().eval(), to="onnx", inputs=("float32[batch,5,3]",), output=tmp_path / "m.onnx")
+    report = found.report.verification
+    assert report.passed and not empty(report)
+    (note,) = report.notes
+    assert note.startswith("with batch = 0 the source runs and the converted model does not: the model failed: its process ended")
+    again = converter.verify(tmp_path / "m.onnx", tmp_path / "m.onnx")
+    assert again.passed and not empty(again) and not again.notes

@@ -20,7 +20,7 @@ from typing import IO
 MODULES = {
     "torch": ("torch", "numpy", "safetensors.torch"),
     "tensorflow": ("tensorflow", "keras"),
-    "onnx": ("onnxruntime", "ml_dtypes"),
+    "onnx": ("onnxruntime", "ml_dtypes", "converter.runtimes.onnxruntime"),
     "jax": ("keras",),
     "keras on torch": ("keras",),
     "command": ("torch", "onnx", "onnxruntime", "converter.cli", "converter.api"),

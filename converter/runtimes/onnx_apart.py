@@ -1,0 +1,47 @@
+"""ONNX Runtime in a process of its own, for inputs that may end it: some kernels do not survive tensors without elements."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from converter.runtimes.asked import Asked
+from converter.runtimes.base import check_inputs
+from ir.types import TensorType
+
+WORKER = Path(__file__).with_name("onnx_worker.py")
+
+
+class OnnxApart:
+    """Runs what an `OnnxRunner` of the same arguments runs; a process that has ended is started again."""
+
+    def __init__(
+        self, name: str, input_types: Mapping[str, TensorType], input_axes: Mapping[str, list[int]], model: Path | bytes,
+        provider: str | None, fixed: Mapping[str, bool | int | float],
+    ) -> None:  # fmt: skip
+        self.name, self.input_types, self.input_axes = name, input_types, input_axes
+        self._dir = tempfile.TemporaryDirectory(prefix="isomorph-")
+        path = model if isinstance(model, Path) else Path(self._dir.name) / "model.onnx"
+        if isinstance(model, bytes):
+            path.write_bytes(model)
+        self._argv = [str(WORKER), json.dumps([str(path), provider, dict(fixed)])]
+        self._worker: Asked | None = None
+
+    def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Outputs by name. Raises UsageError on misfitting inputs, RuntimeFailure when a kernel does or the process ends."""
+        check_inputs(inputs, self.input_types)
+        if self._worker is None or self._worker.ended:
+            self.close()
+            self._worker = Asked(self._argv, os.environ, "the model")
+        return self._worker.ask(inputs)
+
+    def close(self) -> None:
+        """End the process."""
+        if self._worker is not None:
+            self._worker.close()
+            self._worker = None
