@@ -245,6 +245,10 @@ class ScatterNd:
             yield s.case(
                 s.floats(3, 0), s.ints(2, 1, low=0, high=3), s.floats(2, 0), reduction=reduction, name="no width"
             )
+        for reduction in REDUCTIONS:
+            yield s.case(s.floats(4, 3), s.ints(1, low=-4, high=4), s.floats(3), reduction=reduction, name="one vector")
+            one = (s.ints(3, 2), s.ints(2, low=0, high=2), s.ints())
+            yield s.case(*one, neg="invalid", reduction=reduction, name="one place")
         yield s.case(s.floats(3), np.array([[3]]), s.floats(1), name="out of range", error=PositionError)
         yield s.case(s.floats(3), s.ints(2, 2), s.floats(2), name="vectors too long", error=ShapeError)
         yield s.case(s.floats(3), s.ints(2, 1), s.ints(2), name="dtypes", error=DTypeError)

@@ -51,6 +51,8 @@ def _written(c: Context, node: Node, index: Expr) -> Expr:
     tell_write(c, node)
     x, updates = c.x(node.operand("data")), c.x(node.operand("updates"))
     if _native(c, node):
+        if node.operand("indices").type.rank == 1 and node.op.name == "scatter_nd":  # TensorFlow wants a list of vectors
+            index, updates = TF.expand_dims(index, 0), TF.expand_dims(updates, 0)
         return getattr(TF, f"tensor_scatter_nd_{_FUNCTIONS[a['reduction']]}")(x, index, updates)
     settings = index_settings(c, node, node.operand("indices"))
     if a["reduction"] != "none":

@@ -53,3 +53,11 @@ def test_compiled(op: str, tmp_path: Path) -> None:
             difference(case, tmp_path, "compiled")
     else:
         assert difference(case, tmp_path, "compiled") is None
+
+
+@pytest.mark.parametrize("sample", ["one_vector", "one_place"])
+def test_a_single_index_writes(sample: str, tmp_path: Path) -> None:
+    """TensorFlow's own function takes lists of vectors only."""
+    case = next(c for c in cases(ir.ops.get("scatter_nd"), "float32") if c.name.endswith(sample))
+    assert write(case, tmp_path) is None
+    assert difference(case, tmp_path, "function") is None
