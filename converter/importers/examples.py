@@ -37,7 +37,7 @@ def match(given: Any, names: Sequence[str]) -> dict[str, Any]:
 def bind(arguments: list[inspect.Parameter], given: Any) -> list[tuple[inspect.Parameter, Any]]:
     """The user's inputs by the arguments of a function: by name, in order, or one for the only argument it needs.
 
-    Raises UsageError where they do not fit.
+    `arguments` have been `spread`. Raises UsageError where they do not fit.
     """
     by_name = {p.name: p for p in arguments}
     if isinstance(given, Mapping) and set(given) <= set(by_name):
@@ -49,6 +49,30 @@ def bind(arguments: list[inspect.Parameter], given: Any) -> list[tuple[inspect.P
     if is_leaf(given) or len([p for p in arguments if p.default is inspect.Parameter.empty]) == 1:
         return [(arguments[0], given)]
     raise UsageError(f"the inputs do not fit the arguments of call: {', '.join(by_name)}")
+
+
+def spread(arguments: list[inspect.Parameter], given: Any) -> list[inspect.Parameter]:
+    """The arguments, with one for each of the user's inputs that `*xs` (`xs_0`, `xs_1`, as TensorFlow names them) or
+    `**options` (by its name) takes."""
+    found: list[inspect.Parameter] = []
+    for p in arguments:
+        if p.kind is p.VAR_POSITIONAL:
+            names = [f"{p.name}_{i}" for i in range(_count(given) - len(found))]
+            if isinstance(given, Mapping):
+                names = [n for n in (f"{p.name}_{i}" for i in range(len(given))) if n in given]
+            found += [inspect.Parameter(n, p.POSITIONAL_ONLY) for n in names]
+        elif p.kind is p.VAR_KEYWORD:
+            known = {q.name for q in found}
+            needed = {q.name for q in found if q.default is p.empty}
+            if isinstance(given, Mapping) and needed <= set(given):
+                found += [inspect.Parameter(n, p.KEYWORD_ONLY) for n in given if n not in known]
+        else:
+            found.append(p)
+    return found
+
+
+def _count(given: Any) -> int:
+    return len(given) if isinstance(given, (list, tuple)) else int(given is not None)
 
 
 def is_leaf(item: Any) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from converter.errors import ConversionError, Unsupported, UsageError
-from converter.importers.examples import array_shape, bind, is_leaf, labels_of, match, sizes, spec_of
+from converter.importers.examples import array_shape, bind, is_leaf, labels_of, match, sizes, spec_of, spread
 from converter.importers.names import argument_name
 from ir.core import Parameter
 from ir.core.signature import Leaf, tree_of
@@ -92,7 +92,7 @@ def of_call(model: Any, given: Any, dynamic: Mapping[str, Any]) -> Inputs:
         )
     arguments = [p for p in inspect.signature(model.call).parameters.values() if p.name not in CONTEXT]
     parameters, types, examples = [], {}, {}
-    for argument, value in bind(arguments, given):
+    for argument, value in bind(spread(arguments, given), given):
         tree, found = tree_of(value, argument.name, is_leaf)
         keyword = argument.kind is inspect.Parameter.KEYWORD_ONLY
         parameters.append(Parameter(argument.name, tree, keyword))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from converter.errors import ConversionError, UsageError
-from converter.importers.examples import array_shape, bind, is_leaf, labels_of, spec_of
+from converter.importers.examples import array_shape, bind, is_leaf, labels_of, spec_of, spread
 from converter.importers.tensorflow.recorder import Recorder
 from converter.importers.tensorflow.tree import Tree, is_module
 from ir.core.signature import tree_of
@@ -153,11 +153,7 @@ def _own_words(error: Exception) -> str:
 
 def _call(function: Any, inputs: Any, dynamic: Mapping[str, Any]) -> tuple[dict[str, Any], Call]:
     """The caller's leaves by flat name, and the call to trace: specs of tensors, and Python values as they are."""
-    arguments = [
-        p
-        for p in inspect.signature(function.python_function).parameters.values()
-        if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
-    ]
+    arguments = spread(list(inspect.signature(function.python_function).parameters.values()), inputs)
     if function.input_signature is not None:
         if inputs is None:
             return {}, ((), {})

@@ -88,3 +88,21 @@ def test_compared_sizes_are_assumptions() -> None:
     read = agree(Cut(), [x], inputs=["float32[batch,length]"])
     (assumed,) = read.assumptions
     assert assumed.relation[1:] == ("<=", 1000) and str(assumed.relation[0]) == "length"
+
+
+class Several(keras.Model):
+    def call(self, *xs, training=None):
+        return xs[0] - xs[1] * xs[2]
+
+
+class Keyed(keras.Model):
+    def call(self, **parts):
+        return parts["a"] - parts["b"]
+
+
+def test_any_number_of_inputs() -> None:
+    x = [RNG.standard_normal(4).astype("float32") for _ in range(3)]
+    read = agree(Several(), x, inputs=("float32[n]",) * 3)
+    assert list(read.input_types) == ["xs_0", "xs_1", "xs_2"]
+    read = agree(Keyed(), x[:2], inputs={"a": "float32[n]", "b": "float32[n]"})
+    assert all(p.keyword_only for p in read.signature.parameters)

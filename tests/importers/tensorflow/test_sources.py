@@ -236,3 +236,25 @@ def test_a_function_that_cannot_be_traced_is_one_line() -> None:
     with pytest.raises(UsageError, match="cannot be traced: ValueError: Dimensions must be equal") as told:
         converter.load(function, (np.float32(1),))
     assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("signature", [True, False])
+@pytest.mark.parametrize("named", [True, False])
+def test_any_number_of_inputs(signature: bool, named: bool) -> None:
+    """`*xs` is as many inputs as are given, under the names that TensorFlow gives them."""
+
+    def call(x, *xs, by=2.0):
+        return x + xs[0] * by - xs[1]
+
+    function = tf.function(call, input_signature=[spec(None)] * 3 if signature else None)
+    names = ["x", "xs_0", "xs_1"]
+    specs = dict.fromkeys(names, "float32[n]") if named and signature else ("float32[n]",) * 3
+    model = agree(function, [{n: floats(4, seed=i) for i, n in enumerate(names)}], specs)
+    assert [str(v.type.shape) for v in model.graph.inputs] == ["(n,)"] * 3
+    if signature:
+        agree(function, [{n: floats(4, seed=i) for i, n in enumerate(names)}])
+
+
+def test_nothing_but_any_number_of_inputs() -> None:
+    function = tf.function(lambda *xs: xs[0] - xs[1], input_signature=[spec(None)] * 2)
+    agree(function, [{"xs_0": floats(4), "xs_1": floats(4, seed=1)}], (floats(4), floats(4)))
