@@ -29,7 +29,7 @@ from converter.exporters.keras.stacks import prepare_stacks
 from converter.exporters.keras.table import NATIVE
 from converter.exporters.keras.targets import OWNED
 from converter.exporters.keras.wide import NOTE, has_wide, needs_wide
-from converter.exporters.nan import carry_notes, settle_max_pool
+from converter.exporters.nan import carry_notes, settle_max_pool, tell_softmax
 from converter.exporters.outline.package import Kind, Parts, write_classes
 from converter.exporters.outline.state import drop_unread
 from converter.exporters.outline.targets import normalise
@@ -73,6 +73,7 @@ def _written(model: Model, options: ExportOptions, loops: bool = False) -> Sourc
     lowered = lower(prepared, TABLE)
     drop_unread(lowered)
     settle_max_pool(lowered, passes_over_nan, PASSED_OVER, ALIKE)
+    tell_softmax(lowered)
     names = normalise(lowered, OWNED)
     aliases = {name: w.aliases for name, w in lowered.weights.items() if w.aliases}
     for name in aliases:  # one variable, whatever else the source calls it

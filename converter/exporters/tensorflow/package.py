@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from converter.exporters.base import ExportOptions, lower
 from converter.exporters.code.files import PackageKind, Source, write_files
-from converter.exporters.nan import carry_notes, settle_max_pool
+from converter.exporters.nan import carry_notes, settle_max_pool, tell_softmax
 from converter.exporters.outline.package import Kind, Parts, write_classes
 from converter.exporters.outline.state import drop_unread
 from converter.exporters.outline.targets import normalise
@@ -49,6 +49,7 @@ def write_source(model: Model, options: ExportOptions) -> Source:
     if model.metadata.get("framework") != "tensorflow":
         drop_unread(lowered)
     settle_max_pool(lowered, passes_over_nan, PASSED_OVER)
+    tell_softmax(lowered)
     names = normalise(lowered, OWNED)
     inline_functions(lowered)
     aliases = {name: w.aliases for name, w in lowered.weights.items() if w.aliases}

@@ -48,9 +48,9 @@ def special(c: Context, node: Node) -> Expr:
 
 @rule("neg")
 def neg(c: Context, node: Node) -> Expr:
-    """TensorFlow has no negative of what is unsigned."""
+    """TensorFlow has no negative of what is unsigned, and takes a difference from 0 for one."""
     x = c.x(node.operand("x"))
-    return lift(0) - x if node.operand("x").type.dtype.kind == "uint" else Unary("-", x)
+    return TF.bitwise.invert(x) + lift(1) if node.operand("x").type.dtype.kind == "uint" else Unary("-", x)
 
 
 @rule("abs")

@@ -34,14 +34,15 @@ DTYPES = ("float32", "bfloat16", "float16", "float64")
 DRAWN = ("random_uniform", "random_normal", "bernoulli")
 LACKING = ("not compilable", "No registered", "unsupported operations", "Unsupported", "unsupported", "UNIMPLEMENTED",
            "not supported", "must be a compile-time constant", "Detected unsupported", "tf2xla conversion failed",
-    "Slice dim size 1 greater than dynamic slice dimension: 0")  # fmt: skip
+    "Slice dim size 1 greater than dynamic slice dimension: 0", "Input and output shapes of loop body do not match")  # fmt: skip
 """What the error of an op says that XLA has no form of."""
 
 NOT_COMPILED = frozenset(
     """bessel_i0 bessel_i1 bessel_j0 bessel_j1 bessel_k0 bessel_k0e bessel_k1 bessel_k1e bessel_y0 bessel_y1 determinant
-    eig log_determinant scan while""".split()
+    eig log_determinant lstm recurrent_layer rnn scan while""".split()
 )
-"""Ops that XLA has no form of (of scans those over nothing, of loops those that collect what it cannot count)."""
+"""Ops that XLA has no form of (of scans and recurrent layers those over no steps, of loops those that
+collect what it cannot count, or whose state grows)."""
 
 
 DEVIATIONS = {
@@ -102,7 +103,8 @@ def _compared(case: Case, have: np.ndarray, want: np.ndarray, way: str) -> tuple
     """What is defined of a result: of casts of floats that no integer is near, XLA makes another number; and what a note
     tells is left out, maxima with NaN and of windows of -inf."""
     told = " ".join(case.model.notes)
-    if want.dtype.kind not in "iub" and ("max pooling" in told or (way == "compiled" and "pass over NaN" in told)):
+    passed_over = way == "compiled" and "pass over NaN" in told
+    if want.dtype.kind not in "iub" and (passed_over or "max pooling" in told or "softmax gives 0" in told):
         keep = ~np.isnan(want.astype(np.float64)) & ((want != -np.inf) | ("max pooling" not in told))
         return have[keep], want[keep]
     if (

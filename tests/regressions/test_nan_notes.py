@@ -1,4 +1,4 @@
-"""What is told of NaN in max pooling: where source and target differ, once, and nowhere else."""
+"""What is told of NaN in max pooling and softmax: where source and target differ, once, and nowhere else."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from torch import Tensor
 import converter
 from converter.exporters.keras.rules_pool import ALIKE
 from converter.exporters.keras.rules_pool import PASSED_OVER as BY_KERAS
+from converter.exporters.nan import BESIDE_NAN
 from converter.exporters.onnx.rules_pool import NAN as BY_ONNX
 from converter.exporters.tensorflow.rules_pool import PASSED_OVER as BY_TENSORFLOW
 from converter.policies import MAX_POOL_NAN
@@ -60,3 +61,25 @@ def test_tensorflow_does_as_is_told() -> None:
     for pooled in (tf.nn.max_pool2d(x, 2, 2, "VALID"), keras.layers.MaxPooling2D()(x)):
         assert np.asarray(pooled).item() == 3
     assert torch.nn.functional.max_pool2d(torch.from_numpy(x).permute(0, 3, 1, 2), 2).isnan().all()
+
+
+@pytest.mark.parametrize("to", ["torch", "onnx", "keras", "tensorflow"])
+def test_softmax(to: str, tmp_path: Path) -> None:
+    """TensorFlow's kernel keeps a NaN in its place; of its own models nothing is said."""
+    rows = torch.nn.Softmax(-1)
+    attention = torch.nn.MultiheadAttention(4, 2, batch_first=True).eval()
+    own = keras.Sequential([keras.Input((3,)), keras.layers.Softmax()])
+    for name, make, inputs in (
+        ("a", rows, (torch.zeros(2, 3),)),
+        ("b", attention, (torch.zeros(1, 3, 4),) * 3),
+        ("c", own, None),
+        ("d", rows.double(), (torch.zeros(2, 3, dtype=torch.float64),)),
+    ):
+        done = converter.convert(make, to, tmp_path / f"{name}.{to}", inputs, verify=False)
+        told = to in ("keras", "tensorflow") and name in "ab"
+        assert (BESIDE_NAN in done.report.notes) == told, name
+
+
+def test_softmax_of_tensorflow_does_as_is_told() -> None:
+    x = np.array([[1, np.nan, 2]], np.float32)
+    assert np.isnan(tf.nn.softmax(x)).tolist() in ([[False, True, False]], [[True] * 3]), "without oneDNN it hands NaN on"
