@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -12,6 +13,7 @@ pytest.importorskip("keras")
 import keras
 from keras import layers, ops
 
+import converter
 from converter.errors import ConversionError
 from converter.importers.keras import load
 from converter.importers.keras.context import saturates
@@ -150,3 +152,14 @@ def test_open_sizes_that_must_be_equal_have_names() -> None:
     agree(model, [floats(2, 3, 6), floats(2, 4, 6), keep], inputs=["float32[b,n,6]", "float32[b,m,6]", "bool[b,n,m]"])
     with pytest.raises(ConversionError, match="give the inputs as specs that name them alike"):
         load(model, None)
+
+
+@pytest.mark.parametrize("on", ["tensorflow", "jax", "torch"])
+def test_states_of_layers_behind_one_another(on: str, tmp_path: Path) -> None:
+    """A written loop takes its states as a list of one: TensorFlow stacks no variables of Keras."""
+    given = keras.Input(batch_shape=(2, 4, 3))
+    h = layers.GRU(3, stateful=True)(layers.LSTM(3, stateful=True, return_sequences=True)(given))
+    model = keras.Model(given, h)
+    converter.convert(model, "keras", tmp_path / "out", verify=False)
+    found = converter.verify(model, tmp_path / "out", provider=on)
+    assert found.passed, found.summary()

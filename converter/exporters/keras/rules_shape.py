@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from converter.exporters.code.expr import Expr, Name, hole, lift
-from converter.exporters.keras.context import OPS, Context
+from converter.exporters.code.expr import Attr, Expr, Name, hole, lift
+from converter.exporters.keras.context import OPS, Context, bare
 from converter.exporters.keras.table import form, rule
 from converter.exporters.outline.instances import Form
 from converter.exporters.outline.operands import shape_argument
-from ir.core import Node
+from ir.core import Node, Value
 
 
 @form("identity")
@@ -61,7 +61,15 @@ def concat(c: Context, node: Node) -> Expr:
 
 @rule("stack")
 def stack(c: Context, node: Node) -> Expr:
-    return OPS.stack([c.x(v) for v in node.operands["xs"]], axis=hole(node.attrs["axis"], "axis", 0))
+    return OPS.stack([_own(c, v) for v in node.operands["xs"]], axis=hole(node.attrs["axis"], "axis", 0))
+
+
+def _own(c: Context, value: Value) -> Expr:
+    """A tensor of the backend's own: in a list, TensorFlow does not take Keras' variables for tensors."""
+    x = c.x(value)
+    if not value.is_weight:
+        return x
+    return OPS.copy(x) if bare(x) is x else Attr(bare(x), "value")
 
 
 @rule("flip")
