@@ -20,7 +20,7 @@ LINES = {"resnet50": 200, "llama": 300}
 
 def assert_equal(report: VerificationReport) -> None:
     assert report.verdict == "equal", report.summary()
-    assert len(report.cases) == 5
+    assert len(report.cases) >= 5
     assert len({str(case) for case in report.cases}) >= 3, "named sizes take at least three values"
 
 

@@ -24,7 +24,7 @@ def test_sizes_that_the_model_states_are_drawn() -> None:
     proto = model(nodes, inputs, ["y@INT64"], {"w": floats(5), "low": np.float32(-9)})
     report = converter.verify(proto, proto)
     assert report.passed
-    assert [c["x"].endswith(",5]") or c["x"].endswith(", 5]") for c in report.cases] == [True] * 5
+    assert [c["x"].endswith(",5]") or c["x"].endswith(", 5]") for c in report.cases] == [True] * 6
 
 
 def two_outputs() -> onnx.ModelProto:
