@@ -84,6 +84,9 @@ def arange(c: TorchContext, a: Call) -> Value:
     if a.dtype.is_integer and any(isinstance(v, float) and not v.is_integer() for v in (start, stop, step)):
         start, step, (count,) = math.trunc(start), math.trunc(step), a.shape
         stop = start + step * count
+    if isinstance(step, DimExpr) and a.dtype.is_integer:  # a step that changes with a size: multiples of it
+        count = c.b.arange(start=0, stop=a.shape[0], step=1, dtype=a.dtype)
+        return c.b.add(c.b.mul(count, c.size_value(step, a.dtype)), c.size_value(start, a.dtype))
     return c.b.arange(start=start, stop=stop, step=step, dtype=a.dtype)
 
 

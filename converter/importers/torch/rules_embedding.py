@@ -6,7 +6,7 @@ from typing import Any
 
 from converter.importers.torch.context import Call, TorchContext, rule
 from ir.core import Value
-from ir.types import Dim, dtypes, same
+from ir.types import Dim, DimExpr, dtypes, floordiv, same
 
 
 @rule("aten.embedding.default")
@@ -42,9 +42,9 @@ def embedding_bag(c: TorchContext, a: Call) -> list[Value | None]:
     scales = a.optional("per_sample_weights")
     if scales is not None:
         rows = c.b.mul(rows, c.b.unsqueeze(scales, axes=(1,)))
-    length = _even(a, indices.type.shape[0], bags)
-    if length is not None and padding < 0:
-        return [_reduce_even(c, rows, bags, length, mode), None, None, None]
+    even = _even(c, a, indices.type.shape[0], bags)
+    if even is not None and padding < 0:
+        return [_reduce_even(c, rows, *even, mode), None, None, None]
     ids = _bag_of_each(c, indices, offsets)
     if padding >= 0:
         here = c.b.equal(indices, c.constant(padding, indices.type.dtype))
@@ -53,16 +53,19 @@ def embedding_bag(c: TorchContext, a: Call) -> list[Value | None]:
     return [out, None, None, None]
 
 
-def _even(a: Call, count: Dim, bags: Dim) -> int | None:
-    """The length of every bag where the offsets are 0, L, 2L, ... (`nn.EmbeddingBag` of a matrix); None elsewhere."""
+def _even(c: TorchContext, a: Call, count: Dim, bags: Dim) -> tuple[Dim, Dim] | None:
+    """Number and length of bags that all have one length, their offsets being 0, L, 2L, ... (`nn.EmbeddingBag` of a matrix);
+    None elsewhere."""
     offsets = a.raw("offsets")
     if str(offsets.target) != "aten.arange.start_step" or len(offsets.args) < 3:
         return None
-    start, _, step = offsets.args[:3]
-    return step if start == 0 and isinstance(step, int) and step > 0 and same(count, bags * step) is True else None
+    start, stop, length = (c.sizes.dim(d.meta["val"] if hasattr(d, "meta") else d) for d in offsets.args[:3])
+    if isinstance(length, DimExpr) and same(stop, count) is True:
+        bags = floordiv(count, length)
+    return (bags, length) if start == 0 and length != 0 and same(count, bags * length) is True else None
 
 
-def _reduce_even(c: TorchContext, rows: Value, bags: Dim, length: int, mode: str) -> Value:
+def _reduce_even(c: TorchContext, rows: Value, bags: Dim, length: Dim, mode: str) -> Value:
     grid = c.b.reshape(rows, shape=(bags, length, rows.type.shape[1]))
     reduce = {"add": c.b.reduce_sum, "mean": c.b.reduce_mean, "max": c.b.reduce_max}[mode]
     return reduce(grid, axes=(1,))

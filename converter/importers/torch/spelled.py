@@ -1,4 +1,5 @@
-"""Functions of torch that look at values to check them, and so cannot be exported: spelled in functions that do not.
+"""Functions of torch that an export cannot follow, spelled in functions that it can: some look at values to check them,
+some take a size or a position for a Python number.
 
 What they check is asserted in the graph instead, which the import tells in a note.
 """
@@ -6,6 +7,7 @@ What they check is asserted in the graph instead, which the import tells in a no
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -25,7 +27,8 @@ def spelled() -> Iterator[None]:
     }
     table: dict[Any, Callable[..., Any]] = {
         torch.combinations: _combinations, torch.nn.functional.gaussian_nll_loss: _gaussian_nll_loss,
-        torch.linspace: _linspace, torch.nn.functional.one_hot: _one_hot,
+        torch.linspace: _linspace, torch.nn.functional.one_hot: _one_hot, torch.nn.functional.affine_grid: _affine_grid,
+        torch.Tensor.__setitem__: _set_item,
         **{getattr(place, name): own for name, own in methods.items() for place in (torch, torch.Tensor)},
     }  # fmt: skip
 
@@ -35,8 +38,13 @@ def spelled() -> Iterator[None]:
             result = None if own is None else own(*args, **(kwargs or {}))
             return func(*args, **(kwargs or {})) if result is None else result
 
-    with Spelled():
-        yield
+    attention = torch.nn.functional.scaled_dot_product_attention
+    torch.nn.functional.scaled_dot_product_attention = functools.partial(_attention, attention)
+    try:
+        with Spelled():
+            yield
+    finally:
+        torch.nn.functional.scaled_dot_product_attention = attention
 
 
 def asserted(condition: Any, text: str) -> None:
@@ -253,3 +261,67 @@ def _one_hot(tensor: Any, num_classes: Any = -1) -> Any:
     classes = (tensor.max() + 1).item()
     torch._check_is_size(classes)
     return (tensor.unsqueeze(-1) == torch.arange(classes, device=tensor.device)).to(torch.int64)
+
+
+def _affine_grid(theta: Any, size: Any, align_corners: Any = None) -> Any:
+    """Where each pixel (or voxel) comes from, for images whose extents are sizes; torch's own where these are fixed."""
+    import torch
+
+    if (
+        all(isinstance(n, int) for n in size)
+        or len(size) not in (4, 5)
+        or theta.shape[1:] != (len(size) - 2, len(size) - 1)
+    ):
+        return None
+    extents, rank, like = size[2:], len(size) - 2, {"dtype": theta.dtype, "device": theta.device}
+    grid = torch.ones((*extents, rank + 1), **like)
+    for axis, extent in enumerate(reversed(extents)):  # x first
+        places = torch.linspace(-1, 1, extent, **like) if isinstance(extent, int) else _linspace(-1, 1, extent, **like)
+        if places is None:
+            return None
+        places = places * torch.sym_min(extent - 1, 1) if align_corners else places * (extent - 1) / extent  # one: 0
+        grid[..., axis] = places.reshape([-1 if i == rank - 1 - axis else 1 for i in range(rank)])
+    flat = grid.reshape(1, -1, rank + 1).expand(size[0], -1, -1)
+    return flat.bmm(theta.transpose(1, 2)).reshape(size[0], *extents, rank)
+
+
+def _set_item(input: Any, key: Any, value: Any) -> Any:
+    """A write to a position that a tensor of no axis holds; torch's own without such, or among other lists of indices."""
+    import torch
+
+    keys = key if isinstance(key, tuple) else (key,)
+    held = [k for k in keys if isinstance(k, torch.Tensor) and k.dim() == 0 and k.dtype in (torch.int32, torch.int64)]
+    others = [k for k in keys if not any(k is h for h in held)]
+    if not held or not all(k is None or k is Ellipsis or _is_plain(k) for k in others):
+        return None
+    place = input[tuple(slice(None) if any(k is h for h in held) else k for k in keys)]
+    indices: list[Any] = []
+    for k in keys:
+        if k is Ellipsis:
+            indices += [None] * (input.dim() - sum(o is not None and o is not Ellipsis for o in keys))
+        elif k is None or isinstance(k, slice):
+            indices.append(None)
+        elif isinstance(k, torch.Tensor):
+            indices.append(k.long())
+    rank = place.dim() - len(held)
+    value = torch.as_tensor(value, dtype=input.dtype, device=input.device)
+    while value.dim() > rank and value.shape[0] == 1:
+        value = value[0]
+    torch.ops.aten.index_put_(place, indices, value)
+    return input
+
+
+def _is_plain(key: Any) -> bool:
+    import torch
+
+    return isinstance(key, (slice, int, torch.SymInt)) and not isinstance(key, bool)
+
+
+def _attention(own: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    """`is_causal=x.shape[1] > 1` is a decision on a size, which torch's own refuses before any mode sees it."""
+    import torch
+
+    return own(
+        *(bool(a) if isinstance(a, torch.SymBool) else a for a in args),
+        **{k: bool(v) if isinstance(v, torch.SymBool) else v for k, v in options.items()},
+    )
