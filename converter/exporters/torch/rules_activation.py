@@ -68,7 +68,7 @@ def module_form(name: str) -> Callable[[Node], Form | None]:
     """The `nn` class of an activation; without weights it stands only where the source has a module."""
 
     def make(node: Node) -> Form | None:
-        return Form(Name(f"nn.{name}")(**_settings(node))) if _numbered(node) and not _accepts(node) else None
+        return Form(Name(f"nn.{name}")(**_settings(node))) if _numbered(node) else None
 
     return make
 

@@ -19,6 +19,6 @@ def frexp(c: Context, node: Node) -> tuple[Expr | None, ...]:
     return c.unpack(TORCH.frexp(c.x(node.operand("x"))), [bool(v.uses) for v in node.outputs], "frexp")
 
 
-@rule("nextafter", accepts=supported)
+@rule("nextafter")
 def nextafter(c: Context, node: Node) -> Expr:
     return TORCH.nextafter(c.x(node.operand("x")), c.x(node.operand("y")))
