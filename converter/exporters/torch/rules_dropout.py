@@ -23,7 +23,7 @@ def dropout_module(node: Node) -> Form | None:
     if node.attrs["frozen"] or node.attrs["always"] or (node.attrs["broadcast_axes"] and not _channelwise(node)):
         return None
     kind = f"Dropout{_channelwise(node)}d" if node.attrs["broadcast_axes"] else "Dropout"
-    return Form(Name(f"nn.{kind}")(hole(node.attrs["p"], "p", 0.5)))
+    return Form(Name(f"nn.{kind}")(hole(node.attrs["p"], "p")))
 
 
 @rule("dropout")
