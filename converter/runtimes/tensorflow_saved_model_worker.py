@@ -65,6 +65,11 @@ class Package:
         else:
             self.replace(place, [found if i == int(last) else item for i, item in enumerate(holder)])
 
+    def served(self) -> Any:
+        """The function to serve: the model's own, which is saved with it in any case, unless a part of it has that name."""
+        own = getattr(self.model, "serve", None)
+        return own if hasattr(own, "get_concrete_function") else self.module.serving(self.model)
+
     def check(self, loaded: Any) -> None:
         """Compare names and bits of what was read back. Raises Refused."""
         import tensorflow as tf
@@ -90,7 +95,7 @@ def write(folder: Path, further: list) -> None:
         raise Refused(f"several packages are served under one name: {', '.join(names)}")
     for other in others:
         other.share(first)
-    functions = {p.name: p.module.serving(p.model).get_concrete_function() for p in packages}
+    functions = {p.name: p.served().get_concrete_function() for p in packages}
     holder = first.model
     if others:
         holder = tf.Module(name="served")

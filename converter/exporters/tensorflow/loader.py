@@ -27,7 +27,7 @@ def load_model(weights=None):
         raise KeyError(f"there are no weights for {', '.join(sorted(missing))}")
     for name, tensor in tensors.items():
         find(model, name).assign(tensor)
-    return model
+@SERVE@    return model
 
 
 @OF_SOURCE@
@@ -55,9 +55,15 @@ if __name__ == "__main__":
     print("\\n".join(compare(net)))'''
 
 
-def loader_source(model: Model, root: str, serving: str) -> str:
-    """Source of `load_model`, `load_source_weights`, `serving` and the main block."""
-    parts = {"@ROOT@": root, "@OF_SOURCE@\n": of_source(model), "@SERVING@": serving}
+_SERVE = "    model.serve = serving(model)  # what tf.saved_model.save finds\n"
+
+
+def loader_source(model: Model, root: str, serving: str, taken: bool) -> str:
+    """Source of `load_model`, `load_source_weights`, `serving` and the main block. With `taken`, the model has a part of its
+    own that is called `serve`."""
+    parts = {
+        "@ROOT@": root, "@OF_SOURCE@\n": of_source(model), "@SERVING@": serving, "@SERVE@": "" if taken else _SERVE,
+    }  # fmt: skip
     text = _LOAD
     for mark, part in parts.items():
         text = text.replace(mark, part)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from converter.exporters.base import ExportOptions, lower
 from converter.exporters.code.files import PackageKind, Source, write_files
+from converter.exporters.corners import tell_corners
 from converter.exporters.nan import carry_notes, settle_max_pool, tell_softmax
 from converter.exporters.outline.package import Kind, Parts, write_classes
 from converter.exporters.outline.state import drop_unread
@@ -50,6 +51,7 @@ def write_source(model: Model, options: ExportOptions) -> Source:
         drop_unread(lowered)
     settle_max_pool(lowered, passes_over_nan, PASSED_OVER)
     tell_softmax(lowered)
+    tell_corners(model, lowered, "tensorflow")
     names = normalise(lowered, OWNED)
     inline_functions(lowered)
     aliases = {name: w.aliases for name, w in lowered.weights.items() if w.aliases}
@@ -66,8 +68,10 @@ def write_source(model: Model, options: ExportOptions) -> Source:
 
 def _module_text(parts: Parts) -> str:
     root = parts.root.name
-    end = loader_source(parts.model, root, serving_source(parts.model, parts.tuples))
-    body = "\n\n\n".join([*parts.definitions(HELPERS), end])
+    definitions = parts.definitions(HELPERS)
+    taken = any("self.serve = " in d for d in definitions)
+    end = loader_source(parts.model, root, serving_source(parts.model, parts.tuples), taken)
+    body = "\n\n\n".join([*definitions, end])
     return _header(body, root) + "\n\n" + body + "\n"
 
 

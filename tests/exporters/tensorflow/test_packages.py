@@ -193,6 +193,37 @@ def test_saved_model(packages) -> None:
         np.testing.assert_allclose(found["output"], net(torch.from_numpy(x)).numpy(), rtol=1e-4, atol=1e-5)
 
 
+def test_saved_by_hand(packages, tmp_path: Path) -> None:
+    """`tf.saved_model.save(load_model(), folder)` finds what to serve; it is no variable, and no part of the model."""
+    tf = pytest.importorskip("tensorflow")
+    net, folder = packages["cnn"]
+    model = module_of(folder).load_model()
+    counted = len(model.variables), len(model.submodules)
+    tf.saved_model.save(model, str(tmp_path / "saved"))
+    assert (len(model.variables), len(model.submodules)) == counted
+    served = tf.saved_model.load(str(tmp_path / "saved")).signatures["serving_default"]
+    x = data("cnn", 3)
+    np.testing.assert_array_equal(served(x=tf.constant(x))["output"], model(tf.constant(x)))
+
+
+def test_a_part_that_is_called_serve(tmp_path: Path) -> None:
+    class Net(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.serve = torch.nn.Linear(3, 2)
+
+        def forward(self, x):
+            return self.serve(x)
+
+    tf = pytest.importorskip("tensorflow")
+    net = Net().eval()
+    converter.convert(net, to="tensorflow", output=tmp_path / "p", inputs=torch.ones(1, 3), artifacts=["saved_model"])
+    model = module_of(tmp_path / "p").load_model()
+    assert model.serve.trainable_variables
+    served = tf.saved_model.load(str(tmp_path / "p" / "saved_model")).signatures["serving_default"]
+    np.testing.assert_allclose(served(x=tf.ones((1, 3)))["output"], net(torch.ones(1, 3)).detach(), rtol=1e-5)
+
+
 def test_source_weights(packages, tmp_path: Path) -> None:
     """A retrained checkpoint of the source enters by the source's names, turned where the package keeps weights turned."""
     original, folder = packages["cnn"]
