@@ -4,6 +4,7 @@ of unusual containers."""
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -184,3 +185,76 @@ def test_statistics_that_stay_do_not_stop_gradients() -> None:
     net.train()
     net(x).sum().backward()
     assert net.norm.num_batches_tracked == 2
+
+
+NOTED: dict[str, tuple[Callable[..., Tensor], tuple[list[float], ...], str, tuple[str, ...]]] = {
+    "maximum": (torch.maximum, ([1.0, 2.0], [1.0, 3.0]), "maximum or minimum", ("keras", "tensorflow")),
+    "minimum": (torch.minimum, ([1.0, 2.0], [1.0, 3.0]), "maximum or minimum", ("keras", "tensorflow")),
+    "atan2": (torch.atan2, ([0.0], [0.0]), "atan2", ("keras", "tensorflow")),
+    "pow": (torch.pow, ([0.0], [0.0]), r"0 \*\* 0", ("keras", "tensorflow")),
+    "hard sigmoid": (F.hardsigmoid, ([-3.0, 3.0],), "ends of its slope", ("keras", "tensorflow")),
+    "hard swish": (F.hardswish, ([-3.0, 3.0],), "ends of its slope", ("keras", "tensorflow")),
+    "written maximum": (
+        lambda x, y: x.scatter_reduce(0, torch.tensor([0, 0]), y, "amax"), ([1.0], [2.0, 2.0]), "several times", ("keras",),
+    ),
+    "written maximum alone": (
+        lambda x, y: x.scatter_reduce(0, torch.tensor([0, 0]), y, "amax", include_self=False), ([2.0], [2.0, 2.0]),
+        "several times", ("keras", "tensorflow"),
+    ),
+}  # fmt: skip
+"""Functions whose gradients differ at these operands, what the note says, and where."""
+
+
+class Applied(nn.Module):
+    def __init__(self, function: Callable[..., Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        return self.function(x) if y is None else self.function(x, y)
+
+
+@pytest.mark.parametrize("target", ["keras", "tensorflow"])
+@pytest.mark.parametrize("name", NOTED)
+def test_gradients_that_differ_are_told(name: str, target: str) -> None:
+    function, numbers, words, where = NOTED[name]
+    given = [torch.tensor(n, requires_grad=True) for n in numbers]
+    wanted = torch.autograd.grad(function(*given).sum(), given, allow_unused=True)
+    conversion = converter.convert(Applied(function), target, inputs=tuple(g.detach() for g in given), verify=False)
+    operands = [tf.constant(n) for n in numbers]
+    with tf.GradientTape() as tape:
+        tape.watch(operands)
+        total = tf.reduce_sum(conversion.load()(*operands))
+    found = tape.gradient(total, operands, unconnected_gradients="zero")
+    alike = all(np.array_equal(0 * n if w is None else w, f) for w, f, n in zip(wanted, found, operands, strict=True))
+    assert alike == (target not in where)
+    assert any(re.search(words, n) for n in conversion.report.notes) == (not alike)
+
+
+def test_gradients_of_bounds_are_those_of_a_clamp() -> None:
+    """A bound that is a tensor, or one alone, was a maximum, which takes half of the gradient away."""
+    x = torch.tensor([1.0, 2.0, 0.0], requires_grad=True)
+    bound = torch.tensor([1.0, 1.0, 0.0])
+    for function in (
+        lambda x: torch.clamp(x, bound, bound + 1), lambda x: torch.clamp_min(x, 1.0), lambda x: torch.clamp_max(x, bound),
+        lambda x: torch.logit(x / 10, 0.1),
+    ):  # fmt: skip
+        wanted = torch.autograd.grad(function(x).sum(), x)[0]
+        for target in ("torch", "tensorflow"):
+            net = converter.convert(Applied(function), target, inputs=(x.detach(),), verify=False).load()
+            if target == "torch":
+                found = torch.autograd.grad(net(x).sum(), x)[0].numpy()
+            else:
+                variable = tf.Variable(x.detach().numpy())
+                with tf.GradientTape() as tape:
+                    total = tf.reduce_sum(net(tf.convert_to_tensor(variable)))
+                found = tape.gradient(total, variable).numpy()
+            np.testing.assert_allclose(found, wanted, rtol=1e-5)
+
+
+def test_operands_that_are_alike_in_pytorch() -> None:
+    function = tf.function(tf.maximum, input_signature=[tf.TensorSpec([2])] * 2)
+    conversion = converter.convert(function, "torch", verify=False)
+    assert any("each half of the gradient" in n for n in conversion.report.notes)
+    own = converter.convert(function, "tensorflow", verify=False).report.notes
+    assert not any("gradient" in n for n in own)

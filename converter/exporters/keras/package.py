@@ -14,6 +14,7 @@ import numpy as np
 from converter.errors import ConversionError, Unsupported
 from converter.exporters.base import ExportOptions, lower
 from converter.exporters.code.files import PackageKind, Source, write_files
+from converter.exporters.corners import tell_corners
 from converter.exporters.keras.adopt import Adoption, adopt
 from converter.exporters.keras.classes import KerasClasses
 from converter.exporters.keras.dialect import DIALECT
@@ -74,6 +75,7 @@ def _written(model: Model, options: ExportOptions, loops: bool = False) -> Sourc
     drop_unread(lowered)
     settle_max_pool(lowered, passes_over_nan, PASSED_OVER, ALIKE)
     tell_softmax(lowered)
+    tell_corners(model, lowered, "keras")
     names = normalise(lowered, OWNED)
     aliases = {name: w.aliases for name, w in lowered.weights.items() if w.aliases}
     for name in aliases:  # one variable, whatever else the source calls it

@@ -6,6 +6,7 @@ import pathlib
 
 from converter.exporters.base import ExportOptions, lower
 from converter.exporters.code.files import PackageKind, Source, write_files
+from converter.exporters.corners import tell_corners
 from converter.exporters.index_facts import repeats
 from converter.exporters.outline.package import Kind, Parts, write_classes
 from converter.exporters.outline.targets import normalise
@@ -43,6 +44,7 @@ def write_source(model: Model, options: ExportOptions) -> Source:
     lowered = lower(model, TABLE, _in_order if options.index_policy == "strict" else None)
     widen(lowered)
     in_float32(lowered)
+    tell_corners(model, lowered, "torch")
     names = normalise(lowered, OWNED)
     return write_classes(lowered, KIND, options, names)
 

@@ -106,6 +106,6 @@ def rrelu(c: TorchContext, a: Call) -> Value:
 @rule("aten.logit.default")
 def logit(c: TorchContext, a: Call) -> Value:
     x, eps = c.cast(a.value("self"), a.dtype), a.lit("eps")
-    if eps is not None:
-        x = _clip(c, x, eps, 1 - eps)
+    if eps is not None:  # with a gradient at both ends, which `hard_tanh` has not
+        x = c.b.clip(x, c.constant(eps, a.dtype), c.constant(1 - eps, a.dtype))
     return c.b.log(c.b.div(x, c.b.sub(c.constant(1, a.dtype), x)))

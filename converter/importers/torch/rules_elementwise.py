@@ -250,24 +250,14 @@ def float_power(c: TorchContext, a: Call) -> Value:
     return c.b.pow(a.operand("self", a.dtype), a.operand("exponent", a.dtype))
 
 
-@rule("aten.clamp.default", "aten.clip.default")
+@rule(
+    "aten.clamp.default", "aten.clip.default", "aten.clamp.Tensor", "aten.clip.Tensor", "aten.clamp_min.default",
+    "aten.clamp_min.Tensor", "aten.clamp_max.default", "aten.clamp_max.Tensor",
+)  # fmt: skip
 def clamp(c: TorchContext, a: Call) -> Value:
-    bounds = {k: a.operand(k, a.dtype) for k in ("min", "max") if a.raw(k) is not None}
+    """No maximum and minimum: at a bound the gradient is x's alone."""
+    bounds = {k: a.operand(k, a.dtype) for k in ("min", "max") if a.has(k) and a.raw(k) is not None}
     return c.b.clip(a.operand("self", a.dtype), **bounds)
-
-
-@rule("aten.clamp.Tensor", "aten.clip.Tensor", "aten.clamp_min.default", "aten.clamp_min.Tensor")
-def clamp_tensor(c: TorchContext, a: Call) -> Value:
-    names = [k for k in ("min", "max") if a.has(k) and a.raw(k) is not None]
-    out = a.operand("self", a.dtype)
-    for name in names:
-        out = (c.b.maximum if name == "min" else c.b.minimum)(out, a.operand(name, a.dtype))
-    return out
-
-
-@rule("aten.clamp_max.default", "aten.clamp_max.Tensor")
-def clamp_max(c: TorchContext, a: Call) -> Value:
-    return c.b.minimum(a.operand("self", a.dtype), a.operand("max", a.dtype))
 
 
 @rule("aten.addcmul.default", "aten.addcdiv.default")
