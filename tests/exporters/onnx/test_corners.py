@@ -1,0 +1,84 @@
+"""What the samples of the ops do not reach: sizes that vary under windows, rounding in front of a comparison, types of bodies."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from converter.errors import ConversionError
+from ir.core import Builder, Graph, Leaf, Model, Parameter, Signature, Value
+from ir.eval import Evaluator
+from ir.types import dtypes, symbol, tensor_type
+from tests.exporters.onnx.generated import OnnxRunner, exported
+
+
+def finished(model: Model, result: Value) -> Model:
+    model.graph.set_outputs([result])
+    names = [v.name for v in model.graph.inputs]
+    model.signature = Signature(tuple(Parameter(n, Leaf(n)) for n in names), Leaf("output"))
+    return model
+
+
+def agrees(model: Model, inputs: dict[str, np.ndarray], opset: int = 20) -> None:
+    found, want = OnnxRunner(exported(model, opset))(inputs), Evaluator("exact").run(model, inputs)
+    np.testing.assert_allclose(found["output"], want["output"], rtol=2e-6, atol=1e-6)
+
+
+PADS = (((0, 0), (0, 0)), ((1, 0), (0, 1)), ((1, 1), (1, 1)), "same_upper", "same_lower")
+
+
+@pytest.mark.parametrize(("pads", "ceil", "counted"), itertools.product(PADS, (False, True), (False, True)))
+@pytest.mark.parametrize("dilations", [(1, 1), (2, 1)])
+def test_averages_of_images_of_open_size(pads: object, ceil: bool, counted: bool, dilations: tuple[int, int]) -> None:
+    model = Model("average")
+    x = model.graph.add_input(tensor_type("float32", symbol("n"), 2, symbol("h"), symbol("w")), "x")
+    settings = {"window": (3, 2), "strides": (2, 3), "padding": pads, "dilations": dilations}
+    y = Builder(model.graph).avg_pool(x, **settings, ceil_mode=ceil, include_pad=counted)
+    finished(model, y)
+    try:
+        exported(model, 20)
+    except ConversionError as error:
+        assert "pad" in str(error.unsupported) or "ceil" in str(error.unsupported), error.unsupported
+        return
+    for n, h, w in ((1, 7, 8), (2, 6, 5), (1, 9, 7)):
+        agrees(model, {"x": np.random.default_rng(0).standard_normal((n, 2, h, w)).astype(np.float32)})
+
+
+@pytest.mark.parametrize("op", ["equal", "less", "greater_equal"])
+@pytest.mark.parametrize("side", ["x", "y"])
+@pytest.mark.parametrize("wide", [dtypes.float32, dtypes.float64])
+def test_what_is_rounded_is_compared_rounded(op: str, side: str, wide: dtypes.DType) -> None:
+    """ONNX Runtime leaves out a cast to half floats in front of its own cast back, and 0.1 is none of them."""
+    model = Model("rounded")
+    exact = model.graph.add_input(tensor_type(wide.name, 3), "a")
+    half = model.graph.add_input(tensor_type("float16", 3), "b")
+    b = Builder(model.graph)
+    pair = [b.cast(exact, to=dtypes.float16), half]
+    finished(model, getattr(b, op)(*(pair if side == "x" else pair[::-1])))
+    values = np.array([0.1, 1 / 3, 0.7], wide.numpy)
+    agrees(model, {"a": values, "b": values.astype(np.float16)})
+
+
+def test_no_channels_are_normalised() -> None:
+    model = Model("lrn")
+    x = model.graph.add_input(tensor_type("float32", 2, 0, 3, 3), "x")
+    finished(model, Builder(model.graph).lrn(x, size=3, alpha=1e-4, beta=0.75, k=1.0))
+    agrees(model, {"x": np.zeros((2, 0, 3, 3), np.float32)})
+
+
+@pytest.mark.parametrize(("opset", "fine"), [(20, False), (21, True)])
+def test_types_that_scans_read(opset: int, fine: bool) -> None:
+    """Of what a body takes, types count as of what it gives."""
+    model = Model("scan")
+    x = model.graph.add_input(tensor_type("uint4", 3), "x")
+    body = Graph("body")
+    row = body.add_input(tensor_type("uint4"), "row")
+    body.set_outputs([Builder(body).cast(row, to=dtypes.float32)])
+    finished(model, Builder(model.graph).scan(carried=(), scanned=(x,), axes=(0,), output_axes=(0,), body=body)[0])
+    if not fine:
+        with pytest.raises(ConversionError, match="opset 21"):
+            exported(model, opset)
+        return
+    exported(model, opset)
