@@ -24,7 +24,7 @@ from ir.ops.axes import (
     window_outputs,
 )
 from ir.ops.axes import channel_axis as channels_of
-from ir.ops.pool_positions import largest_positions, window_places, window_table
+from ir.ops.pool_positions import largest_positions, window_places, window_starts, window_table
 from ir.ops.registry import op
 from ir.ops.sampler import Sample, Sampler
 from ir.types import Shape, TensorType, dtype, dtypes
@@ -165,7 +165,8 @@ class MaxPool:
 @op
 class MaxPoolWithPositions:
     """`max_pool`, and where each maximum lies: int64 positions in row-major order over the spatial axes, the first of
-    equals (torch's return_indices; ONNX's Indices within one plane). In a window with NaN, which NaN is left open.
+    equals (torch's return_indices; ONNX's Indices within one plane). In a window with NaN, which NaN is left open; one of
+    padding alone tells where the search for it began, which may be beyond the last element, as PyTorch does.
     """
 
     inputs = ("x: real",)
@@ -185,7 +186,8 @@ class MaxPoolWithPositions:
     @staticmethod
     def evaluate(x: np.ndarray, **attrs: Any) -> tuple[np.ndarray, np.ndarray]:
         table, inside, cells = _positions_table(x.shape, **attrs)
-        flat = x.reshape(*x.shape[:2], int(np.prod(x.shape[2:])))[:, :, table]
+        count = int(np.prod(x.shape[2:]))
+        flat = x.reshape(*x.shape[:2], count)[:, :, np.where(table < count, table, 0)]
         lowest = -np.inf if dtype(x.dtype).is_float else dtype(x.dtype).min
         best = np.where(inside, flat, np.asarray(lowest, x.dtype)).argmax(axis=3)
         positions = np.take_along_axis(np.broadcast_to(table, flat.shape), best[..., None], axis=3)
@@ -195,7 +197,7 @@ class MaxPoolWithPositions:
     def decompose(b: Any, x: Any, **attrs: Any) -> tuple[Any, Any]:
         if not all(isinstance(d, int) for d in x.type.shape[2:]):
             raise NotImplementedError("positions of the maxima over symbolic sizes")
-        return b.max_pool(x, **attrs), largest_positions(b, x, _places(x.type.shape, **attrs))
+        return b.max_pool(x, **attrs), largest_positions(b, x, *_places(x.type.shape, **attrs))
 
     @staticmethod
     def samples(s: Sampler) -> Iterator[Sample]:
@@ -211,18 +213,29 @@ class MaxPoolWithPositions:
         yield s.case(s.ints(2, 3, 6), window=(2,), strides=(2,), padding=((1, 0),), dilations=(1,))
         lowest = np.full((1, 2, 4, 5), 0, np.uint8)
         yield s.case(lowest, dilations=(1, 1), padding=((1, 1), (1, 0)), **one)
+        alone: dict[str, Any] = {"window": (1, 2), "strides": (1, 1), "dilations": (1, 4), "padding": ((0, 0), (1, 1))}
+        yield s.case(s.ints(1, 2, 4, 3, dtype="int8"), name="padding alone", **alone)
 
 
 def _places(
     shape: Sequence[Any], window: Any, strides: Any, padding: Any, dilations: Any, ceil_mode: bool
-) -> list[np.ndarray]:
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Of each axis the places of windows, and where their search begins."""
     sizes, pads = concrete_windows(shape[2:], window, strides, dilations, padding, ceil_mode)
-    return window_places(shape[2:], sizes, window, strides, dilations, pads)
+    places = window_places(shape[2:], sizes, window, strides, dilations, pads)
+    return places, window_starts(sizes, strides, dilations, pads)
 
 
 def _positions_table(shape: Sequence[int], **attrs: Any) -> tuple[np.ndarray, np.ndarray, list[int]]:
-    places = _places(shape, **attrs)
-    return *window_table(shape[2:], places), [len(p) for p in places]
+    places, starts = _places(shape, **attrs)
+    return *window_table(shape[2:], places, starts), [len(p) for p in places]
+
+
+def has_empty_windows(shape: Sequence[Any], **attrs: Any) -> bool:
+    """Whether windows over these sizes hold padding alone; False where the sizes are not known."""
+    if not all(isinstance(d, int) for d in shape[2:]):
+        return False
+    return not bool(_positions_table(shape, **attrs)[1].any(axis=1).all())
 
 
 @op

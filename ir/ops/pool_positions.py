@@ -23,9 +23,34 @@ def window_places(
     return found
 
 
-def window_table(sizes: Sequence[int], places: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def window_starts(
+    sizes: Sequence[int], strides: Sequence[int], dilations: Sequence[int], pads: Pairs
+) -> list[np.ndarray]:
+    """For each axis where the search of a window begins [windows]: its first place that is not before the input."""
+    found = []
+    for n, s, d, (before, _) in zip(sizes, strides, dilations, pads, strict=True):
+        first = np.arange(n) * s - before
+        found.append(np.where(first < 0, first % d, first))
+    return found
+
+
+def window_table(
+    sizes: Sequence[int], places: Sequence[np.ndarray], starts: Sequence[np.ndarray] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Positions in row-major order [windows, width] and which of them are no padding; in its place stands the window's
-    first element."""
+    first element, and in windows of padding alone the position of their `starts`, where the input may have no element."""
+    flat, valid = _in_order(sizes, places)
+    width = int(np.prod(flat.shape[len(places) :]))
+    cell, inside = flat.reshape(-1, width), valid.reshape(-1, width)
+    first = np.where(inside, cell, np.iinfo(np.int64).max).min(axis=1, keepdims=True)  # of windows of -inf alone
+    if starts is not None:
+        columns = [own[:, None] for own in starts]
+        first = np.where(inside.any(1, keepdims=True), first, _in_order(sizes, columns)[0].reshape(-1, 1))
+    return np.where(inside, cell, first), inside
+
+
+def _in_order(sizes: Sequence[int], places: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Row-major positions [*windows, *width] of places along each axis, and which are no padding."""
     count = len(places)
     flat, valid = np.zeros((), np.int64), np.ones((), np.bool_)
     for i, (size, own) in enumerate(zip(sizes, places, strict=True)):
@@ -33,19 +58,18 @@ def window_table(sizes: Sequence[int], places: Sequence[np.ndarray]) -> tuple[np
         form[i], form[count + i] = own.shape
         flat = flat * size + own.reshape(form)
         valid = valid & (own >= 0).reshape(form)
-    width = int(np.prod(flat.shape[count:]))
-    cell, inside = flat.reshape(-1, width), valid.reshape(-1, width)
-    first = np.where(inside, cell, np.iinfo(np.int64).max).min(axis=1, keepdims=True)  # of windows of -inf alone
-    return np.where(inside, cell, first), inside
+    return flat, valid
 
 
-def largest_positions(b: Any, x: Any, places: Sequence[np.ndarray]) -> Any:
+def largest_positions(b: Any, x: Any, places: Sequence[np.ndarray], starts: Sequence[np.ndarray] | None = None) -> Any:
     """Positions in row-major order over the spatial axes of x [batch, channels, *sizes] of each window's largest
     element, the first of equals. Only the spatial sizes need be known."""
     sizes = [int(d) for d in x.type.shape[2:]]
     lead = x.type.shape[:2]
-    table, inside = window_table(sizes, places)
-    rows = b.gather(b.reshape(x, shape=(*lead, int(np.prod(sizes)))), b.constant(table, dtypes.int64), axis=2)
+    table, inside = window_table(sizes, places, starts)
+    lost = table >= int(np.prod(sizes))
+    read = b.constant(np.where(lost, 0, table), dtypes.int64)
+    rows = b.gather(b.reshape(x, shape=(*lead, int(np.prod(sizes)))), read, axis=2)
     if not inside.all():
         lowest = -np.inf if x.type.dtype.is_float else int(x.type.dtype.min)
         rows = b.where(b.constant(inside), rows, b.constant(np.array(lowest), x.type.dtype))

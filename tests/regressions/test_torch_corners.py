@@ -167,7 +167,7 @@ class Unusual(nn.Module):
 @pytest.mark.parametrize("target", ["torch", "keras", "tensorflow"])
 def test_unusual_containers(target: str, tmp_path: Path) -> None:
     source, x = Unusual().eval(), torch.linspace(-1, 1, 12).reshape(3, 4)
-    conversion = converter.convert(source, target, tmp_path / "out", inputs=(x,), verify=False)
+    conversion = converter.convert(source, target, tmp_path / f"out.{target}", inputs=(x,), verify=False)
     found = conversion.load()(x if target == "torch" else tf.constant(x.numpy()))
     np.testing.assert_allclose(
         np.asarray(found.detach() if target == "torch" else found), source(x).detach(), rtol=1e-5
@@ -258,3 +258,17 @@ def test_operands_that_are_alike_in_pytorch() -> None:
     assert any("each half of the gradient" in n for n in conversion.report.notes)
     own = converter.convert(function, "tensorflow", verify=False).report.notes
     assert not any("gradient" in n for n in own)
+
+
+@pytest.mark.parametrize("target", ["torch", "keras", "tensorflow", "onnx"])
+def test_windows_of_padding_alone(target: str, tmp_path: Path) -> None:
+    """PyTorch's position is where its search began, which may be beyond the input; there was no answer, or another."""
+    x = torch.randn(1, 2, 5, 3)
+    source = Applied(lambda x: F.max_pool2d(x, 2, 1, (0, 1), (1, 4), return_indices=True)[1])
+    wanted = source(x)
+    assert int(wanted.max()) == 12
+    conversion = converter.convert(source, target, tmp_path / f"out.{target}", inputs=(x,), verify=False)
+    (found,) = converter.run(conversion.path, (x.numpy(),)).values()
+    np.testing.assert_array_equal(found, wanted.numpy())
+    (found,) = Evaluator("exact").run(conversion.model, {"x": x.numpy()}).values()
+    np.testing.assert_array_equal(found, wanted.numpy())

@@ -13,7 +13,7 @@ from converter.exporters.onnx.rules_conv import is_known, onnx_pads
 from converter.exporters.onnx.table import expand, rule
 from ir.core import Builder, Node, Value
 from ir.ops.axes import effective, spatial_sizes, window_outputs
-from ir.ops.pool import window_counts
+from ir.ops.pool import has_empty_windows, window_counts
 from ir.ops.slicing import slice_attrs
 from ir.types import Dim, DimExpr, dtypes, numel
 
@@ -95,6 +95,8 @@ def _positions_accepts(node: Node) -> str | None:
     kind = node.operand("x").type.dtype
     if not _plain(node) or 0 in node.operand("x").type.shape:
         return "ONNX's MaxPool has no such windows"
+    if has_empty_windows(node.operand("x").type.shape, **node.attrs):
+        return "ONNX Runtime tells negative positions where a window is padding alone"
     return None if kind.is_float or kind.bits == 8 else "ONNX Runtime's MaxPool tells no positions among wider integers"
 
 
