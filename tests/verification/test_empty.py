@@ -13,7 +13,7 @@ from converter.sources import Source
 from converter.verification import run as verification
 from converter.verification import verify_models
 from ir.core import Builder, Leaf, Model, Parameter, Signature
-from ir.types import Assumption, symbol, tensor_type
+from ir.types import Assumption, dim_min, floordiv, symbol, tensor_type
 
 Change = Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]
 
@@ -100,6 +100,13 @@ def test_assumptions_of_the_import_hold(monkeypatch):
     assert report.passed and set(empty(report)) == {"float32[0, 0]"}
     model = model_of(sizes=(symbol("batch"), 3))
     model.assumptions += (Assumption(symbol("batch"), 4, ""),)
+    assert not empty(verified(monkeypatch, model))
+
+
+def test_sizes_that_are_divided_by_others(monkeypatch):
+    model = model_of()
+    share = floordiv(6 * symbol("batch"), symbol("length"))
+    model.assumptions += (Assumption(dim_min(share, 1), 1, ""),)
     assert not empty(verified(monkeypatch, model))
 
 
