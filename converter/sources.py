@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from converter.errors import UsageError
 from converter.importers.base import ImportOptions
 from converter.importers.factories import call_factory, factory_of
 from ir.core import Model
+from ir.core.signature import from_json, unflatten
 
 
 @dataclass
@@ -50,10 +52,7 @@ def open_source(given: Any, framework: str | None = None, options: ImportOptions
         from converter.runtimes.packages import load_package, read_metadata
 
         metadata = read_metadata(Path(given))
-        fixed = {
-            p["name"]: p["tree"]["constant"] for p in metadata["signature"]["parameters"] if "constant" in p["tree"]
-        }
-        native, own_inputs = load_package(Path(given)), {**metadata["inputs"], **fixed}
+        native, own_inputs = load_package(Path(given)), _inputs_of_package(metadata)
         served_as = metadata.get("source", {}).get("served_as")
         return Source(given, found.removeprefix("package:"), native, options, own_inputs, served_as)
     if found not in frameworks.SOURCES:
@@ -69,6 +68,14 @@ def open_source(given: Any, framework: str | None = None, options: ImportOptions
 
             return Source(given, found, open_graph(Path(given), options), options)
     return Source(given, found, Path(given) if isinstance(given, str) else given, options)
+
+
+def _inputs_of_package(metadata: Mapping[str, Any]) -> Any:
+    """The specs of a package's inputs, and what plain values it was converted for: by their places, as its code may have to
+    call an argument otherwise than its source (`input_` for `input`)."""
+    signature = from_json(metadata["signature"])
+    given = {p.name: unflatten(p.tree, metadata["inputs"]) for p in signature.parameters}
+    return given if any(p.keyword_only for p in signature.parameters) else tuple(given.values())
 
 
 def _call_factory(given: str | Path, file: Path, factory: str, framework: str | None, options: ImportOptions) -> Source:

@@ -60,7 +60,7 @@ class LiveKerasRunner:
         if hasattr(graph, "_inputs_struct") and hasattr(graph, "_nodes"):
             packed = self._keras.tree.pack_sequence_as(graph._inputs_struct, list(leaves.values()))
             return self._model(packed, training=False)
-        args, kwargs = call_arguments(self._signature, leaves)
+        args, kwargs = call_arguments(self._signature, leaves, plain_by_name=True)
         if self._model._call_has_context_arg.get("training", False):
             kwargs["training"] = False
         return self._model(*args, **kwargs)

@@ -137,10 +137,19 @@ def unflatten(tree: Tree, values: Mapping[str, Any]) -> Any:
     return children if tree.kind == "list" else tuple(children)
 
 
-def call_arguments(signature: Signature, values: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-    """Positional and keyword arguments of the callable, rebuilt from flat leaves."""
-    args = [unflatten(p.tree, values) for p in signature.parameters if not p.keyword_only]
-    kwargs = {p.name: unflatten(p.tree, values) for p in signature.parameters if p.keyword_only}
+def call_arguments(
+    signature: Signature, values: Mapping[str, Any], *, plain_by_name: bool = False
+) -> tuple[list[Any], dict[str, Any]]:
+    """Positional and keyword arguments of the callable, rebuilt from flat leaves. `plain_by_name`: from the first on that
+    is a plain value go by their names (Keras takes tensors alone by their places)."""
+    args: list[Any] = []
+    kwargs: dict[str, Any] = {}
+    for p in signature.parameters:
+        plain = plain_by_name and isinstance(p.tree, Constant) and p.tree.value is not None
+        if p.keyword_only or plain or (plain_by_name and kwargs):
+            kwargs[p.name] = unflatten(p.tree, values)
+        else:
+            args.append(unflatten(p.tree, values))
     return args, kwargs
 
 

@@ -35,7 +35,7 @@ from converter.exporters.outline.package import Kind, Parts, write_classes
 from converter.exporters.outline.state import drop_unread
 from converter.exporters.outline.targets import normalise
 from converter.exporters.reals import in_reals
-from ir.core import Model, Node, Value, copy_model
+from ir.core import Constant, Model, Node, Signature, Value, copy_model
 from ir.data import Lazy, Pieces, Weight
 
 RESERVED = {
@@ -66,6 +66,7 @@ def write_source(model: Model, options: ExportOptions) -> Source:
 
 def _written(model: Model, options: ExportOptions, loops: bool = False) -> Source:
     prepared = copy_model(model)
+    prepared.signature = _without_mode(prepared.signature)
     refused = in_reals(prepared, "the backends of Keras share", NATIVE)
     if refused:
         raise ConversionError(f"{len(refused)} operations on complex numbers cannot be written for keras", refused)
@@ -95,6 +96,12 @@ def _written(model: Model, options: ExportOptions, loops: bool = False) -> Sourc
         if found := aliases.get(names[name], aliases.get(name)):
             lowered.update_weight(weight.name, aliases=found)
     return source
+
+
+def _without_mode(signature: Signature) -> Signature:
+    """`training=False`, which a source may have been converted for, is what Keras itself hands every layer."""
+    kept = (p for p in signature.parameters if p.name != "training" or p.tree not in (Constant(False), Constant(None)))
+    return replace(signature, parameters=tuple(kept))
 
 
 def _check(model: Model) -> None:

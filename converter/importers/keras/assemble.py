@@ -57,7 +57,8 @@ def load(model: Any, inputs: Any, options: ImportOptions) -> Model:
 
 
 def _build(model: Any, found: Inputs) -> None:
-    """Run a model that has never been called, so that all its layers have their variables."""
+    """Run a model that has never been called, so that all its layers have their variables. What it counts or remembers in
+    those that it has already is put back."""
     layers = [model, *model._flatten_layers(include_self=False)]
     if all(layer.built for layer in layers):
         return
@@ -67,6 +68,7 @@ def _build(model: Any, found: Inputs) -> None:
          for n, t in found.types.items()}
         for fill in (0, 1)
     ]  # fmt: skip
+    before = [(v, np.array(v.numpy())) for v in model.non_trainable_variables]
     try:
         _call(model, found, made[0], training=False)
     except Exception as error:  # noqa: BLE001 - whatever the model's code or a backend raises
@@ -74,6 +76,9 @@ def _build(model: Any, found: Inputs) -> None:
             _call(model, found, made[1], training=False)  # an index fits as 0, a divisor only as 1
         except Exception:  # noqa: BLE001 - as above
             raise UsageError(f"the model cannot be called on the inputs: {_said(error)}") from error
+    finally:
+        for variable, value in before:
+            variable.assign(value)
 
 
 def _call(model: Any, found: Inputs, leaves: dict[str, Any], training: bool) -> Any:
@@ -84,7 +89,7 @@ def _call(model: Any, found: Inputs, leaves: dict[str, Any], training: bool) -> 
 
         packed = tree.pack_sequence_as(graph._inputs_struct, [leaves[n] for n in found.types])
         return model(packed, training=training)
-    args, kwargs = call_arguments(Signature(found.parameters), leaves)
+    args, kwargs = call_arguments(Signature(found.parameters), leaves, plain_by_name=True)
     if model._call_has_context_arg.get("training", False):
         kwargs["training"] = training
     return model(*args, **kwargs)

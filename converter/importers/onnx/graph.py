@@ -105,9 +105,9 @@ class GraphImporter(PartialImporter):
                 )
             with self._tensor_plan(frame, tensor.name):
                 record = parse_record(metadata(tensor.metadata_props).get(WEIGHT_KEY))
-                frame.names[tensor.name] = self.stored(
-                    tensor.name, read_tensor(tensor, self.source.folder, payload=left_out.get(i)), record
-                )
+                data = read_tensor(tensor, self.source.folder, payload=left_out.get(i))
+                changes = tensor.name in self.recorded_file.state
+                frame.names[tensor.name] = self.stored(tensor.name, data, record, changes)
         for sparse in graph.sparse_initializer:
             name = sparse.values.name
             if name in frame.names:

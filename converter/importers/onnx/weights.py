@@ -43,7 +43,7 @@ def is_literal(stored: Stored, type: TensorType, pattern: str | None, ours: bool
 
     `ours`: our own exporter wrote the file, so that every weight carries a record.
     """
-    if stored.record is not None:
+    if stored.record is not None or stored.changes:
         return False
     count = math.prod(int(d) for d in type.shape)
     if ours:

@@ -53,10 +53,10 @@ class PartialImporter(ABC):
         self.assumptions.extend(assumptions)
 
     # -- what comes with the file -------------------------------------------------------------------------------
-    def stored(self, name: str, data: Any, record: dict[str, Any] | None = None) -> Ref:
-        """A reference to bytes of the file."""
+    def stored(self, name: str, data: Any, record: dict[str, Any] | None = None, changes: bool = False) -> Ref:
+        """A reference to bytes of the file, which are the first of a state that `changes`."""
         self._serial += 1
-        return Ref(data.type, stored=Stored(name, data, record, self._serial))
+        return Ref(data.type, stored=Stored(name, data, record, self._serial, changes))
 
     def mark(self) -> int:
         """A point in time for `forget`."""

@@ -25,6 +25,7 @@ class Stored:
     data: Data
     record: dict[str, Any] | None = None  # what our own exporter noted of the weight: kind, trainable, aliases
     serial: int = 0  # order of reading
+    changes: bool = False  # state, which is this only at first: its content is known to the run alone
 
 
 @dataclass(eq=False)
@@ -67,7 +68,7 @@ class Ref:
         """The elements as an object array, None when they are not known at conversion or too many."""
         if self.known is None and not self._looked:
             self._looked = True
-            if self.stored is not None and _count(self.type) <= SMALL:
+            if self.stored is not None and not self.stored.changes and _count(self.type) <= SMALL:
                 self.known = objects(self.stored.data.numpy())
         return self.known
 
