@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+import onnx
 import pytest
 
 from converter.errors import ConversionError
 from ir.core import Builder, Graph, Leaf, Model, Parameter, Signature, Value
 from ir.eval import Evaluator
-from ir.types import dtypes, symbol, tensor_type
+from ir.ops.control_samples import Build, body
+from ir.types import TensorType, dtypes, symbol, tensor_type
 from tests.exporters.onnx.generated import OnnxRunner, exported
 
 
@@ -82,3 +84,44 @@ def test_types_that_scans_read(opset: int, fine: bool) -> None:
             exported(model, opset)
         return
     exported(model, opset)
+
+
+ROWS = symbol("rows")
+
+
+def looped(kind: TensorType, below: Build, step: Build, given: TensorType | None = None, **attrs: object) -> Model:
+    """A loop over one carried value of that type, at the start `given`; the last result is the model's."""
+    model = Model("loop")
+    x = model.graph.add_input(given or kind, "x")
+    bodies = {"cond": body("cond", (kind,), below)(), "body": body("body", (kind,), step)()}
+    out = Builder(model.graph).while_((x,), (), **attrs, **bodies)
+    return finished(model, out[-1] if isinstance(out, tuple) else out)
+
+
+def append(b: Builder, x: Value) -> Value:
+    return b.concat(x, b.slice(x, axes=(0,), starts=(-1,), stops=(None,), steps=(1,)), axis=0)
+
+
+def test_a_condition_asks_for_sizes_anew() -> None:
+    """The size that the loop begins with is known outside, and each trip makes another."""
+    kind, given = (tensor_type("float32", size, 2) for size in (ROWS, symbol("n")))
+    model = looped(kind, lambda b, x: b.less(b.dim(size=ROWS), 5), append, given, symbols=("grown",))
+    for rows in (1, 3, 5, 6):
+        agrees(model, {"x": np.arange(2 * rows, dtype=np.float32).reshape(rows, 2)})
+
+
+@pytest.mark.parametrize("trips", [1, 3])
+@pytest.mark.parametrize("counts", [True, False])
+def test_loops_that_may_not_run(trips: int, counts: bool) -> None:
+    """What no trip stacks has the sizes of a trip; a loop that certainly runs asks for none."""
+    kind = tensor_type("float32", ROWS)
+
+    def below(b: Builder, x: Value) -> Value:
+        return b.constant(value=np.array(True)) if counts else b.less(b.reduce_sum(x, axes=(0,)), 4.0)
+
+    symbols = {} if counts else {"symbols": ("ran",)}
+    model = looped(kind, below, lambda b, x: (b.add(x, 1.0), x), trips=trips, **symbols)
+    kinds = [n.op_type for n in onnx.load_from_string(exported(model, 20)).graph.node]
+    assert ("Reshape" in kinds) == (not counts)
+    for start in (0.0, 1.0, 9.0):
+        agrees(model, {"x": np.full(3, start, np.float32)})
