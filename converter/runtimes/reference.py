@@ -6,15 +6,16 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from converter.runtimes.base import check_inputs
+from converter.runtimes.base import RuntimeFailure, check_inputs
 from ir.core import Model
-from ir.eval import Evaluator
+from ir.eval import Evaluator, bind_shape
 from ir.eval.evaluator import Mode
 from ir.types import TensorType
 
 
 class ReferenceRunner:
-    """The IR evaluator: float64 by default, the declared dtypes with mode `exact`."""
+    """The IR evaluator: float64 by default, the declared dtypes with mode `exact`. Refuses sizes that the model assumes
+    away, as what is written from it does."""
 
     def __init__(self, model: Model, mode: Mode = "reference") -> None:
         self.name = f"ir-{mode}"
@@ -25,7 +26,17 @@ class ReferenceRunner:
     def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Outputs by flat name; floats are float64 in mode `reference`."""
         check_inputs(inputs, self.input_types)
+        self._check_sizes(inputs)
         return self._evaluator.run(self.model, inputs)
+
+    def _check_sizes(self, inputs: Mapping[str, np.ndarray]) -> None:
+        sizes: dict[str, int] = {}
+        for name, kind in self.input_types.items():
+            bind_shape(kind.shape, inputs[name].shape, sizes)
+        for assumption in self.model.assumptions:
+            if not assumption.allows(sizes):
+                left, relation, right = assumption.relation
+                raise RuntimeFailure(f"this model needs {left} {relation} {right} ({assumption.why})")
 
     def close(self) -> None:
         """Nothing to free."""

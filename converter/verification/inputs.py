@@ -189,7 +189,7 @@ def _first_that_runs(
     failures: list[str],
 ) -> tuple[Case, dict[str, np.ndarray]] | None:
     for env in choices:
-        broken = next((a for a in model.assumptions if not holds(a, env)), None)
+        broken = next((a for a in model.assumptions if not a.allows(env)), None)
         if broken is not None:  # the import states that it is not for these sizes: a note tells the user
             failures.append(f"sizes {env} break the assumption {broken}")
             continue
@@ -215,11 +215,8 @@ def draw_case(
 
 
 def holds(assumption: Assumption, env: Mapping[str, int]) -> bool:
-    """Whether an assumption allows the sizes; one about sizes found at run time is left to the run."""
-    try:
-        return evaluate_dim(assumption.left, env) == evaluate_dim(assumption.right, env)
-    except KeyError:
-        return True
+    """Whether an assumption allows the sizes."""
+    return assumption.allows(env)
 
 
 def _draw(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ from converter.runtimes.base import AsSource, RuntimeFailure, apart, as_source
 from converter.sources import Source
 from converter.verification.empty import empty_cases, other_limits, other_shapes
 from converter.verification.free import ADVICE, groups, hanging, in_order
-from converter.verification.inputs import Case, evaluated_cases
+from converter.verification.inputs import Case, evaluated_cases, has_values
 from converter.verification.judge import Expected, Sample, judge
 from converter.verification.report import OutputResult, VerificationReport
 from converter.verification.sensitivity import conditioned, has_decisions, undecided
@@ -28,6 +28,8 @@ from ir.ops.dropout import draws_in_inference
 
 CASES = 5
 """One run is no floor: the source's error varies by a factor of eight between inputs."""
+SPARE = 5
+"""Cases drawn in the place of those that the source does not run."""
 UNTRIED = ("keras", "tensorflow")
 """Frameworks that run in this process and end it by some kernels that are given nothing."""
 LONGEST = 300
@@ -86,13 +88,39 @@ def measure(source: Source, model: Model, inputs: Any = None, *, seed: int = 0, 
     """Draw the cases and run source and both evaluators on them. Raises RuntimeFailure when the source cannot run."""
     native = source_runner(source, model)
     try:
-        drawn = evaluated_cases(model, inputs, seed, cases)
-        expected = [_expected(model, case, exact, _sized(native(case), exact, source), seed) for case, exact in drawn]
-        baseline = Baseline(model, source.framework, seed, expected)
+        baseline = Baseline(model, source.framework, seed, [])
+        for case, exact, found in _source_cases(baseline, native, inputs, cases):
+            baseline.expected.append(_expected(model, case, exact, _sized(found, exact, source), seed))
         _measure_empty(baseline, native, source)
     finally:
         native.close()
     return baseline
+
+
+def _source_cases(baseline: Baseline, native: Runner, inputs: Any, count: int) -> Iterator[tuple[Case, Case, Case]]:
+    """`count` cases, each with what the evaluator and the source make of it.
+
+    Drawn sizes may be none of the source's, whose kernels check what an import does not see: where some cases run, a note
+    tells of those that do not. Raises RuntimeFailure where the user's own inputs, or all that were drawn, fail.
+    """
+    given, failure, done = has_values(inputs), None, 0
+    for i, (case, exact) in enumerate(evaluated_cases(baseline.model, inputs, baseline.seed, count + SPARE)):
+        try:
+            found = native(case)
+        except RuntimeFailure as error:
+            if (given and i == 0) or all(t.is_static for t in baseline.model.input_types.values()):
+                raise
+            failure = failure or error
+            shapes = ", ".join(f"{n} {list(a.shape)}" for n, a in case.items())
+            note = f"the source does not run with {shapes}, which its import takes: {error.message}"
+            baseline.notes += [] if note in baseline.notes else [note]
+            continue
+        yield case, exact, found
+        done += 1
+        if done == count:
+            break
+    if failure is not None and not done:
+        raise failure
 
 
 def _measure_empty(baseline: Baseline, native: Runner, source: Source) -> None:
@@ -177,7 +205,9 @@ def _run_empty(baseline: Baseline, converted: Runner) -> tuple[list[Sample], lis
                 notes.append(f"with {size} = 0 the source runs and the converted model does not: {why}")
                 continue
             if wrong := other_shapes(found, expected.reference):
-                notes.append(f"with {size} = 0 the converted model gives a result without elements another shape: {wrong}")
+                notes.append(
+                    f"with {size} = 0 the converted model gives a result without elements another shape: {wrong}"
+                )
             elif wrong := other_limits(found, expected.reference):
                 notes.append(f"with {size} = 0 the source gives no number, and the converted model another: {wrong}")
             else:

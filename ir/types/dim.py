@@ -314,6 +314,16 @@ class Assumption:
                 return (rest, ">=" if below else "<=", own) if isinstance(own, int) else (own, "<=" if below else ">=", rest)
         return self.left, "==", self.right
 
+    def allows(self, sizes: Mapping[str, int]) -> bool:
+        """Whether it holds for these sizes, none that it would divide by being 0; one about sizes that only the run finds
+        is left to the run."""
+        try:
+            return evaluate_dim(self.left, sizes) == evaluate_dim(self.right, sizes)
+        except KeyError:
+            return True
+        except ZeroDivisionError:
+            return False
+
     @property
     def gap(self) -> Dim:
         """A size that is never negative, and 0 exactly where the assumption holds."""

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from converter.importers.base import ImportOptions
+from converter.runtimes.base import RuntimeFailure
 from converter.runtimes.reference import ReferenceRunner
 from converter.sources import Source
 from converter.verification import run as verification
@@ -152,3 +153,30 @@ def test_sizes_that_the_import_excludes_are_not_drawn():
     model.assumptions.append(Assumption(2, dim_min(symbol("batch"), 2), "only for batches of two or more"))
     sizes = {case["x"].shape[0] for case in make_cases(model, count=8)}
     assert sizes and min(sizes) >= 2
+
+
+def test_the_evaluator_refuses_sizes_that_a_model_excludes():
+    model = mlp()
+    model.assumptions.append(Assumption(2, dim_min(symbol("batch"), 2), "smaller batches go another way"))
+    run = ReferenceRunner(model)
+    run({"x": np.zeros((2, 16), np.float32)})
+    with pytest.raises(RuntimeFailure, match=r"needs batch >= 2 \(smaller batches go another way\)"):
+        run({"x": np.zeros((1, 16), np.float32)})
+
+
+def test_sizes_that_only_the_source_refuses_are_told_and_others_drawn(monkeypatch):
+    model, source = mlp(), mlp()
+    source.assumptions.append(Assumption(3, dim_min(symbol("batch"), 3), "the kernel wants three"))
+    report = compare(model, copy_model(model), source=source, monkeypatch=monkeypatch)
+    assert report.passed and len(report.cases) >= 4  # of twice five
+    assert any("the source does not run with x [" in n and "needs batch >= 3" in n for n in report.notes)
+
+
+def test_a_source_that_runs_at_no_size_or_not_as_given_is_an_error(monkeypatch):
+    model, source = mlp(), mlp()
+    source.assumptions.append(Assumption(10**6, dim_min(symbol("batch"), 10**6), "never"))
+    with pytest.raises(RuntimeFailure, match="never"):
+        compare(model, copy_model(model), source=source, monkeypatch=monkeypatch)
+    source.assumptions[:] = [Assumption(3, dim_min(symbol("batch"), 3), "the kernel wants three")]
+    with pytest.raises(RuntimeFailure, match="three"):
+        compare(model, model, source=source, monkeypatch=monkeypatch, inputs=(np.zeros((2, 16), np.float32),))

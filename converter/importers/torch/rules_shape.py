@@ -6,7 +6,7 @@ from typing import Any
 
 from converter.importers.torch.context import Call, TorchContext, rule
 from ir.core import Value
-from ir.types import Dim
+from ir.types import Dim, dim_max, require_same
 
 
 @rule("aten.view.default", "aten._unsafe_view.default", "aten.view_copy.default", "aten._reshape_alias.default")
@@ -230,6 +230,10 @@ def _pad(c: TorchContext, x: Value, flat: tuple[Dim, ...], mode: str, value: Any
         pads = [_keeping_one(pair, size) for pair, size in zip(pads, x.type.shape, strict=True)]
     if all(isinstance(p, int) and p == 0 for pair in pads for p in pair):
         return x
+    if mode == "wrap":  # torch goes around once at most
+        for size, pair in zip(x.type.shape, pads, strict=True):
+            for p in pair:
+                require_same(dim_max(p, size), size, "circular padding")
     if not x.type.dtype.is_float and mode == "constant":
         value = bool(value) if x.type.dtype.is_bool else int(value)
     return c.b.pad(x, pads=tuple(pads), mode=mode, value=value)

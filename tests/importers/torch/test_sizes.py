@@ -79,3 +79,12 @@ def test_floats_of_sizes() -> None:
     check(model)
     x = randn(3, 4)
     compare(Evaluator().run(model, {"x": x.numpy()}), expected(Net(), (x,), {}), 1e-12)
+
+
+def test_circular_padding_goes_around_once() -> None:
+    module = nn.Conv1d(2, 2, 4, padding="same", padding_mode="circular").double()  # one element before, two after
+    model = load(module, ("float64[n,2,length]",))
+    assert [a.relation[1:] for a in model.assumptions] == [(">=", 1), (">=", 2)]
+    for length in (2, 3, 7):
+        x = randn(2, 2, length)
+        compare(Evaluator().run(model, {"input": x.numpy()}), expected(module, (x,), {}), 1e-12)
