@@ -63,11 +63,14 @@ def test_what_is_rounded_is_compared_rounded(op: str, side: str, wide: dtypes.DT
     agrees(model, {"a": values, "b": values.astype(np.float16)})
 
 
-def test_no_channels_are_normalised() -> None:
+@pytest.mark.parametrize("shape", [(2, 0, 3, 3), (2, 0, 3)])
+@pytest.mark.parametrize("size", [2, 3])
+def test_no_channels_are_normalised(shape: tuple[int, ...], size: int) -> None:
     model = Model("lrn")
-    x = model.graph.add_input(tensor_type("float32", 2, 0, 3, 3), "x")
-    finished(model, Builder(model.graph).lrn(x, size=3, alpha=1e-4, beta=0.75, k=1.0))
-    agrees(model, {"x": np.zeros((2, 0, 3, 3), np.float32)})
+    x = model.graph.add_input(tensor_type("float32", *shape), "x")
+    finished(model, Builder(model.graph).lrn(x, size=size, alpha=1e-4, beta=0.75, k=1.0))
+    assert "LRN" not in [n.op_type for n in onnx.load_from_string(exported(model, 20)).graph.node]
+    agrees(model, {"x": np.zeros(shape, np.float32)})
 
 
 @pytest.mark.parametrize(("opset", "fine"), [(20, False), (21, True)])
@@ -75,10 +78,10 @@ def test_types_that_scans_read(opset: int, fine: bool) -> None:
     """Of what a body takes, types count as of what it gives."""
     model = Model("scan")
     x = model.graph.add_input(tensor_type("uint4", 3), "x")
-    body = Graph("body")
-    row = body.add_input(tensor_type("uint4"), "row")
-    body.set_outputs([Builder(body).cast(row, to=dtypes.float32)])
-    finished(model, Builder(model.graph).scan(carried=(), scanned=(x,), axes=(0,), output_axes=(0,), body=body)[0])
+    graph = Graph("body")
+    graph.add_input(tensor_type("uint4"), "row")
+    graph.set_outputs([Builder(graph).constant(value=np.ones((), np.float32))])
+    finished(model, Builder(model.graph).scan(carried=(), scanned=(x,), axes=(0,), output_axes=(0,), body=graph)[0])
     if not fine:
         with pytest.raises(ConversionError, match="opset 21"):
             exported(model, opset)
