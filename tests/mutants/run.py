@@ -329,15 +329,29 @@ class Bench:
         return ("at import" if test is None else "noticed"), test
 
     def tests_anew(self, mutant: Mutant) -> list[Anew]:
-        """The tests that the class reaches, else the file, else all."""
+        """The tests that are called as what the decorators of the function name, then those that the class reaches, else
+        the file, else all: a test of what a rule leaves to others does not reach it."""
         file, name = str(mutant.path), mutant.fault.function.partition(".")[0]
         spans = [
             (n.lineno, n.end_lineno or 0) for n in mutant.tree.body if isinstance(n, ast.ClassDef) and n.name == name
         ]
         ordered = [self.order.of((file, ""), self.reached.tests_of(file, *span)) for span in [*spans, (1, 100_000)]]
         found = [i for tests in ordered for i in tests] or self.order.of((file, ""), list(self.reached.lines))
+        words = named_at_import(mutant.tree, name)
+        called = [i for i in self.reached.lines if not words.isdisjoint(re.findall(r"\w+", self.items[i].nodeid))]
+        found = [*self.order.of((file, name), called), *found]
         chosen = [self.items[i] for i in dict.fromkeys(found)]
         return [(item.nodeid, NO_TESTS if isinstance(item, Check) else str(item.path)) for item in chosen]
+
+
+def named_at_import(tree: ast.Module, function: str) -> set[str]:
+    """The texts in the decorators of a function of a module, and in the module's constants that they read."""
+    made = {t.id: n.value for n in tree.body if isinstance(n, ast.Assign) for t in n.targets if isinstance(t, ast.Name)}
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    heads: list[ast.expr] = [d for n in tree.body if isinstance(n, kinds) and n.name == function for d in n.decorator_list]
+    read = [made[n.id] for head in heads for n in ast.walk(head) if isinstance(n, ast.Name) and n.id in made]
+    nodes = (n for root in [*heads, *read] for n in ast.walk(root))
+    return {n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)}
 
 
 def _fails(item: Any, seconds: float) -> bool:

@@ -21,7 +21,7 @@ from tests.mutants.marks import Marks
 from tests.mutants.plant import Live, changed, compiled, live_functions, meaning, plant, plant_at_import
 from tests.mutants.reach import recording
 from tests.mutants.reached import Order, Reached, kind_of
-from tests.mutants.run import Counts, Mutant, mutants_of, sampled
+from tests.mutants.run import Counts, Mutant, mutants_of, named_at_import, sampled
 from tests.mutants.session import Session, clear_caches, in_children, settle
 
 KINDS = """
@@ -458,3 +458,21 @@ def test_dead_proxies_among_the_objects_harm_nothing(toy: ModuleType) -> None:
 def test_a_death_is_told() -> None:
     with pytest.raises(RuntimeError, match="nothing came(?s:.)*ZeroDivisionError"):
         list(in_children([lambda: 1 / 0], 1, 60, die="nothing came"))
+
+
+def test_what_decorators_name() -> None:
+    text = """
+LIKE = {"elu": "Elu", "celu": "Celu"}
+
+@rule("softsign", accepts=whole)
+def softsign(c):
+    return "other"
+
+@rule(*LIKE, accepts=whole)
+def with_alpha(c):
+    return c
+"""
+    tree = ast.parse(text)
+    assert named_at_import(tree, "softsign") == {"softsign"}
+    assert named_at_import(tree, "with_alpha") == {"elu", "celu", "Elu", "Celu"}
+    assert not named_at_import(tree, "other")
