@@ -1,7 +1,8 @@
 """Python's operators on traced tensors, where a backend's own tensors answer in another way than Keras' symbolic ones.
 
-The code of a model sees the backend's tensors when it runs. On those `&`, `|`, `^` and `~` work on the bits of integers, and
-TensorFlow divides integers of 32 and 64 bits into float64 and multiplies anything by booleans as booleans.
+The code of a model sees the backend's tensors when it runs. Those compare element by element with `==`, which Keras leaves to
+Python (no two tensors are one); `&`, `|`, `^` and `~` work on their bits where they are integers, and TensorFlow divides
+integers of 32 and 64 bits into float64 and multiplies anything by booleans as booleans.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ WIDE = ("int32", "int64", "uint32", "uint64")
 
 def operators(base: type) -> dict[str, Method]:
     """The methods by which a class of traced tensors differs from `base`, Keras' symbolic tensors."""
-    found: dict[str, Method] = {"__invert__": _inverted(base)}
+    found: dict[str, Method] = {"__eq__": _equal, "__invert__": _inverted(base)}
     for name, function in (("and", "bitwise_and"), ("or", "bitwise_or"), ("xor", "bitwise_xor")):
         for method in (f"__{name}__", f"__r{name}__"):
             found[method] = _bits(getattr(base, method), function)
@@ -26,6 +27,14 @@ def operators(base: type) -> dict[str, Method]:
     for method in ("__mul__", "__rmul__"):
         found[method] = _multiplied(getattr(base, method))
     return found
+
+
+def _equal(self: Any, other: Any) -> Any:
+    from keras import ops
+
+    if not (hasattr(other, "dtype") or isinstance(other, (bool, int, float, list, tuple))):
+        return NotImplemented
+    return ops.equal(self, other)
 
 
 def _bits(logical: Method, function: str) -> Method:

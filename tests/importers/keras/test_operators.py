@@ -53,3 +53,11 @@ def test_division_of_integers() -> None:
 def test_multiplied_by_booleans() -> None:
     read = agree(Operated(lambda a, b: (a * b, b * a, a * 2, b * True)), (P, X))
     assert [str(v.type.dtype) for v in read.graph.outputs] == ["bool"] * 3 + ["float32"]
+
+
+def test_equality() -> None:
+    """Element by element, where Keras' symbolic tensors are equal to themselves alone."""
+    ops = keras.ops
+    agree(Operated(lambda a, b: (a == 7, a == b, 7 == a, a != 7, ops.where(b == 4, a, b))), (A, B), (B, B))
+    agree(Operated(lambda a, b: (a == b, a == True)), (P, P[::-1].copy()))  # noqa: E712
+    agree(Operated(lambda a, b: a if b is None or b == None else a + b), (A, B))  # noqa: E711
