@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -101,3 +102,16 @@ def test_plain_values_reach_keras_by_their_names() -> None:
     assert source.calls.numpy() == 0  # it was called to be built
     ones = np.ones((1, 2), np.float32)
     assert Evaluator("exact").run(model, {"x": ones, "y": ones})["output"].tolist() == [[4, 4]]
+
+
+@pytest.mark.parametrize("to", ["torch", "keras", "tensorflow"])
+def test_sizes_that_have_to_be_equal_have_one_name_in_packages(to: str, tmp_path: Path) -> None:
+    """Read on, the inputs of a package got sizes that its own check refused."""
+    import tensorflow as tf
+
+    function = tf.function(lambda x, y, z: x * y + z, input_signature=[tf.TensorSpec([None, 2])] * 3)
+    converter.convert(function, to, tmp_path / "out", verify=False)
+    inputs = json.loads((tmp_path / "out" / "metadata.json").read_text())["inputs"]
+    assert set(inputs.values()) == {"float32[x_0,2]"}
+    model = converter.load(tmp_path / "out")
+    assert len({str(v.type.shape) for v in model.graph.inputs}) == 1

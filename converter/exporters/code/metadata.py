@@ -7,6 +7,7 @@ from typing import Any
 
 from ir.core import Model
 from ir.core.signature import to_json
+from ir.types import Dim, DimExpr, TensorType, substitute
 
 FORMAT = 1
 
@@ -18,12 +19,13 @@ def metadata(model: Model, framework: str, names: dict[str, str], versions: dict
     axis of the source that is read as several `sizes` and transposed by `order` first, `pieces` of a `row` of the source
     and of an axis that was cut into equal pieces, even before that.
     """
+    alike = _alike(model)
     return {
         "format": FORMAT,
         "framework": framework,
         "signature": to_json(model.signature),
-        "inputs": {name: str(t).replace(" ", "") for name, t in model.input_types.items()},
-        "outputs": {name: str(t).replace(" ", "") for name, t in model.output_types.items()},
+        "inputs": {name: _text(t, alike) for name, t in model.input_types.items()},
+        "outputs": {name: _text(t, alike) for name, t in model.output_types.items()},
         "weights": {
             w.name: {
                 "source": w.source_name or names[w.name],
@@ -43,6 +45,22 @@ def metadata(model: Model, framework: str, names: dict[str, str], versions: dict
         "versions": versions,
         "verification": None,
     }
+
+
+def _alike(model: Model) -> dict[str, Dim]:
+    """One name for sizes that the model needs to be equal: whoever reads the package on chooses sizes by their names."""
+    found: dict[str, Dim] = {}
+    for assumption in model.assumptions:
+        one, other = (substitute(d, found) for d in (assumption.left, assumption.right))
+        if all(isinstance(d, DimExpr) and d.is_symbol and not d.symbol.opaque for d in (one, other)) and one != other:
+            assert isinstance(other, DimExpr)
+            own = {other.symbol.name: one}
+            found = {**{name: substitute(d, own) for name, d in found.items()}, **own}
+    return found
+
+
+def _text(type: TensorType, alike: dict[str, Dim]) -> str:
+    return str(type.with_shape(substitute(d, alike) for d in type.shape)).replace(" ", "")
 
 
 def _plain(value: Any) -> Any:
