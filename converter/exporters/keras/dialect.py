@@ -49,6 +49,11 @@ class KerasDialect(ListDialect):
             start = Call(Name("keras.Input"), (lift(shape[1:]),))
         return [*init, s.Do(Name("super().__init__")(Lst((start, *(c.ctor for c in children)))))]
 
+    @property
+    def inherits(self) -> bool:
+        """A layer that says nothing casts what it is given to float32."""
+        return self.casts
+
     def begin(self) -> Expr:
         """`super().__init__()`, without casts where not all floats are float32."""
         return Name("super().__init__")() if self.casts else Name("super().__init__")(autocast=lift(False))

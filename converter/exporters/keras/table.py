@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from converter.errors import ConversionError
 from converter.exporters.base import TypedTable, refusal
+from converter.exporters.code.expr import Call, Expr, Name
+from converter.exporters.keras.settings import layer_dtype
 from converter.exporters.outline.instances import Form
 from ir.core import Node
 
@@ -48,4 +51,15 @@ def no_place(node: Node) -> ConversionError:
 def form_of(node: Node) -> Form | None:
     """The layer a node could be, if its weights allow it."""
     make = FORMS.get(node.op.name)
-    return make(node) if make is not None else None
+    found = make(node) if make is not None else None
+    return found if found is None else replace(found, ctor=_typed(found.ctor, node))
+
+
+def _typed(ctor: Expr, node: Node) -> Expr:
+    """The constructor of a layer with `dtype`, which it casts to what it is given: float32 where nothing is said."""
+    floats = [v for v in node.outputs if v.type.dtype.is_float]
+    if not isinstance(ctor, Call) or not isinstance(ctor.func, Name) or not ctor.func.id.startswith("layers."):
+        return ctor
+    if not floats or "dtype" in dict(ctor.kwargs):
+        return ctor
+    return replace(ctor, kwargs=(*ctor.kwargs, *layer_dtype(floats[0]).items()))

@@ -191,6 +191,7 @@ class _Sharing:
         params += [s.Param(p.name, p.annotation, p.default) for p in self.parameters]
         body = self.dialect.constructor(init, children, self.in_forward)
         needed = len(body) > 1 or len(params) > 1 or not methods or any(c.attr.isdigit() for c in children)
+        needed = needed or not self.dialect.inherits
         init_method: list[s.Stmt] = [s.FunctionDef("__init__", params, body, "None")] if needed else []
         members: list[s.Stmt] = [*init_method, *methods]
         return s.ClassDef(self.name, (self.dialect.base_of(children),), first.doc, members)

@@ -72,6 +72,11 @@ class Dialect:
         body += [s.Assign(Name(f"self.{attr}"), Name(n)) for n, attr in stored.items()]
         return [*body, *init, *(s.Assign(Name(f"self.{c.attr}"), c.ctor) for c in children if not c.attr.isdigit())]
 
+    @property
+    def inherits(self) -> bool:
+        """Whether a class that keeps nothing can do with the constructor of its base class."""
+        return True
+
     def root_base(self, children: Sequence[Child], plain: bool) -> str:
         """The base class of the root; `plain` says that all it does is to call its children in order."""
         return self.base_of(children)
