@@ -10,7 +10,7 @@ import numpy as np
 from converter.frameworks import require
 from converter.runtimes.base import RuntimeFailure, check_inputs, flatten_result
 from ir.core import Model
-from ir.core.signature import call_arguments
+from ir.core.signature import Branch, Tree, call_arguments
 from ir.types import TensorType, dtype
 
 
@@ -49,6 +49,7 @@ class LiveKerasRunner:
         finally:
             for variable, value in before:
                 variable.assign(value)
+        result = _as_read(result, self._signature.result)
         found = flatten_result(result, self._is_tensor, self._signature.output_names)
         return {name: self._array(value) for name, value in found.items()}
 
@@ -76,3 +77,14 @@ class LiveKerasRunner:
 
     def close(self) -> None:
         """Nothing to free."""
+
+
+def _as_read(result: Any, tree: Tree) -> Any:
+    """The result with plain tuples where the model was read with such: backends name the fields of some (`ops.top_k`)."""
+    if not isinstance(tree, Branch):
+        return result
+    if tree.kind == "dict" and isinstance(result, Mapping) and set(result) == set(tree.keys):
+        return {key: _as_read(result[key], child) for key, child in zip(tree.keys, tree.children, strict=True)}
+    if tree.kind in ("tuple", "list") and isinstance(result, (tuple, list)) and len(result) == len(tree.children):
+        return [_as_read(item, child) for item, child in zip(result, tree.children, strict=True)]
+    return result

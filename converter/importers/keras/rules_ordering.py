@@ -81,10 +81,15 @@ def _alone(c: KerasContext, value: Value, places: bool) -> Value:
     return value
 
 
+UNSORTED = "top_k without sorting leaves the order of what it finds open: in the converted model the largest comes first"
+
+
 @rule("ops.TopK")
 def top_k(c: KerasContext, op: Any, x: Any) -> Any:
     value = c.value(x)
     _told(c, value)
+    if not op.sorted:
+        c.note(UNSORTED)
     values, at = c.b.top_k(value, k=c.dim(op.k), axis=value.type.rank - 1, largest=True, sorted=bool(op.sorted))
     return values, at if backend() == "torch" else c.cast(at, dtypes.int32)
 

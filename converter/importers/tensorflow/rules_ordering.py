@@ -36,11 +36,16 @@ def argmax(c: TensorflowContext) -> Value:
     return c.cast(find(x, axis=axis_of(c, 1, x.type.rank)), c.attr("output_type"))
 
 
+UNSORTED = "top_k without sorting leaves the order of what it finds open: in the converted model the largest comes first"
+
+
 @rule("TopKV2")
 def top_k(c: TensorflowContext) -> list[Value]:
     """Along the last axis, the first of equals first."""
     x = c.x()
     _told(c, x.type.dtype)
+    if not c.attr("sorted"):
+        c.note(UNSORTED)
     values, at = c.b.top_k(x, k=c.dims(1, "k")[0], axis=x.type.rank - 1, largest=True, sorted=bool(c.attr("sorted")))
     return [values, c.cast(at, c.attr("index_type"))]
 
