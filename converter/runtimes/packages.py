@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -105,4 +106,21 @@ def load_package(folder: Path) -> Any:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
-    return module.load_model()
+    with _in_float32(read_metadata(folder).get("framework")):
+        return module.load_model()
+
+
+@contextlib.contextmanager
+def _in_float32(framework: Any) -> Iterator[None]:
+    """Build Keras layers by the policy that they are written and verified for, whatever the session computes in."""
+    if framework != "keras":
+        yield
+        return
+    from keras import config
+
+    policy = config.dtype_policy()
+    config.set_dtype_policy("float32")
+    try:
+        yield
+    finally:
+        config.set_dtype_policy(policy)

@@ -175,3 +175,18 @@ def test_results_whose_fields_a_backend_names() -> None:
     conversion = converter.convert(Best(), "onnx", inputs=("float32[n,6]",))
     assert conversion.report.verification is not None and conversion.report.verification.passed
     assert any("leaves the order" in n for n in conversion.report.notes)
+
+
+def test_packages_are_loaded_in_their_own_types() -> None:
+    """A session of mixed precision, in which its model was made, built the package's layers by halves as well."""
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        given = keras.Input((3,))
+        model = keras.Model(given, layers.Dense(2, dtype="float32")(layers.Dense(4)(given)))
+        loaded = converter.convert(model, "keras", verify=False).load()
+        assert keras.config.dtype_policy().name == "mixed_float16"
+    finally:
+        keras.config.set_dtype_policy("float32")
+    x = floats(2, 3)
+    assert keras.backend.standardize_dtype(loaded(x).dtype) == "float32"
+    np.testing.assert_array_equal(loaded(x), model(x))
