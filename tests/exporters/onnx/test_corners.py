@@ -128,3 +128,31 @@ def test_loops_that_may_not_run(trips: int, counts: bool) -> None:
     assert ("Reshape" in kinds) == (not counts)
     for start in (0.0, 1.0, 9.0):
         agrees(model, {"x": np.full(3, start, np.float32)})
+
+
+@pytest.mark.parametrize("carries", [True, False])
+def test_scans_over_what_is_found(carries: bool) -> None:
+    """ONNX Runtime refuses a Scan of no trips: where the model finds how many there are, it is asked for first."""
+    model = Model("scan")
+    x = model.graph.add_input(tensor_type("float32", 4), "x")
+    b = Builder(model.graph)
+    places = b.cast(b.nonzero(b.greater(x, 0.0), symbol="found"), to=dtypes.float32)  # [found, 1] or [1, found]
+    axis = next(i for i, d in enumerate(places.type.shape) if not isinstance(d, int))
+    row = tensor_type("float32", 1)
+    states = (row,) if carries else ()
+
+    def step(b: Builder, *given: Value) -> tuple[Value, ...]:
+        total = b.add(given[0], given[-1])
+        return (total, b.mul(total, 2.0)) if carries else (total,)
+
+    start = (b.constant(value=np.ones(1, np.float32)),) if carries else ()
+    out = b.scan(start, (places,), axes=(axis,), output_axes=(0,), body=body("body", (*states, row), step)())
+    finished(model, out[-1])
+    kinds = [n.op_type for n in onnx.load_from_string(exported(model, 20)).graph.node]
+    assert "If" in kinds and "Scan" not in kinds
+    for values in ([1, -1, 2, 3], [-1, -1, -1, -1], [-1, -1, 2, -1]):
+        agrees(model, {"x": np.array(values, np.float32)})
+        if carries:
+            finished(model, out[0])
+            agrees(model, {"x": np.array(values, np.float32)})
+            finished(model, out[-1])
