@@ -165,8 +165,9 @@ class MaxPool:
 @op
 class MaxPoolWithPositions:
     """`max_pool`, and where each maximum lies: int64 positions in row-major order over the spatial axes, the first of
-    equals (torch's return_indices; ONNX's Indices within one plane). In a window with NaN, which NaN is left open; one of
-    padding alone tells where the search for it began, which may be beyond the last element, as PyTorch does.
+    equals (torch's return_indices; ONNX's Indices within one plane). In a window with NaN, which NaN is left open.
+
+    A window of padding alone tells where the search in it began, which may be beyond the last element, as PyTorch does.
     """
 
     inputs = ("x: real",)
