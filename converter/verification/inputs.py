@@ -214,11 +214,6 @@ def draw_case(
     return {v.name: _draw(v, env, example, highs[v.name], cap, rng) for v in model.graph.inputs}
 
 
-def holds(assumption: Assumption, env: Mapping[str, int]) -> bool:
-    """Whether an assumption allows the sizes."""
-    return assumption.allows(env)
-
-
 def _draw(
     value: Value,
     env: Mapping[str, int],
