@@ -81,10 +81,12 @@ def _multiplied(plain: Method) -> Method:
 
 
 def _dtype(item: Any) -> str:
-    """The element type of a tensor, variable or array, the kind of a number."""
+    """The element type of a tensor, variable or array, the kind of a number (of a size, too)."""
     from keras.src.backend import standardize_dtype
 
-    return standardize_dtype(item.dtype) if hasattr(item, "dtype") else type(item).__name__
+    if hasattr(item, "dtype"):
+        return standardize_dtype(item.dtype)
+    return "int" if isinstance(item, int) and not isinstance(item, bool) else type(item).__name__
 
 
 def _on_tensorflow() -> bool:

@@ -44,6 +44,9 @@ def test_bits_of_numbers() -> None:
 def test_division_of_integers() -> None:
     read = agree(Operated(lambda a, b: (a / b, a / 4, 4 / b, a // b, a % b)), (A, B))
     assert [str(v.type.dtype) for v in read.graph.outputs] == ["float64"] * 3 + ["int32"] * 2
+    mean = Operated(lambda a, b: a / keras.ops.shape(b)[0])
+    read = agree(mean, (A, B), inputs=("int32[n]", "int32[n]"))
+    assert [str(v.type.dtype) for v in read.graph.outputs] == ["float64"]
     small = [v.astype("int16") for v in (A, B)]
     read = agree(Operated(lambda a, b: a / b), small)
     assert [str(v.type.dtype) for v in read.graph.outputs] == ["float32"]
