@@ -2,7 +2,8 @@
 
 The code of a model sees the backend's tensors when it runs. Those compare element by element with `==`, which Keras leaves to
 Python (no two tensors are one); `&`, `|`, `^` and `~` work on their bits where they are integers, and TensorFlow divides
-integers of 32 and 64 bits into float64 and multiplies anything by booleans as booleans.
+integers of 32 and 64 bits into float64, multiplies anything by booleans as booleans and takes a number for one of the
+tensor's type, which `keras.ops.mod` there does not.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ def operators(base: type) -> dict[str, Method]:
             found[method] = _bits(getattr(base, method), function)
     for method in ("__truediv__", "__rtruediv__"):
         found[method] = _divided(getattr(base, method))
+    for method in ("__mod__", "__rmod__"):
+        found[method] = _rest(getattr(base, method))
     for method in ("__mul__", "__rmul__"):
         found[method] = _multiplied(getattr(base, method))
     return found
@@ -41,9 +44,9 @@ def _bits(logical: Method, function: str) -> Method:
     def method(self: Any, other: Any) -> Any:
         from keras import ops
 
-        if self.dtype == _dtype(other) == "bool":
+        if self.dtype == "bool" and (_dtype(other) == "bool" or isinstance(other, bool)):
             return logical(self, other)
-        return getattr(ops, function)(self, other)  # of either order the same
+        return getattr(ops, function)(self, _as_own(self, other))  # of either order the same
 
     return method
 
@@ -66,6 +69,18 @@ def _divided(plain: Method) -> Method:
         return plain(ops.cast(self, "float64"), ops.cast(other, "float64"))
 
     return method
+
+
+def _rest(plain: Method) -> Method:
+    return lambda self, other: plain(self, _as_own(self, other))
+
+
+def _as_own(tensor: Any, other: Any) -> Any:
+    """A number as TensorFlow takes it beside a tensor: of the tensor's type."""
+    from keras import ops
+
+    number = _on_tensorflow() and type(other) in (int, float)
+    return ops.convert_to_tensor(other, dtype=tensor.dtype) if number else other
 
 
 def _multiplied(plain: Method) -> Method:

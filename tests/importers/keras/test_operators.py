@@ -64,3 +64,11 @@ def test_equality() -> None:
     agree(Operated(lambda a, b: (a == 7, a == b, 7 == a, a != 7, ops.where(b == 4, a, b))), (A, B), (B, B))
     agree(Operated(lambda a, b: (a == b, a == True)), (P, P[::-1].copy()))  # noqa: E712
     agree(Operated(lambda a, b: a if b is None or b == None else a + b), (A, B))  # noqa: E711
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="what TensorFlow's tensors do")
+def test_rests_by_numbers() -> None:
+    for kind in ("uint8", "int16", "int64"):
+        values = [np.array([7, 5, 1, 3], kind), np.array([3, 2, 4, 1], kind)]
+        read = agree(Operated(lambda a, b: (a % 3, 5 % a, a % b, a & 3, 6 ^ a)), values)
+        assert [str(v.type.dtype) for v in read.graph.outputs] == [kind] * 5
