@@ -21,6 +21,9 @@ gc.disable()  # while modules are imported and tests collected nothing is garbag
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # others run in processes of their own
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+# TensorFlow takes oneDNN's kernels where the processor has AVX-512 for neural networks: they convolve what its own refuse to,
+# and others end the process. The tests are of its own, on every machine; `make test-tensorflow` is of what the machine has.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 SHARED = {
     "tests/models/test_zoo": "zoo", "tests/models/test_faults.py": "zoo", "tests/models/test_noise.py": "zoo",
