@@ -7,7 +7,6 @@ What they check is asserted in the graph instead, which the import tells in a no
 from __future__ import annotations
 
 import contextlib
-import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -39,7 +38,7 @@ def spelled() -> Iterator[None]:
             return func(*args, **(kwargs or {})) if result is None else result
 
     attention = torch.nn.functional.scaled_dot_product_attention
-    torch.nn.functional.scaled_dot_product_attention = functools.partial(_attention, attention)
+    torch.nn.functional.scaled_dot_product_attention = _attention(attention)
     try:
         with Spelled():
             yield
@@ -317,11 +316,14 @@ def _is_plain(key: Any) -> bool:
     return isinstance(key, (slice, int, torch.SymInt)) and not isinstance(key, bool)
 
 
-def _attention(own: Callable[..., Any], *args: Any, **options: Any) -> Any:
+def _attention(own: Callable[..., Any]) -> Callable[..., Any]:
     """`is_causal=x.shape[1] > 1` is a decision on a size, which torch's own refuses before any mode sees it."""
     import torch
 
-    return own(
-        *(bool(a) if isinstance(a, torch.SymBool) else a for a in args),
-        **{k: bool(v) if isinstance(v, torch.SymBool) else v for k, v in options.items()},
-    )
+    def scaled_dot_product_attention(*args: Any, **options: Any) -> Any:  # dynamo asks for the name
+        return own(
+            *(bool(a) if isinstance(a, torch.SymBool) else a for a in args),
+            **{k: bool(v) if isinstance(v, torch.SymBool) else v for k, v in options.items()},
+        )
+
+    return scaled_dot_product_attention
