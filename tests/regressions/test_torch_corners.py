@@ -172,7 +172,7 @@ def test_unusual_containers(target: str, tmp_path: Path) -> None:
     np.testing.assert_allclose(
         np.asarray(found.detach() if target == "torch" else found), source(x).detach(), rtol=1e-5
     )
-    names = {r["source"] for r in json.loads((tmp_path / "out" / "metadata.json").read_text())["weights"].values()}
+    names = {r["source"] for r in json.loads((tmp_path / f"out.{target}" / "metadata.json").read_text())["weights"].values()}
     assert {"parts.first.weight", "parts.1.bias", "table.weight", "norm.running_var"} <= names
 
 
