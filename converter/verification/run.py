@@ -90,11 +90,19 @@ def measure(source: Source, model: Model, inputs: Any = None, *, seed: int = 0, 
     try:
         baseline = Baseline(model, source.framework, seed, [])
         for case, exact, found in _source_cases(baseline, native, inputs, cases):
+            baseline.notes += [note for note in _other_types(model, found) if note not in baseline.notes]
             baseline.expected.append(_expected(model, case, exact, _sized(found, exact, source), seed))
         _measure_empty(baseline, native, source)
     finally:
         native.close()
     return baseline
+
+
+def _other_types(model: Model, found: Case) -> Iterator[str]:
+    """What is told of results that the source gives in another type than its import says."""
+    for name, declared in model.output_types.items():
+        if name in found and found[name].dtype != declared.dtype.numpy:
+            yield f"the source gives {name} as {found[name].dtype}, its import and the converted model as {declared.dtype}"
 
 
 def _source_cases(baseline: Baseline, native: Runner, inputs: Any, count: int) -> Iterator[tuple[Case, Case, Case]]:

@@ -180,3 +180,15 @@ def test_a_source_that_runs_at_no_size_or_not_as_given_is_an_error(monkeypatch):
     source.assumptions[:] = [Assumption(3, dim_min(symbol("batch"), 3), "the kernel wants three")]
     with pytest.raises(RuntimeFailure, match="three"):
         compare(model, model, source=source, monkeypatch=monkeypatch, inputs=(np.zeros((2, 16), np.float32),))
+
+
+def test_another_type_of_the_source_is_told(monkeypatch):
+    class Wide(ReferenceRunner):
+        def __call__(self, inputs):
+            return {n: a.astype(np.float64) for n, a in super().__call__(inputs).items()}
+
+    model = mlp()
+    monkeypatch.setattr(verification, "source_runner", lambda *_: Wide(model, "exact"))
+    source = Source(None, "torch", None, ImportOptions())
+    report = verify_models(source, model, ReferenceRunner(copy_model(model), "exact")).report
+    assert report.notes == ["the source gives output as float64, its import and the converted model as float32"]
