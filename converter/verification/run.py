@@ -34,8 +34,8 @@ UNTRIED = ("keras", "tensorflow")
 """Frameworks that run in this process and end it by some kernels that are given nothing."""
 LONGEST = 300
 """Characters of a framework's message in a note."""
-COLOUR = re.compile(r"\x1b\[[\d;]*m")
-"""What messages are coloured with."""
+NOISE = re.compile(r"\x1b\[[\d;]*m|\{\{.*?\}\}")
+"""What messages are coloured with, and TensorFlow's names of graph nodes."""
 
 
 @dataclass
@@ -209,7 +209,7 @@ def _run_empty(baseline: Baseline, converted: Runner) -> tuple[list[Sample], lis
             try:
                 found = run(expected.inputs)
             except (RuntimeFailure, UsageError) as error:
-                why = textwrap.shorten(COLOUR.sub("", error.message), LONGEST)
+                why = textwrap.shorten(NOISE.sub("", error.message), LONGEST)
                 notes.append(f"with {size} = 0 the source runs and the converted model does not: {why}")
                 continue
             if wrong := other_shapes(found, expected.reference):

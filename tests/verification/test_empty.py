@@ -41,7 +41,7 @@ class Changed(ReferenceRunner):
 
 
 def fails(_: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    raise RuntimeFailure("a kernel takes\n\nno empty tensor")
+    raise RuntimeFailure("a kernel\x1b[1m takes\n\n{{function_node a_device_/job:localhost}} no empty tensor\x1b[0m")
 
 
 def turned(found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
