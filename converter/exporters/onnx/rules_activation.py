@@ -112,4 +112,4 @@ def along_axis(name: str) -> Callable[[Context, Node], Tensor]:
 
 
 rule("softmax")(along_axis("Softmax"))
-rule("log_softmax", accepts=not_float64)(along_axis("LogSoftmax"))
+rule("log_softmax")(along_axis("LogSoftmax"))

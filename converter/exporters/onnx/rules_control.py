@@ -84,7 +84,6 @@ def _changed(node: Node) -> frozenset[str]:
     axes = [
         (test.inputs[k].type.shape[i], a, b)
         for k, (given, left) in enumerate(zip(body.inputs, body.outputs))
-        if k < len(test.inputs)
         for i, (a, b) in enumerate(zip(given.type.shape, left.type.shape))
     ]
     return frozenset(s.name for own, a, b in axes if a != b for s in symbols(own))
