@@ -25,11 +25,8 @@ class OnnxApart:
         provider: str | None, fixed: Mapping[str, bool | int | float],
     ) -> None:  # fmt: skip
         self.name, self.input_types, self.input_axes = name, input_types, input_axes
-        self._dir = tempfile.TemporaryDirectory(prefix="isomorph-")
-        path = model if isinstance(model, Path) else Path(self._dir.name) / "model.onnx"
-        if isinstance(model, bytes):
-            path.write_bytes(model)
-        self._argv = [str(WORKER), json.dumps([str(path), provider, dict(fixed)])]
+        self._model, self._settings = model, (provider, dict(fixed))
+        self._dir: tempfile.TemporaryDirectory[str] | None = None
         self._worker: Asked | None = None
 
     def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -37,11 +34,24 @@ class OnnxApart:
         check_inputs(inputs, self.input_types)
         if self._worker is None or self._worker.ended:
             self.close()
-            self._worker = Asked(self._argv, os.environ, "the model")
+            argv = [str(WORKER), json.dumps([str(self._file()), *self._settings])]
+            self._worker = Asked(argv, os.environ, "the model")
         return self._worker.ask(inputs)
 
+    def _file(self) -> Path:
+        """The model's own file, or one that is written when it is first needed: most models are never run here."""
+        if isinstance(self._model, Path):
+            return self._model
+        self._dir = tempfile.TemporaryDirectory(prefix="isomorph-")
+        path = Path(self._dir.name) / "model.onnx"
+        path.write_bytes(self._model)
+        return path
+
     def close(self) -> None:
-        """End the process."""
+        """End the process, and remove what was written for it."""
         if self._worker is not None:
             self._worker.close()
             self._worker = None
+        if self._dir is not None:
+            self._dir.cleanup()
+            self._dir = None

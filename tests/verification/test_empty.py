@@ -161,3 +161,17 @@ def test_a_process_that_ends_is_told(tmp_path):
     assert note.startswith("with batch = 0 the source runs and the converted model does not: the model failed: its process ended")
     again = converter.verify(tmp_path / "m.onnx", tmp_path / "m.onnx")
     assert again.passed and not empty(again) and not again.notes
+
+
+def test_a_model_in_memory_is_written_when_it_is_run(tmp_path):
+    from converter.runtimes.onnxruntime import OnnxRunner
+    from tests.exporters.onnx.generated import exported
+
+    runner = OnnxRunner(exported(model_of(), 20))
+    apart = runner.apart()
+    assert apart._dir is None, "static models are never run there"
+    x = np.ones((0, 3), np.float32)
+    for _ in range(2):
+        assert apart({"x": x})["output"].shape == (0, 3)
+        apart.close()
+        assert apart._dir is None
