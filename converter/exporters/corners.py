@@ -24,7 +24,7 @@ HALVES = (
 
 def tell_corners(model: Model, written: Model, target: str) -> None:
     """Put notes into `written` on operations of `model` whose gradients the target has otherwise somewhere."""
-    source = _taken(model)
+    source = computed_by(model)
     nodes = [n for n in model.nodes() if n.outputs[0].type.dtype.is_float]
     found: list[str] = []
     if source == "torch" and target in _WHERE:
@@ -35,13 +35,13 @@ def tell_corners(model: Model, written: Model, target: str) -> None:
     written.notes += [n for n in found if n not in written.notes]
 
 
-def _taken(model: Model) -> str:
-    """The framework that takes the gradients of a source."""
+def computed_by(model: Model) -> str:
+    """The framework that computes a source and its gradients: of a Keras model its backend, "keras" where none is known."""
     framework = str(model.metadata.get("framework"))
     if framework != "keras":
         return framework
     versions = model.metadata.get("versions")
-    return str(versions.get("backend")) if isinstance(versions, dict) else framework
+    return str(versions.get("backend", framework)) if isinstance(versions, dict) else framework
 
 
 _EXTREMA = ("maximum", "minimum")
@@ -80,4 +80,4 @@ _RULES: tuple[tuple[str, Callable[[Node, str], bool]], ...] = (
 )
 
 
-__all__ = ["HALVES", "tell_corners"]
+__all__ = ["HALVES", "computed_by", "tell_corners"]

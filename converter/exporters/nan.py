@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from converter.exporters.corners import computed_by
 from converter.policies import MAX_POOL_NAN
 from ir.core import Model, Node
 
@@ -39,7 +40,7 @@ def settle_max_pool(model: Model, passes_over: Callable[[Node], bool], note: str
 
 def tell_softmax(model: Model) -> None:
     """Put the note on softmax into the lowered model where it is one of a framework that does otherwise."""
-    if model.metadata.get("framework") in ("tensorflow", "keras"):
+    if computed_by(model) in ("tensorflow", "keras"):
         return
     if any(n.op.name in SOFTMAX and n.output.type.dtype.name in ONEDNN for n in model.nodes()):
         model.notes.append(BESIDE_NAN)

@@ -19,7 +19,7 @@ from torch import Tensor
 import converter
 from converter.exporters.keras.rules_pool import ALIKE
 from converter.exporters.keras.rules_pool import PASSED_OVER as BY_KERAS
-from converter.exporters.nan import BESIDE_NAN
+from converter.exporters.nan import BESIDE_NAN, tell_softmax
 from converter.exporters.onnx.rules_pool import NAN as BY_ONNX
 from converter.exporters.tensorflow.rules_pool import PASSED_OVER as BY_TENSORFLOW
 from converter.policies import MAX_POOL_NAN
@@ -83,3 +83,14 @@ def test_softmax(to: str, tmp_path: Path) -> None:
 def test_softmax_of_tensorflow_does_as_is_told() -> None:
     x = np.array([[1, np.nan, 2]], np.float32)
     assert np.isnan(tf.nn.softmax(x)).tolist() in ([[False, True, False]], [[True] * 3]), "without oneDNN it hands NaN on"
+
+
+@pytest.mark.parametrize(("backend", "told"), [("tensorflow", False), ("torch", True), ("jax", True), (None, False)])
+def test_a_keras_model_does_as_its_backend(backend: str | None, told: bool) -> None:
+    model = converter.load(keras.Sequential([keras.Input((3,)), keras.layers.Softmax()]))
+    assert model.metadata["versions"]["backend"] == "tensorflow"
+    del model.metadata["versions"]["backend"]
+    if backend is not None:
+        model.metadata["versions"]["backend"] = backend
+    tell_softmax(model)
+    assert (BESIDE_NAN in model.notes) == told
