@@ -23,7 +23,8 @@ SAME_EITHER_WAY = set(
     "logical_or dim_max dim_min broadcast_shapes broadcast_arrays broadcast array_equal logaddexp gcd promoted same".split()
 )
 
-Change = tuple[str, Callable[[], None]]
+Change = tuple[str, Callable[[], None]] | tuple[str, Callable[[], None], tuple[ast.Call, str]]
+"""What it does, how, and of an argument left out which."""
 Put = Callable[[ast.expr], None]
 """Puts another expression in the place of one."""
 
@@ -45,6 +46,8 @@ class Fault:
     holders: tuple[ast.FunctionDef, ...]
     assigned: str
     apply: Callable[[], None]
+    dropped: tuple[ast.Call, str] | None = None
+    """The call and the argument that it leaves out."""
 
     @property
     def names(self) -> set[str]:
@@ -159,7 +162,7 @@ def _fault(node: Any, around: Any, change: Change, place: Any) -> Fault:
     what = f"{change[0]} in {_short(around, 100)}" if around is not node else f"{change[0]}: {_short(node, 100)}"
     first = min([getattr(around, "lineno", node.lineno), node.lineno])
     last = max([getattr(around, "end_lineno", 0) or 0, node.end_lineno or node.lineno])
-    return Fault(function, node.lineno, what, first, last, kind, holders, "", change[1])
+    return Fault(function, node.lineno, what, first, last, kind, holders, "", *change[1:])
 
 
 def _short(node: ast.AST, limit: int) -> str:
@@ -196,9 +199,13 @@ def _changes(node: ast.expr, put: Put) -> list[Change]:
 
 
 def _call_changes(node: ast.Call, text: str) -> list[Change]:
-    swaps = [(f"first two arguments swapped in {text}", partial(_swap_arguments, node))] if _can_swap(node) else []
-    named = [k for k in node.keywords if k.arg not in (None, "strict")]
-    return swaps + [(f"{k.arg} dropped from {text}", partial(node.keywords.remove, k)) for k in named]
+    named = [(k, k.arg) for k in node.keywords if k.arg not in (None, "strict")]
+    found: list[Change] = [
+        (f"{name} dropped from {text}", partial(node.keywords.remove, k), (node, name)) for k, name in named
+    ]
+    if _can_swap(node):
+        found.insert(0, (f"first two arguments swapped in {text}", partial(_swap_arguments, node)))
+    return found
 
 
 def _swap_branches(node: ast.IfExp) -> None:

@@ -21,6 +21,7 @@ from typing import Any, Literal
 from tests.mutants.areas import ROOT, Area, named
 from tests.mutants.constant import constant_of, put, readers
 from tests.mutants.faults import Fault, faults
+from tests.mutants.given import given_anyway
 from tests.mutants.plant import Live, changed, compiled, live_functions, meaning, plant, plant_at_import
 from tests.mutants.reach import Lines, recording
 from tests.mutants.reached import Order, Reached, kept_reach, kind_of
@@ -89,7 +90,7 @@ def _place(path: Path) -> Path:
 class Counts:
     """How many mutants ended how. `unreached` ones survive since no test runs their line; they count as survivors.
 
-    `same` ones compile to what stands there: no test could notice them.
+    `same` ones compile to what stands there, or leave out what an op has by default: no test could notice them.
     """
 
     mutants: int = 0
@@ -106,7 +107,7 @@ class Counts:
     def __str__(self) -> str:
         return (
             f"{self.mutants} mutants: {self.noticed} noticed, {self.survived} survived ({self.unreached} where no test goes), "
-            f"{self.explained} survived and explained, {self.same} compile to the same code; {self.seconds:.0f} s"
+            f"{self.explained} survived and explained, {self.same} mean the same; {self.seconds:.0f} s"
         )
 
 
@@ -302,8 +303,9 @@ class Bench:
     def judge(self, mutant: Mutant) -> tuple[Verdict, int | None]:
         """The verdict, and the test that noticed; for a process of its own, which the fault stays in."""
         fault, file = mutant.fault, str(mutant.path)
+        same = fault.dropped is not None and given_anyway(*fault.dropped)
         code = mutant.code()
-        if meaning(code) == self.plain[file]:
+        if same or meaning(code) == self.plain[file]:
             return "same code", None
         if fault.kind == "import":
             return self._judge_constant(mutant)

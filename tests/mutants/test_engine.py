@@ -17,6 +17,7 @@ import pytest
 
 from tests.mutants import constant
 from tests.mutants.faults import Fault, faults
+from tests.mutants.given import given_anyway
 from tests.mutants.marks import Marks
 from tests.mutants.plant import Live, changed, compiled, live_functions, meaning, plant, plant_at_import
 from tests.mutants.reach import recording
@@ -476,3 +477,14 @@ def with_alpha(c):
     assert named_at_import(tree, "softsign") == {"softsign"}
     assert named_at_import(tree, "with_alpha") == {"elu", "celu", "Elu", "Celu"}
     assert not named_at_import(tree, "other")
+
+
+@pytest.mark.parametrize(("call", "same"), [
+    ("c.b.softmax(x, axis=-1)", True), ("b.softmax(x, axis=1)", False), ("softmax(x, axis=-1)", False), ("b.softmax(x, axis=k)", False),
+    ("c.b.gather(x, i, axis=0)", True), ("b.reduce_sum(x, keepdims=False)", True), ("b.reduce_sum(x, keepdims=0)", False),
+    ("b.one_hot(i, depth=3, dtype=dtypes.float32)", True), ("b.one_hot(i, depth=3, dtype=dtypes.int64)", False),
+])  # fmt: skip
+def test_what_an_op_has_anyway(call: str, same: bool) -> None:
+    tree = ast.parse(call)
+    dropped = [f.dropped for f in faults(tree) if f.dropped is not None]
+    assert given_anyway(*dropped[-1]) == same
