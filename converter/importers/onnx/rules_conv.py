@@ -16,10 +16,10 @@ from ir.types import Dim, TensorType, ceildiv
 _AUTO = {"NOTSET": None, "VALID": "valid", "SAME_UPPER": "same_upper", "SAME_LOWER": "same_lower"}
 
 
-def per_axis(c: OnnxContext, name: str, spatial: int, default: int) -> tuple[int, ...]:
-    """An attribute with one number for each spatial axis."""
+def per_axis(c: OnnxContext, name: str, spatial: int, default: int | None = None) -> tuple[int, ...]:
+    """An attribute with one number for each spatial axis; without a default it must have them."""
     values = c.attr(name)
-    if not values:
+    if not values and default is not None:
         return (default,) * spatial
     if len(values) != spatial:
         c.refuse(f"{name}={values} does not fit {spatial} spatial axes")

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from converter.importers.onnx.context import OnnxContext
-from converter.importers.onnx.rules_conv import padding, per_axis
 from converter.importers.onnx.rules_dropout import inference_dropout
 from converter.importers.onnx.rules_linalg import product
 from converter.importers.onnx.rules_norm import running_batch_norm
+from converter.importers.onnx.rules_pool import window_of
 from converter.importers.onnx.table import RULES, rule
 from ir.core import Value
 from ir.types import normalize_axis, same
@@ -44,11 +44,7 @@ def _aligned(c: OnnxContext) -> Value:
         return y
     start = x.rank - y.type.rank if axis is None else normalize_axis(axis, x.rank)
     own = x.shape[start : start + y.type.rank]
-    if (
-        start < 0
-        or len(own) != y.type.rank
-        or any(b != 1 and same(a, b) is not True for a, b in zip(own, y.type.shape))
-    ):
+    if len(own) != y.type.rank or any(b != 1 and same(a, b) is not True for a, b in zip(own, y.type.shape)):
         c.refuse(f"{y.type} is no contiguous part of {x} from axis {start} on")
     after = x.rank - start - y.type.rank
     return c.b.reshape(y, shape=(*y.type.shape, *[1] * after)) if after else y
@@ -78,12 +74,7 @@ def prelu(c: OnnxContext) -> Value:
 @rule("AveragePool", 1)
 def average_pool(c: OnnxContext) -> Value:
     """Padding never counts."""
-    spatial = c.rank() - 2
-    window, strides = per_axis(c, "kernel_shape", spatial, 1), per_axis(c, "strides", spatial, 1)
-    ones = (1,) * spatial
-    return c.b.avg_pool(
-        c.x(), window=window, strides=strides, padding=padding(c, spatial), dilations=ones, include_pad=False
-    )
+    return c.b.avg_pool(c.x(), **window_of(c), include_pad=False)
 
 
 @rule("BatchNormalization", 6)

@@ -17,7 +17,7 @@ def window_of(c: OnnxContext, x: Value | None = None) -> dict[str, Any]:
     dilations = per_axis(c, "dilations", spatial, 1) if "dilations" in c.schema.attributes else (1,) * spatial
     if c.attr("auto_pad").startswith("SAME") and any(d != 1 for d in dilations):
         c.refuse("auto_pad with dilations is not done alike by the runtimes")
-    window, strides = per_axis(c, "kernel_shape", spatial, 1), per_axis(c, "strides", spatial, 1)
+    window, strides = per_axis(c, "kernel_shape", spatial), per_axis(c, "strides", spatial, 1)
     check_same(c, window, strides, dilations, None if x is None else x.type.shape[2:])
     ceil_mode = bool(c.attr("ceil_mode")) if "ceil_mode" in c.schema.attributes else False
     return {
@@ -64,7 +64,7 @@ def max_unpool(c: OnnxContext) -> Value:
     """Zeros but for the values, each at its place in the whole tensor; a larger `output_shape` adds zeros behind."""
     b, x = c.b, c.x()
     spatial = c.rank() - 2
-    window, strides = per_axis(c, "kernel_shape", spatial, 1), per_axis(c, "strides", spatial, 1)
+    window, strides = per_axis(c, "kernel_shape", spatial), per_axis(c, "strides", spatial, 1)
     pads = c.attr("pads") or [0] * (2 * spatial)
     if len(pads) != 2 * spatial:
         c.refuse(f"pads={pads} do not fit {spatial} spatial axes")

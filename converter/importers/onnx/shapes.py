@@ -30,7 +30,7 @@ def evaluate(c: OnnxContext) -> Ref | None:
     if c.schema.domain or name not in FOLDS or not all(r is None or foldable(r) for r in c.inputs):
         return None
     refs = [r for r in c.inputs if r is not None]
-    if not refs or _moves_weight(name, refs) or len(c.node.output) != 1:
+    if not refs or _moves_weight(name, refs) or len(c.node.output) != 1 or _placed_by_axis(c, refs):
         return None
     try:
         return FOLDS[name](c)
@@ -45,6 +45,14 @@ def _moves_weight(name: str, refs: list[Ref]) -> bool:
             r.dtype.is_float and r.stored is None for r in refs
         )
     return folds.is_weightlike(refs[0])
+
+
+def _placed_by_axis(c: OnnxContext, refs: list[Ref]) -> bool:
+    """Whether operands before opset 7 are not broadcast as NumPy does it: their rule places them, or refuses."""
+    if "broadcast" not in c.schema.attributes or refs[0].type.shape == refs[1].type.shape:
+        return False
+    alone = all(d == 1 for d in refs[1].type.shape) and refs[1].type.rank <= refs[0].type.rank
+    return not (c.attr("broadcast") and alone)
 
 
 # -- movement ---------------------------------------------------------------------------------------------------------
