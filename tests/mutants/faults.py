@@ -18,7 +18,7 @@ OTHER_OP = {
     ast.Div: ast.Mult,
 }  # fmt: skip
 SAME_EITHER_WAY = set(
-    "isinstance getattr hasattr zip max min sorted range "  # a swap crashes, or means the same
+    "isinstance getattr hasattr zip max min sorted range ignore "  # a swap crashes, or means the same
     "add mul maximum minimum fmax fmin equal not_equal and_ or_ xor_ bitwise_and bitwise_or bitwise_xor logical_and "
     "logical_or dim_max dim_min broadcast_shapes broadcast_arrays broadcast array_equal logaddexp gcd promoted same".split()
 )
