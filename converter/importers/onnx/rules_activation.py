@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -21,8 +22,9 @@ register(
 )  # fmt: skip
 
 
-def _same32(a: float, b: float) -> bool:
-    return np.float32(a) == np.float32(b)
+def _meant(value: float, exact: float) -> float:
+    """`exact` where an attribute, which a file holds in float32, is nearest to it."""
+    return exact if np.float32(value) == np.float32(exact) else value
 
 
 @rule("LeakyRelu", 6, 16)
@@ -42,17 +44,14 @@ def celu(c: OnnxContext) -> Value:
 
 @rule("Selu", 6, 22)
 def selu(c: OnnxContext) -> Value:
-    """The file's constants are float32; the usual ones stand for the exact numbers of the paper."""
-    alpha, gamma = c.attr("alpha"), c.attr("gamma")
-    if _same32(alpha, 1.6732632423543772) and _same32(gamma, 1.0507009873554805):
-        return c.b.selu(c.x())
+    """The usual constants stand for the exact numbers of the paper."""
+    alpha, gamma = _meant(c.attr("alpha"), 1.6732632423543772), _meant(c.attr("gamma"), 1.0507009873554805)
     return c.b.selu(c.x(), alpha=alpha, gamma=gamma)
 
 
 @rule("HardSigmoid", 6, 22)
 def hard_sigmoid(c: OnnxContext) -> Value:
-    alpha = c.attr("alpha")
-    return c.b.hard_sigmoid(c.x(), alpha=1 / 6 if _same32(alpha, 1 / 6) else alpha, beta=c.attr("beta"))
+    return c.b.hard_sigmoid(c.x(), alpha=_meant(c.attr("alpha"), 1 / 6), beta=c.attr("beta"))
 
 
 @rule("Softplus", 1, 22)
@@ -122,22 +121,22 @@ def log_softmax(c: OnnxContext) -> Value:
 
 @rule("Softmax", 1, 11)
 def softmax_flattened(c: OnnxContext) -> Value:
-    return _flattened(c, "softmax")
+    return _flattened(c, c.b.softmax)
 
 
 @rule("LogSoftmax", 1, 11)
 def log_softmax_flattened(c: OnnxContext) -> Value:
-    return _flattened(c, "log_softmax")
+    return _flattened(c, c.b.log_softmax)
 
 
-def _flattened(c: OnnxContext, name: str) -> Value:
-    """Before opset 13: over all axes from `axis` (default 1) on, taken as one."""
+def _flattened(c: OnnxContext, make: Callable[..., Value]) -> Value:
+    """Before opset 13: over all axes from `axis` (default 1) on, taken as one, which is then the last."""
     x = c.x()
     axis = normalize_axis(c.attr("axis"), x.type.rank)
     if all(d == 1 for d in x.type.shape[axis + 1 :]):
-        return getattr(c.b, name)(x, axis=axis)
+        return make(x, axis=axis)
     flat = c.b.reshape(x, shape=(*x.type.shape[:axis], numel(x.type.shape[axis:])))
-    return c.b.reshape(getattr(c.b, name)(flat, axis=axis), shape=x.type.shape)
+    return c.b.reshape(make(flat), shape=x.type.shape)
 
 
 @rule("Hardmax", 13)

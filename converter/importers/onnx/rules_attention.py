@@ -9,7 +9,8 @@ from converter.importers.onnx import functions
 from converter.importers.onnx.context import OnnxContext
 from converter.importers.onnx.table import rule
 from ir.core import Value
-from ir.types import Dim, dtypes, floordiv, same
+from ir.types import Dim, dtypes, floordiv, require_same, same
+from ir.types.dim import bounds
 
 
 @rule("Attention", 23, 24, 25)
@@ -29,7 +30,7 @@ def attention(c: OnnxContext) -> tuple[Value | None, ...]:
     grouped = same(heads, kv_heads) is not True
     mask, causal = _mask(c, q, k, past)
     scale = c.attr("scale")
-    if c.attr("softcap"):
+    if caps(c):
         out = softcapped(c, (q, k, v), mask, causal, grouped, scale)
     else:
         out = c.b.attention(q, k, v, mask, scale=scale, causal=causal, grouped=grouped)
@@ -77,14 +78,13 @@ def _heads(c: OnnxContext, index: int, attribute: str) -> Value:
 
 def _mask(c: OnnxContext, q: Value, k: Value, past: Dim) -> tuple[Value | None, bool]:
     """The mask, and whether plain causality (from the first key on) remains for the op. Cached keys shift causality."""
-    causal, mask = bool(c.attr("is_causal")), c.opt(3)
-    total, length = k.type.shape[2], q.type.shape[2]
-    if mask is not None and same(mask.type.shape[-1], total) is not True and mask.type.shape[-1] != 1:
-        if c.version >= 24 and same(mask.type.shape[-1], total) is False:
-            mask = _widened(c, mask, total)
+    causal, total, length = bool(c.attr("is_causal")), k.type.shape[2], q.type.shape[2]
+    mask = _widened(c, c.x(3), total) if c.has(3) else None
     if c.version >= 25:
         mask = _windowed(c, mask, length, total, past)
     if c.version >= 24 and c.has(6):
+        if past != 0:
+            c.refuse("nonpad_kv_seqlen together with past_key is not defined")
         return _with_lengths(c, mask, causal, length, total), False
     if causal and past != 0:
         every = c.b.full(shape=(length, total), value=True, dtype=dtypes.bool_)
@@ -93,15 +93,21 @@ def _mask(c: OnnxContext, q: Value, k: Value, past: Dim) -> tuple[Value | None, 
 
 
 def _widened(c: OnnxContext, mask: Value, total: Dim) -> Value:
-    """A mask that is shorter than the keys hides the rest."""
-    pads = [(0, 0)] * (mask.type.rank - 1) + [(0, total - mask.type.shape[-1])]
-    return c.b.pad(mask, pads=tuple(pads), value=False if mask.type.dtype.is_bool else -math.inf)
+    """The mask over every key: from version 24 on, one that is shorter than the keys hides the rest.
+
+    So does one for a single key, which is not broadcast; before, the text would broadcast it and no runtime does.
+    """
+    have = mask.type.shape[-1]
+    low, _ = bounds(total - have)
+    if c.version >= 24 and have != total and (have == 1 or (low is not None and low >= 0)):
+        pads = [(0, 0)] * (mask.type.rank - 1) + [(0, total - have)]
+        return c.b.pad(mask, pads=tuple(pads), value=False if mask.type.dtype.is_bool else -math.inf)
+    require_same(have, total, "attention mask and keys")
+    return mask
 
 
 def _with_lengths(c: OnnxContext, mask: Value | None, causal: bool, length: Dim, total: Dim) -> Value:
     """Only the first nonpad_kv_seqlen keys of each sample count; causality ends at the last of them."""
-    if c.has(4):
-        c.refuse("nonpad_kv_seqlen together with past_key is not defined")
     kept = c.b.unsqueeze(c.x(6), axes=(1, 2, 3))
     keys = c.b.arange(start=0, stop=total, step=1, dtype="int64")
     valid = c.b.less(keys, kept)
@@ -134,6 +140,14 @@ def _both(c: OnnxContext, mask: Value | None, keep: Value) -> Value:
     return c.b.and_(mask, keep) if mask.type.dtype.is_bool else c.b.where(keep, mask, -math.inf)
 
 
+def caps(c: OnnxContext) -> bool:
+    """Whether scores are capped: by no number or 0 they are not, and below 0 the formula caps what the runtimes do not."""
+    cap = c.attr("softcap") or 0
+    if cap < 0:
+        c.refuse(f"softcap={cap} is not defined")
+    return cap != 0
+
+
 def softcapped(
     c: OnnxContext, qkv: tuple[Value, Value, Value], mask: Value | None, causal: bool, grouped: bool, scale: float | None
 ) -> Value:
@@ -149,7 +163,8 @@ def softcapped(
     scores = b.mul(b.matmul(q, b.transpose(k, perm=(0, 1, 3, 2))), scale)
     scores = b.mul(b.tanh(b.div(scores, cap)), cap)
     if causal:
-        every = b.full(shape=scores.type.shape[-2:], value=True, dtype=dtypes.bool_)
+        length, total = q.type.shape[2], k.type.shape[2]
+        every = b.full(shape=(length, total), value=True, dtype=dtypes.bool_)
         mask = _both(c, mask, b.tril(every, k=0))
     if mask is None:
         return b.matmul(b.softmax(scores, axis=-1), v)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from converter.importers.onnx.context import OnnxContext
-from converter.importers.onnx.rules_attention import softcapped, turned
+from converter.importers.onnx.rules_attention import caps, softcapped, turned
 from converter.importers.onnx.rules_microsoft_linalg import unpacked
 from converter.importers.onnx.table import microsoft
 from ir.core import Value
@@ -191,7 +191,7 @@ def _attended(c: OnnxContext, q: Value, k: Value, v: Value, mask: Value) -> Valu
         mask = b.where(mask, bias, -math.inf)
     if c.has(11) or c.attr("smooth_softmax") == 1:
         k, v, mask = _with_sink(c, q, k, v, mask)
-    if c.attr("softcap"):
+    if caps(c):
         return softcapped(c, (q, k, v), mask, False, True, scale)
     return b.attention(q, k, v, mask, scale=scale, grouped=True)
 
