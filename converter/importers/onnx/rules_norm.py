@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from converter.importers.onnx.attributes import short
 from converter.importers.onnx.context import OnnxContext
 from converter.importers.onnx.table import rule
 from ir.core import Value
@@ -15,7 +16,7 @@ def batch_norm_inference(c: OnnxContext) -> Value:
     """Further outputs would mean training mode, which these versions leave open."""
     if c.version < 9:
         c.only("spatial", 1)
-    if any(c.used(i) for i in range(1, 5)):
+    if any(c.node.output[1:]):
         c.refuse(
             "its outputs of statistics are of training, which this version leaves open", "export it in evaluation mode"
         )
@@ -31,34 +32,31 @@ def running_batch_norm(c: OnnxContext) -> Value:
     """Inference with running statistics. They are state of the model where they are weights of this node alone, so
     that it can be trained on; ONNX's momentum weighs the old value, and does not say how training counts variance:
     PyTorch's unbiased estimate is taken."""
-    values, kind = _operands(c)
-    stats = [c.ref(i) for i in (3, 4)]
+    values, kinds = _operands(c)
     weights = [c.model.weight_of(v) for v in values[3:]]
     names = [w.name for w in weights if w is not None]
-    own = (
-        all(r.stored is not None for r in stats) and len(set(names)) == 2 and not any(n in c.model.state for n in names)
-    )
+    own = len(set(names)) == 2 and not any(n in c.model.state for n in names)
     own = own and not any(v.uses for v in values[3:]) and c.b.graph is c.model.graph
-    momentum = round(1 - c.attr("momentum"), 7)
+    momentum = short(1 - c.attr("momentum"))
     out, mean, var = c.b.batch_norm(*values, eps=c.attr("epsilon"), momentum=momentum, frozen=not own)
     if own:
         c.model.set_state(names[0], mean)
         c.model.set_state(names[1], var)
-    return c.cast(out, kind)
+    return c.cast(out, kinds[0])
 
 
-def _operands(c: OnnxContext) -> tuple[list[Value], DType]:
-    """x, scale, bias, mean and variance in their widest type, and the type of the result."""
+def _operands(c: OnnxContext) -> tuple[list[Value], list[DType]]:
+    """x, scale, bias, mean and variance in their widest type, and the types they have; the result has that of x."""
     kinds = [c.type(i).dtype for i in range(5)]
     widest = max(kinds, key=lambda d: d.bits)
     if len({d.name for d in kinds if d.bits == widest.bits}) > 1:
         widest = dtypes.float32
-    return [c.cast(c.x(i), widest) for i in range(5)], kinds[0]
+    return [c.cast(c.x(i), widest) for i in range(5)], kinds
 
 
 def _batch(c: OnnxContext) -> tuple[Value, ...]:
     """training_mode: statistics of the batch, in inference too; running ones are outputs (biased variance)."""
-    (x, scale, bias, mean, var), kind = _operands(c)
+    (x, scale, bias, mean, var), kinds = _operands(c)
     b, axes = c.b, tuple(a for a in range(c.rank()) if a != 1)
     new_mean = b.reduce_mean(x, axes=axes, keepdims=True)
     centred = b.sub(x, new_mean)
@@ -66,15 +64,16 @@ def _batch(c: OnnxContext) -> tuple[Value, ...]:
     shape = tuple(d if i == 1 else 1 for i, d in enumerate(x.type.shape))
     factor = b.mul(b.rsqrt(b.add(new_var, c.attr("epsilon"))), b.reshape(scale, shape=shape))
     out = b.add(b.mul(centred, factor), b.reshape(bias, shape=shape))
-    momentum, results = c.attr("momentum"), [c.cast(out, kind)]
-    for old, new, index in ((mean, new_mean, 3), (var, new_var, 4)):
+    momentum, results = c.attr("momentum"), [c.cast(out, kinds[0])]
+    for old, new, kind in zip((mean, var), (new_mean, new_var), kinds[3:], strict=True):
         moved = b.add(b.mul(old, momentum), b.mul(b.reshape(new, shape=old.type.shape), 1 - momentum))
-        results.append(c.cast(moved, c.type(index).dtype))
+        results.append(c.cast(moved, kind))
     return tuple(results)
 
 
 @rule("LayerNormalization", 17)
 def layer_norm(c: OnnxContext) -> tuple[Value, ...]:
+    """Mean and deviation are float32 whatever x is, as `stash_type` says."""
     c.only("stash_type", 1)
     x, eps = c.x(), c.attr("epsilon")
     axes = tuple(range(normalize_axis(c.attr("axis"), c.rank()), c.rank()))
@@ -86,7 +85,7 @@ def layer_norm(c: OnnxContext) -> tuple[Value, ...]:
     wide = c.cast(x, dtypes.float32) if x.type.dtype.is_half else x
     mean = c.b.reduce_mean(wide, axes=axes, keepdims=True)
     variance = c.b.reduce_mean(c.b.square(c.b.sub(wide, mean)), axes=axes, keepdims=True)
-    return out, mean, c.b.rsqrt(c.b.add(variance, eps))
+    return out, *(c.cast(v, dtypes.float32) for v in (mean, c.b.rsqrt(c.b.add(variance, eps))))
 
 
 def _block(c: OnnxContext, index: int, block: tuple[Any, ...]) -> Value | None:
