@@ -102,4 +102,4 @@ def activated(c: OnnxContext, x: Value, name: str, numbers: Sequence[float]) -> 
         return b.where(b.greater(x, numbers[0]), x, 0.0)
     if name == "HardSigmoid":
         return b.hard_sigmoid(x, alpha=numbers[0], beta=numbers[1])
-    return b.clip(x, numbers[0], numbers[1])
+    return b.clip(x, min=numbers[0], max=numbers[1])

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from converter.importers.onnx.context import OnnxContext
 from converter.importers.onnx.rules_attention import turned, with_past
 from converter.importers.onnx.table import microsoft
 from ir.core import Value
-from ir.types import Dim, dtypes, floordiv, same
+from ir.types import Dim, dim_max, dtypes, floordiv, same
 
 MASKED = -10000.0
 """What ONNX Runtime adds to a hidden score unless told otherwise."""
@@ -18,7 +17,7 @@ MASKED = -10000.0
 @microsoft("Attention")
 def attention(c: OnnxContext) -> tuple[Value, ...]:
     """Self-attention with one weight for queries, keys and values, side by side in its columns."""
-    _plain(c)
+    check_plain(c)
     c.ignore("rotary_embedding_dim")  # of do_rotary, which is refused
     if c.has(6):
         c.refuse("past_sequence_length: past and present share a buffer, which is written in place")
@@ -28,7 +27,8 @@ def attention(c: OnnxContext) -> tuple[Value, ...]:
     return attend_packed(c, projected, c.attr("qkv_hidden_sizes"), mask=3, past=4, bias=5)
 
 
-def _plain(c: OnnxContext) -> None:
+def check_plain(c: OnnxContext) -> None:
+    """Refuse what the texts of Attention and QAttention only name."""
     if c.attr("do_rotary") or c.attr("past_present_share_buffer"):
         c.refuse(
             "do_rotary turns by angles, and past_present_share_buffer fills a buffer, that the operator does not state"
@@ -60,7 +60,7 @@ def split_heads(c: OnnxContext, x: Value) -> Value:
     """[batch, length, heads * features] to [batch, heads, length, features]."""
     batch, length, features = x.type.shape
     heads = c.attr("num_heads")
-    if not isinstance(features, int) or features % heads:
+    if heads < 1 or not isinstance(features, int) or features % heads:
         c.refuse(f"{features} features do not divide into {heads} heads")
     return c.b.transpose(c.b.reshape(x, shape=(batch, length, heads, features // heads)), perm=(0, 2, 1, 3))
 
@@ -74,7 +74,7 @@ def attend(c: OnnxContext, qkv: tuple[Value, Value, Value], before: Dim, mask: i
     if bias is not None and c.has(bias):
         added = c.x(bias) if added is None else c.b.add(added, c.x(bias))
     causal = bool(c.attr("unidirectional"))
-    if causal and (before != 0 or same(length, total) is not True):
+    if causal and before != 0:
         every = c.b.full(shape=(length, total), value=True, dtype=dtypes.bool_)
         kept = c.b.tril(every, k=before)
         added, causal = kept if added is None else c.b.where(kept, added, -math.inf), False
@@ -127,6 +127,9 @@ def multi_head_attention(c: OnnxContext) -> tuple[Value | None, ...]:
     if not c.has(1) or not c.has(2) or c.rank(0) != 3:
         c.refuse("queries, keys and values in one tensor are a layout for the kernels of GPUs alone")
     q, k, v = _projected(c)
+    length, own = q.type.shape[2], k.type.shape[2]
+    if c.attr("unidirectional") and same(dim_max(length, own), length) is not True:
+        c.refuse(f"unidirectional over {own} keys for {length} queries: which keys come before the last ones is not defined")
     k, v, before = with_past(c, k, v, 6)
     return attend(c, (q, k, v), before, 4, 5), k, v, None
 
@@ -136,12 +139,11 @@ def _projected(c: OnnxContext) -> list[Value]:
     parts = [c.x(i) for i in range(3)]
     ready = [p.type.rank == 4 for p in parts]
     if c.has(3):
-        widths: list[Any] = [p.type.shape[-1] if not r else 0 for p, r in zip(parts, ready)]
-        if any(ready) or not all(isinstance(w, int) for w in widths):
+        if any(ready):
             c.refuse(
                 "a bias beside keys and values that are split into heads, whose projection is over, is not defined"
             )
-        shifts = c.b.split(c.x(3), axis=0, sizes=tuple(widths))
+        shifts = c.b.split(c.x(3), axis=0, sizes=tuple(p.type.shape[-1] for p in parts))
         parts = [c.b.add(p, s) for p, s in zip(parts, shifts, strict=True)]
     return [p if r else split_heads(c, p) for p, r in zip(parts, ready, strict=True)]
 
@@ -152,13 +154,9 @@ def rotary_embedding(c: OnnxContext) -> Value:
     c.only("is_packed_batching", 0, None)
     c.only("scale", 1.0, None)
     b, x, flat = c.b, c.x(), c.rank() == 3
-    half = c.type(2).shape[1]
-    turn, heads = c.attr("rotary_embedding_dim") or 0, c.attr("num_heads") or 0
-    if flat:
-        batch, length, hidden = x.type.shape
-        size = floordiv(hidden, heads) if turn else 2 * half
-        x = b.reshape(x, shape=(batch, length, floordiv(hidden, size), size))
-    axis = 2 if flat else 1
+    turn, heads = c.attr("rotary_embedding_dim"), c.attr("num_heads")
+    if turn and not heads:
+        c.refuse(f"rotary_embedding_dim={turn} without num_heads is not defined")
     length = x.type.shape[1 if flat else 2]
     positions = c.x(1)
     if positions.type.rank == 1:
@@ -167,7 +165,12 @@ def rotary_embedding(c: OnnxContext) -> Value:
         steps = b.arange(start=0, stop=length, step=1, dtype="int64")
         positions = b.unsqueeze(b.add(c.cast(positions, dtypes.int64), steps), axes=(0,))
     cos, sin = (
-        b.unsqueeze(b.gather(c.x(i), positions, axis=0, bounds="error", neg="invalid"), axes=(axis,)) for i in (2, 3)
+        b.unsqueeze(b.gather(c.x(i), positions, axis=0, bounds="error", neg="invalid"), axes=(2 if flat else 1,))
+        for i in (2, 3)
     )
+    if flat:
+        batch, _, hidden = x.type.shape
+        size = floordiv(hidden, heads) if heads else 2 * cos.type.shape[-1]
+        x = b.reshape(x, shape=(batch, length, floordiv(hidden, size), size))
     out = turned(c, x, (cos, sin), turn or x.type.shape[-1], bool(c.attr("interleaved")))
     return b.reshape(out, shape=c.type().shape) if flat else out
