@@ -106,8 +106,14 @@ def lp_pool(c: OnnxContext) -> Value:
 
 @rule("GlobalLpPool", 2, 22)
 def global_lp_pool(c: OnnxContext) -> Value:
-    total = c.b.reduce_sum(_powered(c), axes=tuple(range(2, c.rank())), keepdims=True)
-    return _rooted(c, total)
+    return _rooted(c, c.b.reduce_sum(_powered(c), axes=_spatial(c), keepdims=True))
+
+
+def _spatial(c: OnnxContext) -> tuple[int, ...]:
+    """The axes behind batch and channels."""
+    if c.rank() < 2:
+        c.refuse(f"{c.type()} lacks a batch and channels")
+    return tuple(range(2, c.rank()))
 
 
 def _powered(c: OnnxContext) -> Value:
@@ -128,15 +134,15 @@ def _rooted(c: OnnxContext, total: Value) -> Value:
 
 @rule("GlobalAveragePool", 1, 22)
 def global_average_pool(c: OnnxContext) -> Value:
-    rank = c.rank()
-    if 3 <= rank <= 5:
-        return c.b.adaptive_avg_pool(c.x(), output_size=(1,) * (rank - 2))
-    return c.b.reduce_mean(c.x(), axes=tuple(range(2, rank)), keepdims=True)
+    axes = _spatial(c)
+    if 1 <= len(axes) <= 3:
+        return c.b.adaptive_avg_pool(c.x(), output_size=(1,) * len(axes))
+    return c.b.reduce_mean(c.x(), axes=axes, keepdims=True)
 
 
 @rule("GlobalMaxPool", 1, 22)
 def global_max_pool(c: OnnxContext) -> Value:
-    rank = c.rank()
-    if 3 <= rank <= 5:
-        return c.b.adaptive_max_pool(c.x(), output_size=(1,) * (rank - 2))
-    return c.b.reduce_max(c.x(), axes=tuple(range(2, rank)), keepdims=True)
+    axes = _spatial(c)
+    if 1 <= len(axes) <= 3:
+        return c.b.adaptive_max_pool(c.x(), output_size=(1,) * len(axes))
+    return c.b.reduce_max(c.x(), axes=axes, keepdims=True)
