@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from converter.importers.onnx.context import OnnxContext
-from converter.importers.onnx.rules_microsoft_linalg import first_of, spread, unpacked
+from converter.importers.onnx.rules_microsoft_linalg import block_size, bytes_of, first_of, spread, unpacked
 from converter.importers.onnx.table import microsoft
 from ir.core import Value
 from ir.types import dtypes, numel
@@ -19,10 +19,10 @@ _GATED = ("swiglu", "geglu")
 def moe(c: OnnxContext) -> Value:
     """Shares are the softmax over all experts, of those chosen; they sum to 1 where `normalize_routing_weights` is set."""
     b, (experts, scores) = c.b, _chosen(c)
-    every = b.softmax(c.x(1), axis=1)
+    every = b.softmax(c.x(1))
     shares = b.gather_elements(every, experts, axis=1, bounds="unchecked")
     if c.attr("normalize_routing_weights"):
-        shares = b.softmax(scores, axis=1)  # which is the same
+        shares = b.softmax(scores)  # which is the same
     weights = [c.x(i) if c.has(i) else None for i in (2, 4, 6)]
     return _mixture(c, experts, shares, weights, (3, 5, 7))
 
@@ -46,7 +46,7 @@ def qmoe(c: OnnxContext) -> Value:
             total = b.reduce_sum(shares, axes=(1,), keepdims=True)
             shares = b.where(b.equal(total, 0.0), 0.0, b.div(shares, total))
     elif c.attr("normalize_routing_weights"):
-        shares = b.softmax(scores, axis=1)
+        shares = b.softmax(scores)
     else:
         c.refuse("shares that are not normalised are not defined alike by the kernels of QMoE")
     weights = [_dequantised(c, *places) for places in ((2, 3, 11, "fc1"), (5, 6, 12, "fc2"), (8, 9, 13, "fc3"))]
@@ -59,7 +59,7 @@ def _chosen(c: OnnxContext) -> tuple[Value, Value]:
         c.refuse("use_sparse_mixer draws the experts by a rule that the operator does not state")
     if c.type(1).rank != 2:
         c.refuse(f"scores {c.type(1)} are no row for each token")
-    scores, experts = c.b.top_k(c.x(1), k=c.attr("k"), axis=1)
+    scores, experts = c.b.top_k(c.x(1), k=c.attr("k"))
     return experts, scores
 
 
@@ -70,13 +70,13 @@ def _mixture(
     b, x = c.b, c.x(0)
     tokens, k = experts.type.shape
     rows = numel((tokens, k))
-    flat, order = b.sort(b.reshape(experts, shape=(rows,)), axis=0)
+    flat, order = b.sort(b.reshape(experts, shape=(rows,)))
     sorting = _Sorting(c, flat, weights, biases)
     given = b.reshape(x, shape=(tokens, x.type.shape[-1]))
     taken = b.gather(given, b.floor_div(order, b.constant(k, dtypes.int64)), axis=0, bounds="unchecked")
     hidden = _activated(c, sorting, taken)
     out = b.mul(sorting.layer(1)(hidden), b.reshape(_rows(c, b.reshape(shares, shape=(rows,)), order), shape=(rows, 1)))
-    _, back = b.sort(order, axis=0)
+    _, back = b.sort(order)
     parts = b.reshape(_rows(c, out, back), shape=(tokens, k, out.type.shape[1]))
     return b.reshape(b.reduce_sum(parts, axes=(1,)), shape=x.type.shape)
 
@@ -153,11 +153,14 @@ def _swiglu(c: OnnxContext, gate: Value, up: Value) -> Value:
     """gate * sigmoid(alpha * gate) * (up + beta), both bounded by `swiglu_limit` if given."""
     b, alpha, beta, limit = c.b, c.attr("activation_alpha"), c.attr("activation_beta"), c.attr("swiglu_limit")
     late = bool(c.only("swiglu_limit_after_activation", 0, 1))
+    before, behind = (None, limit) if late else (limit, None)
     if limit is not None:
-        gate, up = gate if late else b.clip(gate, None, limit), b.clip(up, -limit, limit)
+        up = b.clip(up, min=-limit, max=limit)
+    if before is not None:
+        gate = b.clip(gate, max=before)
     through = b.mul(gate, b.sigmoid(gate if alpha == 1 else b.mul(gate, alpha)))
-    if limit is not None and late:
-        through = b.clip(through, None, limit)
+    if behind is not None:
+        through = b.clip(through, max=behind)
     return b.mul(through, b.add(up, beta) if beta else up)
 
 
@@ -166,13 +169,14 @@ def _dequantised(c: OnnxContext, weight: int, scale: int, zero: int, name: str) 
     if not c.has(weight):
         c.ignore(f"{name}_expert_weight_bits")
         return None
-    shared, own, block = c.attr("expert_weight_bits"), c.attr(f"{name}_expert_weight_bits"), c.attr("block_size") or 0
+    shared, own = c.attr("expert_weight_bits"), c.attr(f"{name}_expert_weight_bits")
+    block = block_size(c) if c.attr("block_size") else 0
     bits = shared if own is None else own
     if bits not in (2, 4, 8):
         c.refuse(f"weights of {bits} bits, which lie across bytes, are not read")
     if c.attr("accuracy_level") == 4 or (bits == 8 and block):
         c.note("QMoE: the runtime may round activations to 8 bits here; the conversion does not")
-    kind, b = c.type(0).dtype, c.b
+    kind, b = c.type().dtype, c.b
     codes = c.cast(unpacked(c, c.x(weight), bits), kind)
     experts, rows, columns = codes.type.shape
     if not (isinstance(rows, int) and isinstance(columns, int)):
@@ -182,14 +186,14 @@ def _dequantised(c: OnnxContext, weight: int, scale: int, zero: int, name: str) 
         c.refuse(f"the scales of {name} do not fit weights {codes.type} in blocks of {block or columns}")
     points: Value = b.constant(2 ** (bits - 1), kind)
     if c.has(zero):
-        points = _widened(
-            c,
-            c.cast(first_of(c, unpacked(c, c.x(zero), bits), columns // block if block else rows), kind),
-            block,
-            columns,
-        )
-    return b.mul(b.sub(codes, points), _widened(c, c.cast(c.x(scale), kind), block, columns))
+        if c.type(zero).shape != (
+            (experts, rows, bytes_of(*blocks, bits=bits)) if block else (experts, bytes_of(rows, bits=bits))
+        ):
+            c.refuse(f"the zero points {c.type(zero)} of {name} do not fit scales {c.type(scale)}")
+        points = _widened(c, c.cast(unpacked(c, c.x(zero), bits), kind), block, rows, columns)
+    return b.mul(b.sub(codes, points), _widened(c, c.cast(c.x(scale), kind), block, rows, columns))
 
 
-def _widened(c: OnnxContext, numbers: Value, block: int, columns: int) -> Value:
-    return spread(c, numbers, block, columns) if block else c.b.unsqueeze(numbers, axes=(2,))
+def _widened(c: OnnxContext, numbers: Value, block: int, rows: int, columns: int) -> Value:
+    """One number for each row, or each block of it, beside the row's codes."""
+    return spread(c, numbers, block, columns) if block else c.b.unsqueeze(first_of(c, numbers, rows), axes=(2,))

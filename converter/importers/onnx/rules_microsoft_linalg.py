@@ -61,7 +61,7 @@ def matmul_nbits(c: OnnxContext) -> Value:
     """A linear layer whose weight is rows of packed 2, 4 or 8-bit numbers, with a scale and zero point for each block."""
     if c.attr("weight_prepacked"):
         c.refuse(f"weight_prepacked={c.attr('weight_prepacked')} is a layout for the kernels of one processor")
-    bits, block, rows, columns = c.only("bits", 2, 4, 8), c.attr("block_size"), c.attr("N"), c.attr("K")
+    bits, block, rows, columns = c.only("bits", 2, 4, 8), block_size(c), c.attr("N"), c.attr("K")
     if c.attr("accuracy_level") == 4:
         c.note("MatMulNBits: accuracy_level=4 lets the runtime round activations to 8 bits; the conversion does not")
     if c.has(4):
@@ -74,9 +74,7 @@ def matmul_nbits(c: OnnxContext) -> Value:
     centred = c.b.sub(numbers, _zero_points(c, bits, rows, blocks))
     scales = c.b.reshape(c.cast(c.x(2), kind), shape=(rows, blocks, 1))
     weight = c.b.reshape(c.b.mul(centred, scales), shape=(rows, blocks * block))
-    if blocks * block != columns:
-        weight = c.b.slice(weight, axes=(1,), starts=(0,), stops=(columns,), steps=(1,))
-    return c.b.linear(c.x(0), weight, c.opt(5))
+    return c.b.linear(c.x(0), first_of(c, weight, columns), c.opt(5))
 
 
 _TABLES = (
@@ -97,9 +95,9 @@ def matmul_bnb4(c: OnnxContext) -> Value:
     c.ignore("training_mode")
     if c.only("transB", 0, 1) == 0:
         c.refuse("transB=0, a product for gradients, is one that ONNX Runtime computes in another way than it says")
-    rows, columns, block, kind = c.attr("N"), c.attr("K"), c.attr("block_size"), c.type(0).dtype
+    rows, columns, block, kind = c.attr("N"), c.attr("K"), block_size(c), c.type(0).dtype
     count = rows * columns
-    if block < 1 or c.type(1).shape != (-(-count // 2),) or c.type(2).shape != (-(-count // block),):
+    if c.type(1).shape != (-(-count // 2),) or c.type(2).shape != (-(-count // block),):
         c.refuse(f"weights {c.type(1)} and scales {c.type(2)} do not fit N={rows}, K={columns}, block_size={block}")
     high = b.shift_right(c.x(1), b.constant(4, dtypes.uint8))
     low = b.bitwise_and(c.x(1), b.constant(15, dtypes.uint8))
@@ -108,6 +106,19 @@ def matmul_bnb4(c: OnnxContext) -> Value:
     numbers = b.gather(table, b.cast(codes, to="int64"), axis=0, bounds="unchecked")
     weight = b.mul(numbers, spread(c, c.cast(c.x(2), kind), block, count))
     return b.linear(c.x(0), b.reshape(weight, shape=(rows, columns)))
+
+
+def block_size(c: OnnxContext) -> int:
+    """How many numbers share a scale."""
+    size = int(c.attr("block_size"))
+    if size < 16 or size.bit_count() != 1:
+        c.refuse(f"block_size={size} is no power of two from 16 on, as the operator demands")
+    return size
+
+
+def bytes_of(count: int, *, bits: int) -> int:
+    """How many bytes hold numbers that share them."""
+    return -(-count * bits // 8)
 
 
 def unpacked(c: OnnxContext, packed: Value, bits: int) -> Value:
@@ -119,7 +130,7 @@ def unpacked(c: OnnxContext, packed: Value, bits: int) -> Value:
         moved = b.shift_right(packed, b.constant(shift, dtypes.uint8)) if shift else packed
         parts.append(moved if shift + bits == 8 else b.bitwise_and(moved, b.constant(2**bits - 1, dtypes.uint8)))
     *outer, last = packed.type.shape
-    return b.reshape(b.stack(parts, axis=packed.type.rank), shape=(*outer, last * (8 // bits)))
+    return b.reshape(b.stack(parts, axis=packed.type.rank), shape=(*outer, last * len(parts)))
 
 
 def _zero_points(c: OnnxContext, bits: int, rows: int, blocks: int) -> Value:
@@ -129,11 +140,8 @@ def _zero_points(c: OnnxContext, bits: int, rows: int, blocks: int) -> Value:
         return c.b.constant(2 ** (bits - 1), kind)
     if c.type(3).dtype.is_float:
         return c.b.reshape(c.cast(c.x(3), kind), shape=(rows, blocks, 1))
-    bytes_a_row = -(-blocks * bits // 8)
-    numbers = unpacked(c, c.b.reshape(c.x(3), shape=(rows, bytes_a_row)), bits)
-    if bytes_a_row * 8 // bits != blocks:
-        numbers = c.b.slice(numbers, axes=(1,), starts=(0,), stops=(blocks,), steps=(1,))
-    return c.b.unsqueeze(c.cast(numbers, kind), axes=(2,))
+    numbers = unpacked(c, c.b.reshape(c.x(3), shape=(rows, bytes_of(blocks, bits=bits))), bits)
+    return c.b.unsqueeze(c.cast(first_of(c, numbers, blocks), kind), axes=(2,))
 
 
 @microsoft("GatherBlockQuantized")
@@ -142,29 +150,27 @@ def gather_block_quantized(c: OnnxContext) -> Value:
 
     An index out of range gives zeros.
     """
-    rank, block, bits = c.rank(), c.attr("block_size"), c.only("bits", 2, 4, 8)
-    axis = normalize_axis(c.attr("gather_axis"), rank)
+    rank, bits, kind = c.rank(), c.only("bits", 2, 4, 8), c.type().dtype
+    if not kind.is_integer:
+        c.refuse(f"a table {c.type()} of floats has blocks of another form")
+    axis, block = normalize_axis(c.attr("gather_axis"), rank), block_size(c)
     if axis == rank - 1 or normalize_axis(c.attr("quantize_axis"), rank) != rank - 1:
         c.refuse(
             "blocks along another axis than the last, or rows that cut them, are none that a quantiser of tables writes"
         )
-    kind = c.type(0).dtype
-    if not kind.is_integer or block < 1 or not isinstance(c.type(2).shape[-1], int):
-        c.refuse(f"a table {c.type(0)} in blocks of {block} is not defined")
-    packed = kind == dtypes.uint8
-    rows = _rows_at(c, 0, axis)
+    packed, wide, rows = kind == dtypes.uint8, c.type(2).dtype, _rows_at(c, 0, axis)
     numbers = unpacked(c, rows, bits) if packed else rows
-    wide, blocks = c.type(2).dtype, int(c.type(2).shape[-1])
-    scales = _rows_at(c, 2, axis)
-    shape = numbers.type.shape
-    if not isinstance(shape[-1], int) or blocks != -(-shape[-1] // block) or scales.type.shape[:-1] != shape[:-1]:
-        c.refuse(f"scales {c.type(2)} do not fit {c.type(0)} in blocks of {block}")
+    outer, size = c.type().shape[:-1], numbers.type.shape[-1]
+    if not isinstance(size, int) or c.type(2).shape != (*outer, -(-size // block)):
+        c.refuse(f"scales {c.type(2)} do not fit {c.type()} in blocks of {block}")
     zero = c.b.constant(1 << (bits - 1) if packed else 0, wide)
     if c.has(3):
+        blocks = -(-size // block)
+        if c.type(3).shape != (*outer, bytes_of(blocks, bits=bits) if packed else blocks):
+            c.refuse(f"zero points {c.type(3)} do not fit {c.type()} in blocks of {block}")
         points = _rows_at(c, 3, axis)
-        points = first_of(c, unpacked(c, points, bits), blocks) if packed else points
-        zero = spread(c, c.cast(points, wide), block, shape[-1])
-    return c.b.mul(c.b.sub(c.cast(numbers, wide), zero), spread(c, scales, block, shape[-1]))
+        zero = spread(c, c.cast(unpacked(c, points, bits) if packed else points, wide), block, size)
+    return c.b.mul(c.b.sub(c.cast(numbers, wide), zero), spread(c, _rows_at(c, 2, axis), block, size))
 
 
 def _rows_at(c: OnnxContext, index: int, axis: int) -> Value:

@@ -15,8 +15,8 @@ from converter.errors import ConversionError
 from converter.importers.onnx import load, rules
 from converter.importers.onnx.definitions import CONTRIB
 from converter.importers.onnx.table import RULES
-from tests.importers.onnx.contrib_table import installed, render
 from ir.eval import Evaluator
+from tests.importers.onnx.contrib_table import installed, render
 from tests.importers.onnx.models import agree, floats, model, node, op_names
 
 MS = "com.microsoft"
@@ -127,7 +127,7 @@ def test_fused_gemm_refuses_by_name() -> None:
 @pytest.mark.parametrize(
     ("bits", "zeros"), [(b, z) for b in (2, 4, 8) for z in ("none", "packed", "float") if (b, z) != (8, "float")]
 )
-@pytest.mark.parametrize(("columns", "block"), [(64, 16), (40, 16), (48, 32), (96, 32)])
+@pytest.mark.parametrize(("columns", "block"), [(64, 16), (40, 16), (48, 32), (96, 32), (144, 16)])
 def test_weights_of_few_bits(bits: int, zeros: str, columns: int, block: int) -> None:
     rows, blocks, rng = 5, -(-columns // block), np.random.default_rng(0)
     given: dict[str, Any] = {
@@ -164,7 +164,7 @@ def test_weights_of_a_table_of_sixteen(quant_type: int, rows: int, columns: int,
 def test_what_is_not_done_with_weights_of_a_table_of_sixteen() -> None:
     given = {"x": floats(2, 16), "_w": np.zeros(8, np.uint8), "_s": floats(1)}
     sizes = {"K": 16, "N": 1, "block_size": 16}
-    assert "transB=0" in refusal("MatMulBnb4", given, **sizes, quant_type=0, transB=0)
+    assert "transB=0, a product for gradients" in refusal("MatMulBnb4", given, **sizes, quant_type=0, transB=0)
     assert "quant_type=2" in refusal("MatMulBnb4", given, **sizes, quant_type=2)
     assert "do not fit" in refusal("MatMulBnb4", given | {"_s": floats(2)}, **sizes, quant_type=0)
     assert "do not fit" in refusal("MatMulBnb4", given | {"_w": np.zeros(9, np.uint8)}, **sizes, quant_type=0)

@@ -37,7 +37,13 @@ def test_mixtures(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "own", [{}, {"activation_alpha": 1.702, "activation_beta": 1.0, "swiglu_limit": 0.5}, {"swiglu_limit": 0.5}]
+    "own",
+    [
+        {},
+        {"activation_alpha": 1.702, "activation_beta": 1.0, "swiglu_limit": 0.5},
+        {"swiglu_limit": 0.5},
+        {"activation_alpha": 2.0},
+    ],
 )
 def test_gated_mixtures(own: dict[str, float]) -> None:
     same("MoE", layers(fused=True), activation_type="swiglu", swiglu_fusion=1, k=2, **own)
@@ -65,6 +71,8 @@ def test_what_only_gpus_have() -> None:
     cases: list[tuple[dict[str, Any], dict[str, Any], Any]] = [
         (layers(third=True), {"activation_type": "swiglu"}, lambda a, c: a * expit(a) * c),
         (layers(fused=True), {"activation_type": "swiglu", "swiglu_fusion": 2},
+         lambda a, c: a[:INNER] * expit(a[:INNER]) * a[INNER:]),
+        (layers(fused=True), {"activation_type": "swiglu", "swiglu_fusion": 2, "swiglu_limit_after_activation": 1},
          lambda a, c: a[:INNER] * expit(a[:INNER]) * a[INNER:]),
         (layers(fused=True), {"activation_type": "swiglu", "swiglu_fusion": 1, **late},
          lambda a, c: np.minimum(a[::2] * expit(a[::2]), 0.5) * (np.clip(a[1::2], -0.5, 0.5) + 0.25)),
@@ -149,6 +157,44 @@ def test_layers_of_other_widths_and_notes() -> None:
         given, attributes = quantised(bits, block)
         notes = load(one("QMoE", given, normalize_routing_weights=1, **attributes, **more)[0]).notes
         assert [n for n in notes if "8 bits" in n]
+    for bits, block in ((8, 0), (4, 16)):
+        given, attributes = quantised(bits, block)
+        assert not load(one("QMoE", given, normalize_routing_weights=1, **attributes)[0]).notes
+
+
+def unpacked(codes: np.ndarray, bits: int) -> np.ndarray:
+    """The numbers of `packed`."""
+    parts = [codes >> shift & 2**bits - 1 for shift in range(0, 8, bits)]
+    return np.stack(parts, -1).reshape(*codes.shape[:-1], -1)
+
+
+@pytest.mark.parametrize("zeros", [False, True])
+@pytest.mark.parametrize(("bits", "block"), [(4, 0), (4, 16), (2, 16)])
+def test_three_layers_of_packed_integers(bits: int, block: int, zeros: bool) -> None:
+    """No CPU has a kernel of them: held against MoE, which is held against its text, of the numbers they stand for."""
+    given, attributes = quantised(bits, block, zeros)
+    draw, shape = np.random.default_rng(1), given["_s1"].shape
+    third = draw.integers(0, 2**bits, (EXPERTS, INNER, 32))
+    given |= {"w3": packed(third, bits), "s3": draw.uniform(0.1, 0.2, shape).astype(np.float32)}
+    given |= {
+        "b3": floats(EXPERTS, INNER, seed=5),
+        "z3": packed(draw.integers(0, 2**bits, shape), bits) if zeros else None,
+    }
+    attributes |= {"activation_type": "swiglu", "normalize_routing_weights": 1}
+    proto, inputs = one("QMoE", given, **attributes)
+    (found,) = Evaluator("exact").run(load(proto), inputs).values()
+    whole = {k: given[k] for k in ("x", "r")}
+    for n, (w, s, z) in enumerate((("_w1", "_s1", "_z1"), ("_w2", "_s2", "_z2"), ("w3", "s3", "z3")), 1):
+        codes, scales = unpacked(given[w], bits).astype(np.float32), given[s]
+        points = np.float32(2 ** (bits - 1))
+        if zeros:
+            points = unpacked(given[z], bits)[..., : scales.shape[-1]].astype(np.float32)
+            points = points.repeat(block, -1) if block else points[..., None]
+        numbers = (codes - points) * (scales.repeat(block, -1) if block else scales[..., None])
+        whole |= {f"w{n}": numbers, f"b{n}": given[f"b{n}"]}
+    proto, inputs = one("MoE", whole, k=2, activation_type="swiglu", normalize_routing_weights=1)
+    (want,) = Evaluator("exact").run(load(proto), inputs).values()
+    np.testing.assert_allclose(found, want, rtol=1e-5, atol=1e-5)
 
 
 def test_refusals_by_name() -> None:
