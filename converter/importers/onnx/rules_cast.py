@@ -6,7 +6,7 @@ from converter.importers.onnx.context import OnnxContext
 from converter.importers.onnx.table import rule
 from converter.importers.onnx.tensors import element_type
 from ir.core import Value
-from ir.types import DType, dtypes
+from ir.types import DType
 
 
 @rule("Cast", 6, 9, 13, 19, 21, 23, 24, 25, 28)
@@ -21,22 +21,22 @@ def cast_like(c: OnnxContext) -> Value:
 
 def _cast(c: OnnxContext, x: Value, to: DType) -> Value:
     """Towards 8-bit floats `saturate` (the default) keeps finite and infinite values within their range."""
-    saturate = bool(c.attr("saturate")) if c.version >= 19 else True
-    if "round_mode" in c.schema.attributes:
-        c.ignore("round_mode")  # of float8e8m0 only, which is refused as an element type
-    if to.is_float and to.bits == 8 and saturate and x.type.dtype != to:
-        return saturated(c, x, to)
-    return c.b.identity(x) if x.type.dtype == to else c.b.cast(x, to=to)
+    c.ignore("saturate", "round_mode")  # the latter of float8e8m0 only, which is refused as an element type
+    if x.type.dtype == to:
+        return c.b.identity(x)
+    if to.is_float and to.bits == 8:
+        if c.version < 19:
+            c.refuse(f"{to} exists from version 19 on")
+        if c.attr("saturate"):
+            return saturated(c, x, to)
+    return c.b.cast(x, to=to)
 
 
 def saturated(c: OnnxContext, x: Value, to: DType) -> Value:
     """A cast to an 8-bit float whose range bounds what lies beyond it."""
     kind = x.type.dtype
-    narrow = kind.is_float and kind.bits == 8
-    wide = x if kind.is_float and not narrow else c.b.cast(x, to="float32")  # bounds may not exist among 8-bit floats
-    if not narrow or kind == dtypes.float8_e5m2 or float(kind.max) > float(to.max):  # e5m2 alone has infinities
-        wide = c.b.clip(wide, float(to.min), float(to.max))
-    return c.cast(wide, to)
+    wide = x if kind.is_float and kind.bits > 8 else c.b.cast(x, to="float32")  # 8-bit floats may not have the bounds
+    return c.b.cast(c.b.clip(wide, float(to.min), float(to.max)), to=to)
 
 
 @rule("BitCast", 26)

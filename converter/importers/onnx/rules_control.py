@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,9 +12,6 @@ from converter.importers.onnx.table import rule
 from converter.importers.partial.values import Element
 from ir.core import Builder, Graph, Value
 from ir.types import Dim, TensorType, dtypes, normalize_axis
-
-if TYPE_CHECKING:
-    pass
 
 _UNBOUNDED = 2**62
 """Trip counts this large mean no bound."""
@@ -59,10 +56,7 @@ def loop(c: OnnxContext) -> tuple[Any, ...]:
     body = settle(c, proto, types, range(2, n + 2), range(1, n + 1), captures)
     for ref in body.outputs[1:]:
         c.importer.value(ref, body.frame)  # made now, so that what they read shows
-    tests = not _always(c, body)
-    if tests:
-        c.importer.value(body.outputs[0], body.frame)
-    return _Loop(c, body, captures, _is_read(body, 0), tests).make(states)
+    return _Loop(c, body, captures, _is_read(body, 0), not _always(c, body)).make(states)
 
 
 def _is_read(body: Body, place: int) -> bool:
@@ -129,7 +123,7 @@ class _Loop:
         if not c.has(0):
             return None, None
         elements = c.ref(0).elements()
-        first = None if elements is None else elements.reshape(-1)[0]
+        first = None if elements is None else elements.item()
         if first is None or isinstance(first, Element):
             return None, _scalar(c, c.x(0))
         return (None if isinstance(first, int) and first >= _UNBOUNDED else first), None
@@ -150,9 +144,7 @@ def scan(c: OnnxContext) -> tuple[Value, ...]:
     proto, count = c.attr("body"), c.attr("num_scan_inputs")
     n = len(c.inputs) - count
     states, scanned = [c.x(i) for i in range(n)], [c.x(i) for i in range(n, len(c.inputs))]
-    axes = c.attr("scan_input_axes") or [0] * count
-    outputs = len(proto.output) - n
-    output_axes = c.attr("scan_output_axes") or [0] * outputs
+    axes, output_axes = c.attr("scan_input_axes") or [0] * count, c.attr("scan_output_axes") or []
     slices = [_slice_type(v.type, normalize_axis(a, v.type.rank)) for v, a in zip(scanned, axes, strict=True)]
     captures = capture(c, [proto])
     body = settle(c, proto, [*(s.type for s in states), *slices], range(n), range(n), captures)
