@@ -10,7 +10,7 @@ import numpy as np
 from converter.importers.onnx.context import OnnxContext
 from converter.importers.onnx.table import RULES, rule
 from ir.core import Value
-from ir.types import dtypes
+from ir.types import DType, dtypes, require_same
 
 _UNARY: dict[str, tuple[str, tuple[int, ...]]] = {
     "Abs": ("abs", (6, 13)), "Neg": ("neg", (6, 13)), "Exp": ("exp", (6, 13)), "Log": ("log", (6, 13)), "Sqrt": ("sqrt", (6, 13)),
@@ -76,18 +76,24 @@ def mod(c: OnnxContext) -> Value:
 
 @rule("Pow", 7, 12, 13, 15)
 def pow(c: OnnxContext) -> Value:
-    """The base's type is the result's; operands of two types meet in the wider float."""
+    """The base's type is the result's; operands of two types meet in one that holds both."""
     base, exponent = c.x(0), c.x(1)
-    kind, other = base.type.dtype, exponent.type.dtype
-    if kind == other:
-        return c.b.pow(base, exponent)
-    if kind.is_float and (other.is_integer or other.bits <= kind.bits):
-        common = kind
-    elif kind.is_integer and other.is_integer:
-        common = dtypes.int64
-    else:
-        common = other if kind.is_float else dtypes.float64
+    kind = base.type.dtype
+    common = kind if kind == exponent.type.dtype else _common(c, kind, exponent.type.dtype)
     return c.cast(c.b.pow(c.cast(base, common), c.cast(exponent, common)), kind)
+
+
+def _common(c: OnnxContext, kind: DType, other: DType) -> DType:
+    """Integers stay exact, as in ONNX Runtime: an exponent that is rounded may become even, which turns signs."""
+    if kind.is_integer:
+        return dtypes.int64 if other.is_integer else dtypes.float64
+    if other.is_integer:
+        known = c.const(1)
+        exact = known is not None and np.array_equal(known.astype(kind.numpy).astype(np.float64), known)
+        return kind if exact else dtypes.float64
+    if kind.bits == other.bits:
+        return dtypes.float32  # one half type holds what the other rounds
+    return kind if kind.bits > other.bits else other
 
 
 @rule("Mean", 6, 8, 13)
@@ -125,7 +131,10 @@ def where(c: OnnxContext) -> Value:
 @rule("Det", 11, 22)
 def det(c: OnnxContext) -> Value:
     """Of 1 x 1 to 3 x 3 matrices by cofactors."""
-    x, n = c.x(), c.type().shape[-1]
+    if c.rank() < 2:
+        c.refuse(f"the determinant of {c.type()} is not defined")
+    x, (rows, n) = c.x(), c.type().shape[-2:]
+    require_same(rows, n, "rows and columns of a determinant")
     if n not in (1, 2, 3):
         return c.b.determinant(x)
 
