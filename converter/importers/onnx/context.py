@@ -84,10 +84,10 @@ class OnnxContext(PartialContext):
 
     # -- results ----------------------------------------------------------------------------------------------
     def used(self, index: int) -> bool:
-        """Whether the node names its output `index`."""
-        return index < len(self.node.output) and bool(self.node.output[index])
+        """Whether anything reads the node's output `index`."""
+        return index < len(self.node.output) and self.node.output[index] in self.frame.read
 
     def no_output(self, index: int, reason: str) -> None:
-        """Refuse, with a reason, when an output is named that is not computed."""
+        """Refuse, with a reason, when an output is read that is not computed."""
         if self.used(index):
             self.refuse(reason)

@@ -12,7 +12,7 @@ from converter.importers.onnx import functions, recorded, refused, shapes
 from converter.importers.onnx.attributes import AttributeReader
 from converter.importers.onnx.context import OnnxContext
 from converter.importers.onnx.definitions import MICROSOFT, definition, takes_sequence
-from converter.importers.onnx.order import live_nodes, node_label
+from converter.importers.onnx.order import live_nodes, node_label, reads
 from converter.importers.onnx.reader import Source, standard_domain
 from converter.importers.onnx.scopes import metadata, node_line, node_path
 from converter.importers.onnx.table import RULES
@@ -51,6 +51,7 @@ class Frame:
         self.attrs: Mapping[str, Any] = attrs if attrs is not None else {}
         self.names: dict[str, Any] = {}  # Ref, Sequence or None
         self.poisoned: set[str] = set()
+        self.read: set[str] = set()  # names that live nodes or the outputs read
 
     def find(self, name: str) -> Any:
         """What a name stands for, looked up outwards; raises Poisoned or UsageError."""
@@ -123,7 +124,10 @@ class GraphImporter(PartialImporter):
 
     def run_nodes(self, nodes: Iterable[onnx.NodeProto], outputs: Iterable[str], frame: Frame, label: str) -> None:
         """Import the nodes that `outputs` need."""
-        for node in live_nodes(nodes, outputs, frame.visible(), label):
+        wanted = list(outputs)
+        live = live_nodes(nodes, wanted, frame.visible(), label)
+        frame.read.update(wanted, *(reads(node) for node in live))
+        for node in live:
             self._count += 1
             if self._count > NODE_LIMIT:
                 raise UsageError(f"{label}: the model grows beyond {NODE_LIMIT} nodes once its functions are inlined")
@@ -184,9 +188,9 @@ class GraphImporter(PartialImporter):
             if not name:
                 continue
             if i >= len(results) or results[i] is None:
-                if results:
+                if results and name in context.frame.read:
                     context.refuse(f"its output {i}, which is for training or for inspection, is not computed")
-                return
+                continue
             self.bind(context.frame, name, results[i])
 
     @staticmethod

@@ -8,13 +8,18 @@ import numpy as np
 
 from converter.importers.onnx.context import OnnxContext
 from converter.importers.onnx.table import rule
+from ir.core import Value
 from ir.types import dtypes
 
 
 @rule("Dropout", 7, 10)
-def dropout_attribute(c: OnnxContext) -> Any:
-    """The ratio is an attribute; a file of these versions always describes inference."""
-    return inference_dropout(c, c.attr("ratio"), dtypes.bool_ if c.version >= 10 else c.type().dtype)
+def unmasked_dropout(c: OnnxContext) -> Value:
+    """Dropout that drops while training only, by the attribute `ratio`: a file of these versions describes inference.
+
+    The text leaves open what the mask holds then; ONNX Runtime has it all zeros.
+    """
+    c.no_output(1, "what its mask holds in inference is not defined before version 12")
+    return c.b.dropout(c.x(), p=c.attr("ratio"))
 
 
 @rule("Dropout", 12, 13, 22)
@@ -28,7 +33,10 @@ def dropout(c: OnnxContext) -> Any:
         if c.used(1) or (c.has(1) and c.const(1) is None):
             return _as_told(c)
         return c.b.dropout(c.x(), p=_ratio(c), always=True)
-    return inference_dropout(c, _ratio(c), dtypes.bool_)
+    if not c.used(1):
+        return c.b.dropout(c.x(), p=_ratio(c))
+    ones = c.b.full(shape=c.type().shape, value=True, dtype=dtypes.bool_)
+    return c.b.dropout(c.x(), p=_ratio(c), frozen=True), ones
 
 
 def _ratio(c: OnnxContext) -> float:
@@ -54,11 +62,3 @@ def _as_told(c: OnnxContext) -> Any:
 def _unseeded(c: OnnxContext) -> None:
     if c.attr("seed") is not None:
         c.note("Dropout: the seed in the file is not carried over, frameworks draw different numbers from it")
-
-
-def inference_dropout(c: OnnxContext, ratio: float, mask: Any) -> Any:
-    """Dropout that drops while training only; its mask, when asked for, is all ones of type `mask`."""
-    if not c.used(1):
-        return c.b.dropout(c.x(), p=ratio)
-    ones = c.b.full(shape=c.type().shape, value=1 if not mask.is_bool else True, dtype=mask)
-    return c.b.dropout(c.x(), p=ratio, frozen=True), ones

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from converter.importers.onnx.context import OnnxContext
-from converter.importers.onnx.rules_dropout import inference_dropout
+from converter.importers.onnx.rules_dropout import unmasked_dropout
 from converter.importers.onnx.rules_linalg import product
 from converter.importers.onnx.rules_norm import running_batch_norm
 from converter.importers.onnx.rules_pool import window_of
@@ -89,4 +89,4 @@ def batch_norm(c: OnnxContext) -> Value:
 def dropout(c: OnnxContext) -> Any:
     """In test mode."""
     c.only("is_test", 1, advice="export the model in evaluation mode")
-    return inference_dropout(c, c.attr("ratio"), c.type().dtype)
+    return unmasked_dropout(c)

@@ -171,9 +171,9 @@ def test_norms_and_dropout_in_test_mode() -> None:
     want = (x - mean[:, None]) / np.sqrt(var[:, None] + 0.5) * scale[:, None] + bias[:, None]
     np.testing.assert_allclose(found, want, rtol=1e-5, atol=1e-6)
     assert "spatial=0 is none of 1" in refused("BatchNormalization", is_test=1, spatial=0, **settings).reason
-    taken, (kept, mask) = answer("Dropout", "y m", is_test=1, ratio=0.25, x=x.astype(np.float64), kinds="DOUBLE")
+    taken, (kept,) = answer("Dropout", "y", is_test=1, ratio=0.25, x=x.astype(np.float64), kinds="DOUBLE")
     np.testing.assert_array_equal(kept, x)
-    assert mask.dtype == np.float64 and mask.shape == x.shape and (mask == 1).all()
+    assert "what its mask holds" in refused("Dropout", "y m", is_test=1, x=x).reason
     assert [n.attrs["p"] for n in taken.graph if n.op.name == "dropout"] == [0.25]
     for found_ in (
         refused("BatchNormalization", **settings),

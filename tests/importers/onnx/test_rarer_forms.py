@@ -74,6 +74,35 @@ def test_dropout_that_the_run_switches(ratio: float | None, kind: int) -> None:
     assert "bernoulli" in op_names(load(dropping("y", ratio is not None, kind)))
 
 
+def test_dropout_of_float64_divides_in_float64() -> None:
+    x = np.abs(floats(4, 500)).astype(np.float64) + 1
+    given = {"x": x, "r": np.array(0.3, np.float32), "t": np.array(True)}
+    y, mask = Evaluator("exact").run(load(dropping("y m", True, onnx.TensorProto.DOUBLE)), given).values()
+    np.testing.assert_allclose(y[mask], x[mask] / (1 - np.float64(np.float32(0.3))), rtol=1e-15)
+    half = {**given, "x": x.astype(np.float16)}  # in float32, and rounded once
+    y, mask = Evaluator("exact").run(load(dropping("y m", True, F16)), half).values()
+    want = half["x"][mask].astype(np.float32) / (1 - np.float32(0.3))
+    np.testing.assert_array_equal(y[mask], want.astype(np.float16))
+
+
+@pytest.mark.parametrize("opset", [7, 10, 11, 12, 13])
+def test_the_mask_of_what_is_not_dropped(opset: int) -> None:
+    """All true since opset 12. Before, ONNX Runtime has zeros and the text nothing: refused where something reads it."""
+    made, declared, mask = node("Dropout", "x", "y m"), [("x", FLOAT, [3, 4])], "m@BOOL" if opset >= 10 else "m"
+    agree(model([made], declared, ["y"], opset=opset), {"x": floats(3, 4)})
+    asked = model([made], declared, ["y", mask], opset=opset)
+    if opset < 12:
+        assert "what its mask holds in inference" in refusal(asked)
+    else:
+        (kept,) = [n for n in agree(asked, {"x": floats(3, 4)}).graph if n.op.name == "dropout"]
+        assert kept.attrs["frozen"]
+    used = model([made, node("Not", "m", "z")], declared, ["y", "z@BOOL"], opset=opset)
+    if 10 <= opset < 12:
+        assert "what its mask holds in inference" in refusal(used)
+    elif opset >= 12:
+        agree(used, {"x": floats(3, 4)})
+
+
 @pytest.mark.parametrize("ratio", [0.2, None])
 def test_dropout_that_never_stops(ratio: float | None) -> None:
     """With a constant training_mode it drops in inference too; a mask, or a ratio that the run knows, is drawn apart."""
