@@ -59,7 +59,7 @@ def check_same(
             )
 
 
-def check_kernel(c: OnnxContext, spatial: int, index: int = 1, weight: TensorType | None = None) -> None:
+def check_kernel(c: OnnxContext, index: int = 1, weight: TensorType | None = None) -> None:
     """Refuse a kernel_shape that the weight, input `index` unless given, does not have."""
     kernel = c.attr("kernel_shape")
     window = (weight or c.type(index)).shape[2:]
@@ -72,7 +72,7 @@ def conv(c: OnnxContext, x: Value | None = None, weight: Value | None = None) ->
     """Of the first two operands, or of values that stand for them channels first."""
     x, weight = c.x(0) if x is None else x, c.x(1) if weight is None else weight
     spatial = c.rank() - 2
-    check_kernel(c, spatial, weight=weight.type)
+    check_kernel(c, weight=weight.type)
     strides, dilations = per_axis(c, "strides", spatial, 1), per_axis(c, "dilations", spatial, 1)
     check_same(c, weight.type.shape[2:], strides, dilations, x.type.shape[2:])
     return c.b.conv(
@@ -89,7 +89,7 @@ def conv(c: OnnxContext, x: Value | None = None, weight: Value | None = None) ->
 @rule("ConvTranspose", 1, 11, 22)
 def conv_transpose(c: OnnxContext) -> Value:
     spatial = c.rank() - 2
-    check_kernel(c, spatial)
+    check_kernel(c)
     strides, dilations = per_axis(c, "strides", spatial, 1), per_axis(c, "dilations", spatial, 1)
     extra = per_axis(c, "output_padding", spatial, 0)
     extents = [(w - 1) * d + 1 for w, d in zip(c.type(1).shape[2:], dilations, strict=True)]
@@ -117,8 +117,6 @@ def _transposed_padding(
         pads = padding(c, spatial)
         return ((0, 0),) * spatial if pads == "valid" else pads, extra
     c.ignore("pads")  # not used where the output size is given
-    if wanted and len(wanted) == spatial + 2:
-        wanted = wanted[2:]
     if wanted and len(wanted) != spatial:
         c.refuse(f"output_shape={wanted} does not fit {spatial} spatial axes")
     targets = wanted or [n * s for n, s in zip(sizes, strides, strict=True)]

@@ -94,17 +94,16 @@ def _objects(items: Any) -> np.ndarray:
 
 
 # -- random ---------------------------------------------------------------------------------------------------------------
-def _draw_dtype(c: OnnxContext, like: DType | None) -> DType:
+def _like(c: OnnxContext) -> DType:
+    """The type of what is drawn: that of the operand unless the node names one."""
     code = c.attr("dtype")
-    if code is None:
-        return like or dtypes.float32
-    return element_type(code)
+    return c.type().dtype if code is None else element_type(code)
 
 
 def _shape(c: OnnxContext) -> tuple[tuple[Dim, ...], DType]:
     if c.schema.name.endswith("Like"):
-        return c.type().shape, _draw_dtype(c, c.type().dtype)
-    return tuple(c.attr("shape")), _draw_dtype(c, None)
+        return c.type().shape, _like(c)
+    return tuple(c.attr("shape")), element_type(c.attr("dtype"))
 
 
 def _unseeded(c: OnnxContext) -> None:
@@ -131,14 +130,19 @@ def random_uniform(c: OnnxContext) -> Value:
 @rule("Bernoulli", 15, 22)
 def bernoulli(c: OnnxContext) -> Value:
     _unseeded(c)
-    return c.b.bernoulli(c.x(), dtype=_draw_dtype(c, c.type().dtype))
+    return c.b.bernoulli(c.x(), dtype=_like(c))
 
 
 @rule("Multinomial", 7, 22)
 def multinomial(c: OnnxContext) -> Value:
-    """Classes drawn by their logits x [batch, classes]: the largest of the logits with Gumbel noise, -log(-log(uniform))."""
+    """Classes drawn by their logits x [batch, classes]: the largest of the logits with Gumbel noise, -log(-log(uniform)).
+
+    Half types, which have few numbers near 1, draw in float32.
+    """
     b, x, count = c.b, c.x(), c.attr("sample_size")
     _unseeded(c)
+    if x.type.dtype.is_half:
+        x = b.cast(x, to="float32")
     batch, classes = x.type.shape
     drawn = b.random_uniform(shape=(batch, count, classes), low=0.0, high=1.0, dtype=x.type.dtype)
     noise = b.neg(b.log(b.neg(b.log(drawn))))

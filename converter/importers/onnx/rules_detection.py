@@ -95,7 +95,7 @@ def _between(c: OnnxContext, image: Value, samples: Value, places: list[Value], 
         lows.append(b.cast(low, to="int64"))
         highs.append(b.cast(b.minimum(b.add(low, 1.0), b.sub(bound, 1.0)), to="int64"))
         parts.append(b.sub(near, low))
-    shape = (places[0].type.shape[0], places[0].type.shape[1], places[1].type.shape[1])
+    shape = (*places[0].type.shape, places[1].type.shape[1])
     sample = b.expand(b.unsqueeze(b.cast(samples, to="int64"), axes=(1, 2)), shape=shape)
 
     def pixels(ys: Value, xs: Value) -> Value:
@@ -117,9 +117,9 @@ def max_roi_pool(c: OnnxContext) -> Value:
     """The largest element of each bin of each region (sample, x1, y1, x2, y2 in whole pixels), 0 where a bin holds none."""
     b, x, rois = c.b, c.x(0), c.x(1)
     sample, *edges = (b.select(rois, axis=1, index=i) for i in range(5))
-    pixels = [_whole(b, b.mul(e, c.attr("spatial_scale"))) for e in edges]
+    left, top, right, bottom = (_whole(b, b.mul(e, c.attr("spatial_scale"))) for e in edges)
     out = b.gather(x, b.cast(sample, to="int64"), bounds="error", neg="invalid")  # [regions, channels, height, width]
-    sides = zip(c.attr("pooled_shape"), pixels[1::-1], pixels[3:1:-1], strict=True)
+    sides = zip(c.attr("pooled_shape"), (top, left), (bottom, right), strict=True)
     filled = []
     for axis, (bins, start, stop) in enumerate(sides, 2):
         place = b.cast(b.arange(start=0, stop=x.type.shape[axis], step=1, dtype="int64"), to=x.type.dtype)
@@ -149,7 +149,7 @@ def deform_conv(c: OnnxContext) -> Value:
     """A convolution whose every tap reads at a place shifted by an offset, between pixels, zero outside."""
     if c.rank() != 4:
         c.refuse(f"a deformable convolution of {c.type()}, which is no batch of images, is not defined")
-    check_kernel(c, 2)
+    check_kernel(c)
     b, weight, groups = c.b, c.x(1), c.attr("group")
     taps = _taps(c)  # [batch, channels, kernel, positions]
     batch, channels, kernel, positions = taps.type.shape

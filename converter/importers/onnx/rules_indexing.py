@@ -83,14 +83,17 @@ def compress(c: OnnxContext) -> Value:
         x, axis = (x if x.type.rank == 1 else c.b.reshape(x, shape=(numel(x.type.shape),))), 0
     axis = normalize_axis(axis, x.type.rank)
     known = c.const(1)
+    size, length = x.type.shape[axis], c.type(1).shape[0]
     if known is not None:
-        return c.b.gather(x, c.b.constant(np.flatnonzero(known), dtypes.int64), axis=axis, bounds="error")
-    mask = c.x(1)
-    size, length = x.type.shape[axis], mask.type.shape[0]
-    if same(size, length) is False:
-        if not (isinstance(size, int) and isinstance(length, int) and length < size):
+        kept = np.flatnonzero(known)
+        if isinstance(size, int) and np.any(kept >= size):
             c.refuse(f"a condition of {length} elements for an axis of {size} is not defined alike by the runtimes")
+        return c.b.gather(x, c.b.constant(kept, dtypes.int64), axis=axis, bounds="error")
+    mask = c.x(1)
+    if isinstance(size, int) and isinstance(length, int) and length < size:
         x = c.b.slice(x, axes=(axis,), starts=(0,), stops=(length,), steps=(1,))
+    elif same(size, length) is False:
+        c.refuse(f"a condition of {length} elements for an axis of {size} is not defined alike by the runtimes")
     return c.b.compress(x, mask, axis=axis, symbol=c.importer.fresh_symbol("count"))
 
 

@@ -170,7 +170,7 @@ def _integer_conv(c: OnnxContext, x: int, w: int, x_zero: int, w_zero: int, give
         image = c.b.sub(image, c.cast(_by_line(c, x_zero, True), wide))
     if c.has(w_zero):
         weight = c.b.sub(weight, c.cast(_by_channel(c, w_zero, (1,) * (spatial + 1)), wide))
-    check_kernel(c, spatial, w)
+    check_kernel(c, w)
     strides, dilations = per_axis(c, "strides", spatial, 1), per_axis(c, "dilations", spatial, 1)
     check_same(c, c.type(w).shape[2:], strides, dilations, image.type.shape[2:])
     return c.b.conv(

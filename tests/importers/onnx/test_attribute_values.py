@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from converter.errors import ConversionError
 from converter.importers.onnx import load
 from ir.core import Model
 from ir.eval import Evaluator
+from ir.types import dtypes
 from tests.importers.onnx.models import FLOAT, INT64, agree, floats, model, node, op_names
 
 U8, F16, F64 = TensorProto.UINT8, TensorProto.FLOAT16, TensorProto.DOUBLE
@@ -59,16 +61,48 @@ def test_half_ranges_count_in_half_when_told_to() -> None:
     assert op_names(counted)[-2:] == ["range", "cast"]
 
 
+def test_ranges_of_known_bounds_have_a_known_length() -> None:
+    for kind, name in ((np.float32, "FLOAT"), (np.float64, "DOUBLE"), (np.int64, "INT64")):
+        stored = {"a": np.array(1, kind), "b": np.array(8, kind), "d": np.array(2, kind)}
+        taken = agree(model([node("Range", "a b d", "y")], [], [f"y@{name}"], stored), {})
+        assert taken.graph.outputs[0].type.shape == (4,)
+        for wrong in stored:
+            declared = [
+                (n, onnx.helper.np_dtype_to_tensor_dtype(np.dtype(kind)), (1,) if n == wrong else ()) for n in stored
+            ]
+            assert "must be scalars" in refusal(model([node("Range", "a b d", "y")], declared, [f"y@{name}"]))
+
+
 def test_draws_keep_their_attributes() -> None:
     uniform = node("RandomUniform", "", "y", shape=[2, 3], low=-2.0, high=5.0, dtype=F64)
-    assert attrs_of(load(model([uniform], [], ["y@DOUBLE"])), "random_uniform") | {"dtype": ""} == {
-        "shape": (2, 3), "low": -2.0, "high": 5.0, "dtype": "",
+    assert attrs_of(load(model([uniform], [], ["y@DOUBLE"])), "random_uniform") == {
+        "shape": (2, 3), "low": -2.0, "high": 5.0, "dtype": dtypes.float64,
     }  # fmt: skip
     like = node("RandomNormalLike", "x", "y", mean=1.5, scale=0.25)
     drawn = attrs_of(load(model([like], [("x", FLOAT, [4])], ["y"])), "random_normal")
     assert (drawn["shape"], drawn["mean"], drawn["std"], str(drawn["dtype"])) == ((4,), 1.5, 0.25, "float32")
-    coin = model([node("Bernoulli", "x", "y", dtype=F64)], [("x", FLOAT, [4])], ["y@DOUBLE"])
-    assert str(attrs_of(load(coin), "bernoulli")["dtype"]) == "float64"
+    for op, drawn_by, shape in (
+        ("RandomNormal", "random_normal", {"shape": [4]}), ("RandomNormalLike", "random_normal", {}),
+        ("RandomUniformLike", "random_uniform", {}), ("Bernoulli", "bernoulli", {}),
+    ):  # fmt: skip
+        for own, asked in itertools.product((F16, F64), (None, F16, F64)):
+            if asked is None and shape:
+                continue
+            name = TensorProto.DataType.Name(own if asked is None else asked)
+            made = node(op, "" if shape else "x", "y", **shape, **({} if asked is None else {"dtype": asked}))
+            taken = load(model([made], [] if shape else [("x", own, [4])], [f"y@{name}"], opset=22))
+            assert attrs_of(taken, drawn_by)["dtype"].name == {"FLOAT16": "float16", "DOUBLE": "float64"}[name]
+    plain = load(model([node("RandomNormal", "", "y", shape=[4])], [], ["y"]))
+    assert attrs_of(plain, "random_normal")["dtype"] == dtypes.float32
+
+
+@pytest.mark.parametrize("op", ["RandomNormalLike", "RandomUniformLike", "Bernoulli", "Multinomial"])
+def test_seeds_are_told_of(op: str) -> None:
+    sizes = {"sample_size": 3} if op == "Multinomial" else {}
+    result = ["y@INT32" if sizes else "y"]
+    for given in ({}, {"seed": 0.0}, {"seed": 7.0}):
+        taken = load(model([node(op, "x", "y", **sizes, **given)], [("x", FLOAT, [2, 4])], result))
+        assert any(f"{op}: the seed" in n for n in taken.notes) == bool(given)
 
 
 def test_draws_of_classes_follow_their_logits() -> None:
@@ -76,6 +110,16 @@ def test_draws_of_classes_follow_their_logits() -> None:
     logits = np.log(np.array([[1, 2, 0, 5], [3, 0, 0, 1]], np.float32) + 1e-30)
     (found,) = evaluate(model([made], [("x", FLOAT, ("n", 4))], ["y@INT64"], opset=22), {"x": logits})
     assert found.shape == (2, 4000) and found.dtype == np.int64
+    for kind in (np.float16, np.float64):
+        declared = [("x", onnx.helper.np_dtype_to_tensor_dtype(np.dtype(kind)), ("n", 4))]
+        x = np.maximum(logits, -1e4).astype(kind)
+        (same,) = evaluate(model([made], declared, ["y@INT64"], opset=22), {"x": x})
+        assert abs((same == 3).mean() - (found == 3).mean()) < 0.03
+    tied = np.zeros((1, 16384), np.float16)  # in float16 a draw in 2048 rounds to 1, whose noise is infinite
+    declared = [("x", F16, tied.shape)]
+    few = node("Multinomial", "x", "y", sample_size=200, dtype=INT64)
+    (places,) = evaluate(model([few], declared, ["y@INT64"], opset=22), {"x": tied})
+    assert np.median(places) > 4096
     shares = np.stack([np.bincount(row, minlength=4) for row in found]) / 4000
     assert np.abs(shares - [[1 / 8, 2 / 8, 0, 5 / 8], [3 / 4, 0, 0, 1 / 4]]).max() < 0.04
 

@@ -10,6 +10,7 @@ import pytest
 
 from converter.errors import ConversionError
 from converter.importers.onnx import load
+from ir.eval import EvaluationError, Evaluator
 from tests.importers.onnx.models import FLOAT, INT64, agree, floats, model, node
 
 
@@ -38,6 +39,17 @@ def test_non_max_suppression(seed: int, centred: int) -> None:
         stored |= {} if lowest is None else {"t": np.array([lowest], np.float32)}
         made = node("NonMaxSuppression", "b s l o" + " t" * (lowest is not None), "y", center_point_box=centred)
         agree(model([made], declared, ["y@INT64"], stored, opset=11), inputs)
+
+
+def test_boxes_that_meet_nowhere_are_kept_without_a_threshold() -> None:
+    """Which is 0 where none is given."""
+    inputs = {"b": boxes(1, 2, 9, 0), "s": floats(2, 2, 9)}
+    declared = [("b", FLOAT, (2, 9, 4)), ("s", FLOAT, (2, 2, 9))]
+    for count in (1, 4, 9):
+        made = node("NonMaxSuppression", "b s l", "y")
+        taken = agree(model([made], declared, ["y@INT64"], {"l": np.array([count])}), inputs)
+        (found,) = Evaluator("exact").run(taken, inputs).values()
+        assert len(found) >= 4
 
 
 def test_no_box_is_kept_unless_a_number_is_given() -> None:
@@ -83,20 +95,41 @@ def test_largest_of_regions(shape: tuple[int, int], scale: float) -> None:
     rois = np.concatenate([rng.integers(0, 2, (9, 1)), rng.integers(-6, 26, (9, 4)) / 2], 1).astype(np.float32)
     declared = [("x", FLOAT, ("n", 3, "h", "w")), ("r", FLOAT, ("k", 5))]
     made = node("MaxRoiPool", "x r", "y", pooled_shape=shape, spatial_scale=scale)
-    agree(model([made], declared, ["y"], opset=11), {"x": floats(2, 3, 6, 5) - 2, "r": rois})
+    proto = model([made], declared, ["y"], opset=11)
+    taken = agree(proto, {"x": floats(2, 3, 6, 5) - 2, "r": rois})
+    for sample in (-1, 2):
+        rois[3, 0] = sample
+        with pytest.raises(EvaluationError, match="out of range|negative"):
+            Evaluator("exact").run(taken, {"x": floats(2, 3, 6, 5), "r": rois})
 
 
 @pytest.mark.parametrize("groups", [1, 2])
 @pytest.mark.parametrize("shared", [1, 2])
-@pytest.mark.parametrize("extras", [False, True])
-def test_deformable_convolution(groups: int, shared: int, extras: bool) -> None:
+@pytest.mark.parametrize("extras", ["", "b", "m", "bm"])
+def test_deformable_convolution(groups: int, shared: int, extras: str) -> None:
     attributes = {"group": groups, "offset_group": shared, "strides": [2, 1], "pads": [1, 0, 2, 1], "dilations": [1, 2]}
     stored = {"w": floats(6, 4 // groups, 3, 2, seed=1)}
-    sizes = {"x": (2, 4, 7, 6), "o": (2, shared * 12, 4, 5)} | ({"m": (2, shared * 6, 4, 5)} if extras else {})
+    sizes = {"x": (2, 4, 7, 6), "o": (2, shared * 12, 4, 5)} | ({"m": (2, shared * 6, 4, 5)} if "m" in extras else {})
     inputs = {k: 2 * floats(*v, seed=i) for i, (k, v) in enumerate(sizes.items())}
-    stored |= {"b": floats(6, seed=2)} if extras else {}
-    made = node("DeformConv", "x w o" + " b m" * extras, "y", **attributes)
+    stored |= {"b": floats(6, seed=2)} if "b" in extras else {}
+    names = "x w o " + " ".join(n if n in extras else "_" for n in "bm")
+    made = node("DeformConv", names.rstrip(" _"), "y", **attributes)
     agree(model([made], [(k, FLOAT, v) for k, v in sizes.items()], ["y"], stored, opset=19), inputs)
+
+
+def test_deformable_convolution_without_padding() -> None:
+    """All numbers of padding are 0 where none are given, whatever the sizes."""
+    inputs = {"x": floats(1, 2, 5, 6), "o": floats(1, 12, 3, 5, seed=1)}
+    made = node("DeformConv", "x w o", "y")
+    agree(
+        model([made], [(k, FLOAT, v.shape) for k, v in inputs.items()], ["y"], {"w": floats(3, 2, 3, 2)}, opset=19),
+        inputs,
+    )
+    wrong = node("DeformConv", "x w o", "y", kernel_shape=[2, 3])
+    with pytest.raises(ConversionError, match="kernel_shape"):
+        load(
+            model([wrong], [(k, FLOAT, v.shape) for k, v in inputs.items()], ["y"], {"w": floats(3, 2, 3, 2)}, opset=19)
+        )
 
 
 @pytest.mark.parametrize("ordered", [0, 1])
