@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from converter.importers.onnx.context import OnnxContext
@@ -12,18 +10,20 @@ from converter.importers.onnx.rules_conv import check_kernel, check_same, paddin
 from converter.importers.onnx.table import rule
 from converter.importers.onnx.tensors import element_type
 from ir.core import Value
-from ir.types import Dim, DType, dtypes, normalize_axis
+from ir.types import Dim, DType, dtypes, normalize_axis, numel, same
 
 _VERSIONS = (10, 13, 19, 21, 23, 24, 25, 28)
+_EXACT_TERMS = 2**24 // 255**2
+"""How many products of bytes less zero points float32 adds up exactly."""
 
 
 @rule("QuantizeLinear", *_VERSIONS)
 def quantize_linear(c: OnnxContext) -> Value:
     """saturate(round(x / scale) + zero point)."""
     kind = _target(c)
-    if not kind.is_integer and not (kind.is_float and kind.bits == 8):
+    if not kind.is_integer and not (kind.is_float and kind.bits == 8 and c.version >= 19):
         c.refuse(f"quantising to {kind} is not defined")
-    saturate = bool(c.attr("saturate")) if c.version >= 19 else True  # of 8-bit floats only
+    c.ignore("saturate")  # of 8-bit floats only
     if c.version >= 23 and c.attr("precision") and element_type(c.attr("precision")) != dtypes.float32:
         c.refuse(
             f"by its precision a division in {element_type(c.attr('precision'))} would round in another place than the runtime does"
@@ -33,7 +33,7 @@ def quantize_linear(c: OnnxContext) -> Value:
     if kind.is_float:
         if c.has(2) and np.any(c.fixed(2, "the zero point").astype(np.float32)):
             c.refuse(f"a zero point of {kind} that is not zero is not defined")
-        return saturated(c, scaled, kind) if saturate else c.b.cast(scaled, to=kind)
+        return saturated(c, scaled, kind) if c.attr("saturate") else c.b.cast(scaled, to=kind)
     scaled = c.b.round(scaled)
     if c.has(2):
         scaled = c.b.add(scaled, c.cast(_spread(c, c.x(2)), dtypes.float32))
@@ -69,16 +69,19 @@ def dequantize_linear(c: OnnxContext) -> Value:
 
 def _spread(c: OnnxContext, values: Value) -> Value:
     """One number for all, one for each slice along `axis`, or one for each block of `block_size` along it."""
-    rank, axis = c.rank(), c.attr("axis") if "axis" in c.schema.attributes else 1
-    axis = 1 if axis is None else axis
+    rank, given = c.rank(), c.attr("axis") if "axis" in c.schema.attributes else None
     block = c.attr("block_size") if c.version >= 21 else 0
-    if block:
-        return _blocks(c, values, normalize_axis(axis, rank), block)
-    if values.type.rank == 0 or values.type.shape == (1,):
+    if not block and (values.type.rank == 0 or values.type.shape == (1,)):
         return c.b.reshape(values, shape=()) if values.type.rank else values
+    if "axis" not in c.schema.attributes:
+        c.refuse(f"a scale or zero point {values.type} instead of one number is not defined before opset 13")
+    axis = normalize_axis(1 if given is None else given, rank)
+    if block:
+        return _blocks(c, values, axis, block)
     if values.type.rank != 1:
         c.refuse(f"a scale or zero point {values.type} without block_size is not defined")
-    axis = normalize_axis(axis, rank)
+    if same(values.type.shape[0], c.type().shape[axis]) is False:
+        c.refuse(f"a scale or zero point {values.type} does not fit axis {axis} of {c.type()}")
     shape: list[Dim] = [1] * rank
     shape[axis] = values.type.shape[0]
     return values if axis == rank - 1 else c.b.reshape(values, shape=tuple(shape))
@@ -122,15 +125,15 @@ def qlinear_matmul(c: OnnxContext) -> Value:
     """The integer product, times both scales over the result's scale, rounded, shifted, saturated."""
     total = c.b.matmul(centred(c, 0, 2, True), centred(c, 3, 5, False))
     scale = c.b.mul(c.cast(_by_line(c, 1, True), dtypes.float32), c.cast(_by_line(c, 4, False), dtypes.float32))
-    return _requantised(c, total, scale, 6)
+    return _requantised(c, total, scale, _by_line(c, 6, True), _by_line(c, 7, True))
 
 
-def _requantised(c: OnnxContext, total: Value, scale: Value, index: int) -> Value:
-    """int32 sums of the given scale in the scale and zero point at inputs `index` and the next."""
-    kind = c.type(index + 1).dtype
-    ratio = c.b.div(scale, c.cast(_by_line(c, index, True), dtypes.float32))
+def _requantised(c: OnnxContext, total: Value, scale: Value, wanted: Value, zero: Value) -> Value:
+    """int32 sums of the given scale in the wanted one, from a zero point on and in its type."""
+    kind = zero.type.dtype
+    ratio = c.b.div(scale, c.cast(wanted, dtypes.float32))
     scaled = c.b.round(c.b.mul(c.cast(total, dtypes.float32), ratio))
-    shifted = c.b.add(scaled, c.cast(_by_line(c, index + 1, True), dtypes.float32))
+    shifted = c.b.add(scaled, c.cast(zero, dtypes.float32))
     return c.b.cast(c.b.clip(shifted, float(kind.min), float(kind.max)), to=kind)
 
 
@@ -148,8 +151,16 @@ def qlinear_conv(c: OnnxContext, x: Value | None = None) -> Value:
     if c.has(8):
         total = c.b.add(total, c.b.reshape(c.x(8), shape=(c.type(8).shape[0], *spatial)))
     weight_scale = _by_channel(c, 4, spatial)
-    scale = c.b.mul(c.cast(_by_line(c, 1, True), dtypes.float32), c.cast(weight_scale, dtypes.float32))
-    return _requantised(c, total, scale, 6)
+    scale = c.b.mul(c.cast(_one(c, 1), dtypes.float32), c.cast(weight_scale, dtypes.float32))
+    return _requantised(c, total, scale, _one(c, 6), _one(c, 7))
+
+
+def _one(c: OnnxContext, index: int) -> Value:
+    """One number for a whole tensor."""
+    value = c.x(index)
+    if value.type.rank and value.type.shape != (1,):
+        c.refuse(f"its input {index} must be one number, got {value.type}")
+    return c.b.reshape(value, shape=())
 
 
 def _by_channel(c: OnnxContext, index: int, extra: tuple[int, ...]) -> Value:
@@ -163,11 +174,11 @@ def _by_channel(c: OnnxContext, index: int, extra: tuple[int, ...]) -> Value:
 def _integer_conv(c: OnnxContext, x: int, w: int, x_zero: int, w_zero: int, given: Value | None = None) -> Value:
     """The sums as floats of a type that holds each of them exactly; of an operand, or of what stands for it."""
     spatial = c.rank(x) - 2
-    per_output = math.prod(d if isinstance(d, int) else 2**20 for d in c.type(w).shape[1:])
-    wide = dtypes.float32 if per_output * 255 * 255 < 2**24 else dtypes.float64
+    terms = numel(c.type(w).shape[1:])
+    wide = dtypes.float32 if isinstance(terms, int) and terms <= _EXACT_TERMS else dtypes.float64
     image, weight = c.cast(c.x(x) if given is None else given, wide), c.cast(c.x(w), wide)
     if c.has(x_zero):
-        image = c.b.sub(image, c.cast(_by_line(c, x_zero, True), wide))
+        image = c.b.sub(image, c.cast(_one(c, x_zero), wide))
     if c.has(w_zero):
         weight = c.b.sub(weight, c.cast(_by_channel(c, w_zero, (1,) * (spatial + 1)), wide))
     check_kernel(c, w)
