@@ -20,14 +20,14 @@ def group_query_attention(c: OnnxContext) -> tuple[Value | None, ...]:
     _check(c)
     b = c.b
     q, k, v = _operands(c)
-    if c.has(14):
-        q, k = _normed(c, q, 14, "q_norm_epsilon"), _normed(c, k, 15, "k_norm_epsilon")
+    q, k = _normed(c, q, 14, "q_norm_epsilon"), _normed(c, k, 15, "k_norm_epsilon")
     length = q.type.shape[2]
     held = b.reshape(b.add(c.cast(c.x(5), dtypes.int64), 1), shape=(q.type.shape[0], 1))
     before = b.maximum(b.sub(held, b.dim(size=length)), 0)
     if c.attr("do_rotary"):
-        angles = _angles(c, before, length)
-        q, k = (turned(c, x, angles, 2 * c.type(7).shape[1], bool(c.attr("rotary_interleaved"))) for x in (q, k))
+        cos, sin = _angles(c, before, length)
+        count = 2 * cos.type.shape[3]
+        q, k = (turned(c, x, (cos, sin), count, bool(c.attr("rotary_interleaved"))) for x in (q, k))
     bits = _bits(c)
     new = (k, v) if bits is None else (_quantised(c, x, i, bits) for x, i in ((k, 12), (v, 13)))
     kept = [_cached(c, x, before, i) for x, i in zip(new, (3, 4), strict=True)]
@@ -43,7 +43,7 @@ def _check(c: OnnxContext) -> None:
         c.refuse("query_seqlens leaves what stands in rows of padding unspecified")
     if c.used(3):
         c.refuse("its output output_qk holds scores whose hidden elements the operator leaves unspecified")
-    c.ignore("qk_output")  # of output_qk
+    c.ignore("qk_output", "rotary_interleaved")  # of output_qk, and of do_rotary, which reads it
     if c.attr("sliding_window_cache"):
         c.refuse("sliding_window_cache leaves what stands behind the window in the cache unspecified")
     if c.only("causal", 0, 1) == 0 and c.attr("local_window_size") != -1:
@@ -52,23 +52,19 @@ def _check(c: OnnxContext) -> None:
     for left, right, names in ((3, 4, "past_key and past_value"), (14, 15, "q_norm_weight and k_norm_weight")):
         if c.has(left) != c.has(right):
             c.refuse(f"only one of {names} is given")
-    if not c.has(14):
-        c.ignore("qk_norm_epsilon", "q_norm_epsilon", "k_norm_epsilon")
     if c.attr("do_rotary") and not (c.has(7) and c.has(8)):
         c.refuse("do_rotary needs cos_cache and sin_cache")
-    if not c.attr("do_rotary"):
-        c.ignore("rotary_interleaved")
 
 
 def _operands(c: OnnxContext) -> list[Value]:
     """Queries, keys and values [batch, heads, length, features]; side by side in one tensor, or each on its own."""
     heads, own = c.attr("num_heads"), c.attr("kv_num_heads")
-    parts = [c.x(0)]
-    if c.has(1) != c.has(2):
+    if min(heads, own) < 1:
+        c.refuse(f"{heads} heads of queries over {own} of keys are not defined")
+    parts = [c.x(i) for i in range(3) if c.has(i)]
+    if len(parts) == 2:
         c.refuse("only one of key and value is given")
-    if c.has(1):
-        parts += [c.x(1), c.x(2)]
-    else:
+    if len(parts) == 1:
         size = floordiv(c.type().shape[2], heads + 2 * own)
         parts = list(c.b.split(parts[0], axis=2, sizes=(heads * size, own * size, own * size)))
     found = []
@@ -80,9 +76,11 @@ def _operands(c: OnnxContext) -> list[Value]:
 
 
 def _normed(c: OnnxContext, x: Value, index: int, epsilon: str) -> Value:
-    """Queries or keys over the root of the mean square of each head's features, times a weight for each feature."""
+    """Queries or keys over the root of the mean square of each head's features, times a weight for each feature, if given."""
     own, shared = c.attr(epsilon), c.attr("qk_norm_epsilon")
-    return c.b.rms_norm(x, c.x(index), axes=(3,), eps=shared if own is None else own)
+    if not c.has(index):
+        return x
+    return c.b.rms_norm(x, c.x(index), axes=(-1,), eps=shared if own is None else own)
 
 
 def _angles(c: OnnxContext, before: Value, length: Dim) -> tuple[Value, Value]:
@@ -98,7 +96,7 @@ def _angles(c: OnnxContext, before: Value, length: Dim) -> tuple[Value, Value]:
 def _told(c: OnnxContext, steps: Value, length: Dim) -> Value:
     """position_ids; of a first prompt (nothing was cached) only the first counts, and the rest follows it."""
     b, given = c.b, c.x(9)
-    start = b.slice(given, axes=(0, 1), starts=(0, 0), stops=(1, 1), steps=(1, 1))
+    start = b.select(b.select(given, axis=1, index=0), axis=0, index=0)
     first = b.expand(b.add(start, steps), shape=given.type.shape)
     alone = same(_total(c), length)
     if alone is None:
@@ -108,32 +106,38 @@ def _told(c: OnnxContext, steps: Value, length: Dim) -> Value:
 
 def _total(c: OnnxContext) -> Dim:
     elements = c.ref(6).elements()
-    if elements is None:
-        c.refuse("total_sequence_length has a shape that is not known")
-    return c.dim(elements.reshape(-1)[0])
+    if elements is None or elements.size != 1:
+        c.refuse(f"total_sequence_length {c.type(6)} is not known to be one number")
+    return c.dim(elements.item())
 
 
 def _cached(c: OnnxContext, new: Value, before: Value, index: int) -> Value:
     """The new keys behind what each sample has, in a tensor as long as the cache or total_sequence_length."""
-    b = c.b
+    b, past = c.b, c.opt(index)
     batch, heads, length, size = new.type.shape
-    total = _total(c)
-    if not c.has(index) and same(total, length) is True:
-        return new
-    past: Value | None = c.opt(index)
     held: Dim = 0 if past is None else past.type.shape[2]
-    span = total if same(held + length, total) is True else dim_max(held, total)
+    span = _span(c, held, length)
+    if past is None:
+        return new
     places = b.arange(start=0, stop=span, step=1, dtype=dtypes.int64)
     at = b.sub(places, before)  # [batch, span]: the place among the new keys
     row = b.reshape(b.minimum(b.maximum(at, 0), b.dim(size=length - 1)), shape=(batch, 1, span, 1))
     moved = b.gather_elements(new, b.expand(row, shape=(batch, heads, span, size)), axis=2, bounds="unchecked")
     own = b.reshape(b.and_(b.greater_equal(at, 0), b.less(at, b.dim(size=length))), shape=(batch, 1, span, 1))
-    none = b.constant(0, new.type.dtype)
-    if past is None:
-        return b.where(own, moved, none)
-    early = b.reshape(b.less(at, 0), shape=(batch, 1, span, 1))
+    early = b.reshape(b.less(places, before), shape=(batch, 1, span, 1))
     old = b.pad(past, pads=((0, 0), (0, 0), (0, span - held), (0, 0)))
-    return b.where(own, moved, b.where(early, old, none))
+    return b.where(own, moved, b.where(early, old, b.constant(0, new.type.dtype)))
+
+
+def _span(c: OnnxContext, held: Dim, length: Dim) -> Dim:
+    """The size of a cache of `held` rows that takes `length` more, or has room for all of them."""
+    total = _total(c)
+    grown, longest = same(held + length, total), dim_max(held, total)
+    if grown is False and same(longest, held) is False:
+        c.refuse(
+            f"total_sequence_length {total} is neither {held} cached keys and {length} new ones, nor within the cache"
+        )
+    return total if grown else longest
 
 
 # -- a cache of integers --------------------------------------------------------------------------------------------
@@ -142,14 +146,16 @@ def _bits(c: OnnxContext) -> int | None:
     kinds = [c.only(f"{n}_quant_type", "NONE", "PER_TENSOR", "PER_CHANNEL") for n in "kv"]
     width = c.attr("kv_cache_bit_width") or 0
     if kinds == ["NONE", "NONE"] and not width:
-        if c.has(3) and not c.type(3).dtype.is_float:
-            c.refuse(f"a cache {c.type(3)} without k_quant_type and v_quant_type is not defined")
+        for i in (3, 4):
+            if c.has(i) and not c.type(i).dtype.is_float:
+                c.refuse(f"a cache {c.type(i)} without k_quant_type and v_quant_type is not defined")
         return None
-    if not (c.has(3) and c.has(12) and c.has(13)):
+    given = [c.type(i) for i in (3, 4, 12, 13) if c.has(i)]
+    if len(given) < 4:
         c.refuse("a quantised cache needs past_key, past_value, k_scale and v_scale")
-    found = [{dtypes.int8: 8, dtypes.uint8: 4}.get(c.type(i).dtype) for i in (3, 4)]
+    found = [{dtypes.int8: 8, dtypes.uint8: 4}.get(t.dtype) for t in given[:2]]
     if "NONE" in kinds or found != [width, width]:
-        c.refuse(f"caches {c.type(3)} and {c.type(4)} of {width} bits, quantised {kinds}, are not defined")
+        c.refuse(f"caches {given[0]} and {given[1]} of {width} bits, quantised {kinds}, are not defined")
     return int(width)
 
 
@@ -167,7 +173,7 @@ def _quantised(c: OnnxContext, new: Value, index: int, bits: int) -> Value:
     """New keys or values as the cache holds them: halves go to even; numbers of 4 bits share a byte, the first is low."""
     b, (low, high) = c.b, _LIMITS[bits]
     wide = b.div(c.cast(new, dtypes.float32), _scale(c, index, new.type.shape[3]))
-    whole = b.clip(b.round(wide), float(low), float(high))
+    whole = b.clip(b.round(wide), min=float(low), max=float(high))
     if bits == 8:
         return b.cast(whole, to=dtypes.int8)
     codes = b.cast(b.sub(whole, low), to=dtypes.uint8)
@@ -177,7 +183,7 @@ def _quantised(c: OnnxContext, new: Value, index: int, bits: int) -> Value:
 
 def _real(c: OnnxContext, kept: Value, index: int, bits: int, like: Value) -> Value:
     """What the cache stands for, in the type of the queries."""
-    numbers = c.cast(kept if bits == 8 else unpacked(c, kept, bits), dtypes.float32)
+    numbers = c.cast(unpacked(c, kept, bits), dtypes.float32)
     centred = numbers if bits == 8 else c.b.add(numbers, float(_LIMITS[bits][0]))
     return c.cast(c.b.mul(centred, _scale(c, index, like.type.shape[3])), like.type.dtype)
 
@@ -214,7 +220,7 @@ def _visible(c: OnnxContext, before: Value, held: Value, length: Dim, span: Dim)
     """
     b, window = c.b, c.attr("local_window_size")
     keys = b.arange(start=0, stop=span, step=1, dtype=dtypes.int64)
-    there = b.less(keys, b.unsqueeze(held, axes=(1, 3)))
+    there = b.less(keys, b.unsqueeze(held, axes=(2, 3)))
     if not c.attr("causal"):
         return there
     steps = b.arange(start=0, stop=length, step=1, dtype=dtypes.int64)

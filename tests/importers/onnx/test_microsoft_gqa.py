@@ -6,11 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from onnx import TensorProto, numpy_helper
 
 from converter.importers.onnx import load
 from ir.eval import Evaluator
-from tests.importers.onnx.models import agree, floats, runtime
+from ir.types import symbol
+from tests.importers.onnx.models import agree, floats, node, runtime
 from tests.importers.onnx.test_microsoft import one, refusal
+from tests.importers.onnx.test_microsoft_attention import dynamic
 
 HEADS = {"num_heads": 4, "kv_num_heads": 2}
 SIZE = 16
@@ -79,6 +82,60 @@ def test_caches_of_integers(place: dict[str, Any], bits: int, each: str) -> None
         same(given | {"_c": np.cos(angles), "_s": np.sin(angles)}, kinds, do_rotary=1, **attributes)
 
 
+def test_a_bias_beside_a_longer_cache() -> None:
+    """Keys that nobody sees yet have none; one of them as well as several."""
+    for past in (6, 9):
+        same(operands([4, 4], 5, past=past) | {"bias": floats(1, 4, 1, 5)})
+
+
+def test_other_numbers_of_heads() -> None:
+    for heads, own in ((3, 1), (6, 3)):
+        given = operands([2, 1], 3, length=3) | {"k": None, "v": None}
+        given |= {"q": floats(2, 3, (heads + 2 * own) * SIZE)}
+        agree(*one("GroupQueryAttention", given, "y pk_ pv_", num_heads=heads, kv_num_heads=own))
+
+
+def test_settings_of_what_is_not_there_mean_nothing() -> None:
+    given = operands([2, 2], 3, length=3)
+    same(given, rotary_interleaved=1, qk_norm_epsilon=0.5, q_norm_epsilon=0.25, k_norm_epsilon=0.125, qk_output=0)
+    same(given | {"_t": np.array([3], np.int32)})  # the total may be a vector of one
+
+
+def test_a_first_prompt_is_its_own_cache() -> None:
+    for fixed in (False, True):
+        proto, inputs = one("GroupQueryAttention", operands([1, 2], 3, length=3, fixed=fixed), "y pk_ pv_", **HEADS)
+        taken = agree(proto, inputs)
+        assert not {"gather_elements", "pad", "slice"} & {n.op.name for n in taken.graph}
+        assert taken.graph.outputs[1].type.shape == (2, 2, 3, SIZE)
+
+
+def test_a_cache_that_grows_by_sizes_of_the_run() -> None:
+    """The total is worked out from the cache: what comes out is as long as both, with no case to decide."""
+    given = operands([4, 4], 5, past=4, fixed=False)
+    proto, inputs = one("GroupQueryAttention", given, "y pk_ pv_", **HEADS)
+    work = [node("Shape", "pk", "all"), node("Gather", "all two", "held", axis=0), node("Add", "held one", "more")]
+    work.append(node("Cast", "more", "t", to=TensorProto.INT32))
+    nodes = [*work, *proto.graph.node]
+    del proto.graph.node[:], inputs["t"]
+    proto.graph.node.extend(nodes)
+    proto.graph.initializer.extend([numpy_helper.from_array(np.array(v), n) for n, v in (("two", 2), ("one", 1))])
+    proto.graph.input.remove(next(v for v in proto.graph.input if v.name == "t"))
+    proto, inputs = dynamic(proto, inputs, pk=(2, 2, "held"), pv=(2, 2, "held"))
+    taken = agree(proto, inputs)
+    assert all(v.type.shape[2] == symbol("held") + 1 for v in taken.graph.outputs[1:])
+    reads = [(n.op.name, n.attrs["bounds"]) for n in taken.graph if n.op.name in ("gather", "gather_elements")]
+    assert reads == [("gather_elements", "unchecked")] * 2
+
+
+@pytest.mark.parametrize("place", [-1, 12])
+def test_places_outside_of_the_angles(place: int) -> None:
+    angles = {"_c": floats(12, SIZE // 2), "_s": floats(12, SIZE // 2), "p": np.array([[place], [2]])}
+    proto, inputs = one("GroupQueryAttention", operands([4, 4], 5, past=4) | angles, "y pk_ pv_", **HEADS, do_rotary=1)
+    for run in (runtime, lambda p, i: Evaluator("exact").run(load(p), i)):
+        with pytest.raises(Exception, match="out of range"):
+            run(proto, inputs)
+
+
 def test_half_floats_beside_float32_scales() -> None:
     given, draw = operands(**PLACES[3]), np.random.default_rng(7)
     given = {k: v.astype(np.float16) if v is not None and v.dtype == np.float32 else v for k, v in given.items()}
@@ -138,7 +195,14 @@ def test_refusals_by_name() -> None:
     def why(more: dict[str, Any], **attributes: Any) -> str:
         return refusal("GroupQueryAttention", given | more, **HEADS, **attributes)
 
-    assert "needs cos_cache" in why({}, do_rotary=1)
+    for angles in ({}, {"_c": floats(3, 8)}, {"_s": floats(3, 8)}):
+        assert "needs cos_cache" in why(angles, do_rotary=1)
+    for heads, own in ((0, 2), (4, 0)):
+        assert "are not defined" in refusal("GroupQueryAttention", given, num_heads=heads, kv_num_heads=own)
+    assert "not known to be one number" in why({"_t": np.array([2, 2], np.int32)})
+    for total, held in ((1, 0), (3, 0), (4, 3), (6, 3)):
+        past = {n: floats(1, 2, held, SIZE) for n in ("pk", "pv")} if held else {}
+        assert f"total_sequence_length {total} is neither" in why(past | {"_t": np.array(total, np.int32)})
     assert "smooth_softmax=2" in why({}, smooth_softmax=2)
     assert "local_window_size without causal" in why({}, causal=0, local_window_size=2)
     assert "sliding_window_cache" in why({}, sliding_window_cache=1, local_window_size=2)
@@ -149,9 +213,16 @@ def test_refusals_by_name() -> None:
     cache = {n: np.zeros((1, 2, 1, SIZE), np.int8) for n in ("pk", "pv")}
     scales = {n: np.ones(1, np.float32) for n in ("ks", "vs")}
     both = {"k_quant_type": "PER_TENSOR", "v_quant_type": "PER_TENSOR", "kv_cache_bit_width": 8}
-    assert "without k_quant_type" in why(cache)
+    for whole in (cache, cache | {"pk": floats(1, 2, 1, SIZE)}, cache | {"pv": floats(1, 2, 1, SIZE)}):
+        assert "without k_quant_type" in why(whole)
+    assert "needs past_key" in why({}, kv_cache_bit_width=8)
+    assert "of 0 bits" in why(cache | scales, k_quant_type="PER_TENSOR", v_quant_type="PER_TENSOR")
+    assert "NONE" in why(cache | scales, kv_cache_bit_width=8)
+    for one_of in ("pk", "pv"):
+        assert "are not defined" in why(cache | scales | {one_of: np.zeros((1, 2, 1, SIZE), np.uint8)}, **both)
     assert "needs past_key" in why(scales, **both)
-    assert "needs past_key" in why(cache | {"ks": scales["ks"]}, **both)
+    for name in ("ks", "vs"):
+        assert "needs past_key" in why(cache | {name: scales[name]}, **both)
     assert "of 4 bits" in why(cache | scales, **both | {"kv_cache_bit_width": 4})
     assert "NONE" in why(cache | scales, **both | {"v_quant_type": "NONE"})
     assert "for each channel" in why(cache | scales, **both | {"k_quant_type": "PER_CHANNEL"})
