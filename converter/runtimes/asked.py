@@ -1,5 +1,5 @@
-"""A process that runs a model, asked by lines: `{"inputs": file.npz, "outputs": file.npz}`, answered by `{"ok": true}` or
-`{"error": text}`."""
+"""A process that runs a model, asked by lines: `{"inputs": [file.npz, ...], "outputs": [file.npz, ...]}`, the files of calls
+in turn, answered by `{"ok": true}` or `{"error": text}`."""
 
 from __future__ import annotations
 
@@ -32,18 +32,19 @@ class Asked:
         self._process = processes.start(argv, environment, self._errors, python)
         self._answer("cannot be loaded")
 
-    def ask(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """What it makes of the inputs. Raises RuntimeFailure with its own words."""
-        sent, received = Path(self._dir.name) / "in.npz", Path(self._dir.name) / "out.npz"
-        save_arrays(sent, inputs)
+    def ask(self, calls: Sequence[Mapping[str, np.ndarray]]) -> list[dict[str, np.ndarray]]:
+        """What it makes of the inputs of each call. Raises RuntimeFailure with its own words."""
+        sent, received = ([Path(self._dir.name) / f"{k}{i}.npz" for i in range(len(calls))] for k in ("in", "out"))
+        for path, inputs in zip(sent, calls, strict=True):
+            save_arrays(path, inputs)
         assert self._process.stdin is not None
         try:
-            self._process.stdin.write(json.dumps({"inputs": str(sent), "outputs": str(received)}) + "\n")
+            self._process.stdin.write(json.dumps({"inputs": [*map(str, sent)], "outputs": [*map(str, received)]}) + "\n")
             self._process.stdin.flush()
         except BrokenPipeError:
             pass  # the answer tells why the process is gone
         self._answer("failed")
-        return load_arrays(received)
+        return [load_arrays(path) for path in received]
 
     def _answer(self, what: str) -> None:
         assert self._process.stdout is not None

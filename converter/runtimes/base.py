@@ -26,7 +26,12 @@ class Runner(Protocol):
     input_types: Mapping[str, TensorType]
 
     def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Run once. Raises RuntimeFailure when the runtime does."""
+        """Run once, from the model's own state. Raises UsageError on misfitting inputs, RuntimeFailure when the runtime
+        does."""
+        ...
+
+    def in_turn(self, calls: Sequence[Mapping[str, np.ndarray]]) -> list[dict[str, np.ndarray]]:
+        """Run once on each of `calls`: the first from the model's own state, each other from what the one before left."""
         ...
 
     def close(self) -> None:
@@ -34,7 +39,19 @@ class Runner(Protocol):
         ...
 
 
-class AsSource:
+class InTurn:
+    """A runner whose one call is the first of `in_turn`."""
+
+    def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Outputs by flat name. Raises UsageError on misfitting inputs, RuntimeFailure with the runtime's own words."""
+        return self.in_turn([inputs])[0]
+
+    def in_turn(self, calls: Sequence[Mapping[str, np.ndarray]]) -> list[dict[str, np.ndarray]]:
+        """The outputs of each call, as `Runner` says."""
+        raise NotImplementedError
+
+
+class AsSource(InTurn):
     """A converted model whose inputs lie otherwise than the source's, fed as the source is.
 
     `axes` says of such inputs which of the source's axes each of their own is.
@@ -46,9 +63,9 @@ class AsSource:
             n: _as_source(t, axes[n]) if n in axes else t for n, t in runner.input_types.items()
         }
 
-    def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Run once, on the source's inputs."""
-        return self.runner(self.own(inputs))
+    def in_turn(self, calls: Sequence[Mapping[str, np.ndarray]]) -> list[dict[str, np.ndarray]]:
+        """Run once on each of the source's inputs."""
+        return self.runner.in_turn([self.own(inputs) for inputs in calls])
 
     def own(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The source's inputs as the model takes them."""

@@ -31,7 +31,7 @@ def to_numpy(tensor: Any) -> Any:
 
 
 def start(folder: Path) -> Any:
-    """Load the package; calls leave the model's state as it was."""
+    """Load the package. Its state is its variables that do not train."""
     from keras import ops
 
     model = worker.load_package(folder)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from converter.frameworks import require
-from converter.runtimes.base import RuntimeFailure, check_inputs, flatten_result
+from converter.runtimes.base import InTurn, RuntimeFailure, check_inputs, flatten_result
 from ir.core import Model
 from ir.core.signature import Branch, Tree, call_arguments
 from ir.types import TensorType, dtype
@@ -25,8 +25,8 @@ def moving_variables(model: Any) -> list[Any]:
     return found
 
 
-class LiveKerasRunner:
-    """A `keras.Model` or layer. What a call changes (stateful layers) is put back: each call begins at the start."""
+class LiveKerasRunner(InTurn):
+    """A `keras.Model` or layer. What calls change (stateful layers) is put back."""
 
     def __init__(self, source: Any, model: Model) -> None:
         self._keras = require("keras")
@@ -35,20 +35,26 @@ class LiveKerasRunner:
         self._signature = model.signature
         self.input_types: Mapping[str, TensorType] = model.input_types
 
-    def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Outputs by flat name. Raises UsageError on misfitting inputs, RuntimeFailure when the model raises."""
-        check_inputs(inputs, self.input_types)
-        ops = self._keras.ops
-        leaves = {n: ops.convert_to_tensor(a, dtype=self.input_types[n].dtype.name) for n, a in inputs.items()}
-        before = [(v, ops.copy(v.value)) for v in moving_variables(self._model)]
+    def in_turn(self, calls: Sequence[Mapping[str, np.ndarray]]) -> list[dict[str, np.ndarray]]:
+        """The outputs of each call. Raises UsageError on misfitting inputs, RuntimeFailure when the model raises."""
+        for inputs in calls:
+            check_inputs(inputs, self.input_types)
+        before = [(v, self._keras.ops.copy(v.value)) for v in moving_variables(self._model)]
         try:
-            result = self._call(leaves)
+            results = [self._call(self._leaves(inputs)) for inputs in calls]
         except Exception as error:  # whatever a backend raises is the model's own failure
             text = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise RuntimeFailure(f"the Keras model failed: {text}") from error
         finally:
             for variable, value in before:
                 variable.assign(value)
+        return [self._found(result) for result in results]
+
+    def _leaves(self, inputs: Mapping[str, np.ndarray]) -> dict[str, Any]:
+        to_tensor = self._keras.ops.convert_to_tensor
+        return {n: to_tensor(a, dtype=self.input_types[n].dtype.name) for n, a in inputs.items()}
+
+    def _found(self, result: Any) -> dict[str, np.ndarray]:
         result = _as_read(result, self._signature.result)
         found = flatten_result(result, self._is_tensor, self._signature.output_names)
         return {name: self._array(value) for name, value in found.items()}

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from converter.frameworks import require
-from converter.runtimes.base import RuntimeFailure, check_inputs, flatten_result
+from converter.runtimes.base import InTurn, RuntimeFailure, check_inputs, flatten_result
 from ir.core import Model
 from ir.core.signature import call_arguments
 from ir.types import TensorType
 
 
-class LiveTensorflowRunner:
-    """A concrete function, `tf.function`, method or `tf.Module`. `variables` are what a call may change: they are put back,
-    so that each call begins at the start."""
+class LiveTensorflowRunner(InTurn):
+    """A concrete function, `tf.function`, method or `tf.Module`. `variables` are what calls may change: they are put
+    back."""
 
     name = "tensorflow"
 
@@ -27,21 +27,24 @@ class LiveTensorflowRunner:
         self._variables = variables
         self.input_types: Mapping[str, TensorType] = model.input_types
 
-    def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Outputs by flat name. Raises UsageError on misfitting inputs, RuntimeFailure when the function raises."""
-        check_inputs(inputs, self.input_types)
-        leaves = {n: self._tf.constant(a) for n, a in inputs.items()}
-        args, kwargs = call_arguments(self._signature, leaves)
+    def in_turn(self, calls: Sequence[Mapping[str, np.ndarray]]) -> list[dict[str, np.ndarray]]:
+        """The outputs of each call. Raises UsageError on misfitting inputs, RuntimeFailure when the function raises."""
+        for inputs in calls:
+            check_inputs(inputs, self.input_types)
         before = [(v, v.numpy()) for v in self._variables]
         try:
-            result = self._source(*args, **kwargs)
+            results = [self._call(inputs) for inputs in calls]
         except Exception as error:  # whatever TensorFlow raises is the function's own failure
             raise RuntimeFailure(f"the TensorFlow function failed: {first_line(error)}") from error
         finally:
             for variable, value in before:
                 variable.assign(value)
-        found = flatten_result(result, self._tf.is_tensor, self._signature.output_names)
-        return {name: np.asarray(value) for name, value in found.items()}
+        found = [flatten_result(r, self._tf.is_tensor, self._signature.output_names) for r in results]
+        return [{name: np.asarray(value) for name, value in each.items()} for each in found]
+
+    def _call(self, inputs: Mapping[str, np.ndarray]) -> Any:
+        args, kwargs = call_arguments(self._signature, {n: self._tf.constant(a) for n, a in inputs.items()})
+        return self._source(*args, **kwargs)
 
     def close(self) -> None:
         """Nothing to free."""

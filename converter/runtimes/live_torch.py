@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from converter.frameworks import require
-from converter.runtimes.base import RuntimeFailure, check_inputs, flatten_result
+from converter.runtimes.base import InTurn, RuntimeFailure, check_inputs, flatten_result
 from ir.core import Model
 from ir.core.signature import call_arguments
 from ir.types import TensorType, dtype
 
 
-class LiveTorchRunner:
+class LiveTorchRunner(InTurn):
     """An `nn.Module` (run in eval mode without gradients; its own modes are restored) or an `ExportedProgram`."""
 
     def __init__(self, source: Any, model: Model) -> None:
@@ -26,13 +26,12 @@ class LiveTorchRunner:
         self._signature = model.signature
         self.input_types: Mapping[str, TensorType] = model.input_types
 
-    def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Outputs by flat name. Raises UsageError on misfitting inputs, RuntimeFailure when the module raises."""
-        check_inputs(inputs, self.input_types)
-        leaves = {name: to_tensor(self._torch, array) for name, array in inputs.items()}
-        args, kwargs = call_arguments(self._signature, leaves)
+    def in_turn(self, calls: Sequence[Mapping[str, np.ndarray]]) -> list[dict[str, np.ndarray]]:
+        """The outputs of each call. Raises UsageError on misfitting inputs, RuntimeFailure when the module raises."""
+        for inputs in calls:
+            check_inputs(inputs, self.input_types)
         modes = {m: m.training for m in self._module.modules()} if self._live else {}
-        buffers = {k: v.detach().clone() for k, v in self._module.named_buffers()} if self._live else {}
+        buffers = {k: v.detach().clone() for k, v in self._module.named_buffers()}
         mha = self._torch.backends.mha
         fast = mha.get_fastpath_enabled()
         try:
@@ -40,21 +39,26 @@ class LiveTorchRunner:
             if self._live:
                 self._module.eval()
             with self._torch.no_grad():
-                result = self._at_first()(*args, **kwargs)
+                module = self._at_first()
+                return [self._call(module, inputs) for inputs in calls]
         except (RuntimeError, ValueError, IndexError, TypeError) as error:
             raise RuntimeFailure(f"the PyTorch module failed: {str(error).splitlines()[0]}") from error
         finally:
             mha.set_fastpath_enabled(fast)
-            for module, training in modes.items():
-                module.training = training
+            for m, training in modes.items():
+                m.training = training
             for name, value in self._module.named_buffers():
                 if name in buffers:
                     value.detach().copy_(buffers[name])
-        found = flatten_result(result, self._torch.is_tensor, self._signature.output_names)
+
+    def _call(self, module: Any, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        leaves = {name: to_tensor(self._torch, array) for name, array in inputs.items()}
+        args, kwargs = call_arguments(self._signature, leaves)
+        found = flatten_result(module(*args, **kwargs), self._torch.is_tensor, self._signature.output_names)
         return {name: _result_array(self._torch, value) for name, value in found.items()}
 
     def _at_first(self) -> Any:
-        """What is called: a TorchScript program keeps state in its attributes, so each call gets a copy."""
+        """What is called: a TorchScript program keeps state in its attributes, so calls in turn get a copy."""
         return copy.deepcopy(self._module) if isinstance(self._module, self._torch.jit.ScriptModule) else self._module
 
     def close(self) -> None:

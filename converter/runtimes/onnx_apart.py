@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from converter.runtimes.asked import Asked
-from converter.runtimes.base import check_inputs
+from converter.runtimes.base import InTurn, check_inputs
 from ir.types import TensorType
 
 WORKER = Path(__file__).with_name("onnx_worker.py")
 
 
-class OnnxApart:
+class OnnxApart(InTurn):
     """Runs what an `OnnxRunner` of the same arguments runs; a process that has ended is started again."""
 
     def __init__(
@@ -29,14 +29,16 @@ class OnnxApart:
         self._dir: tempfile.TemporaryDirectory[str] | None = None
         self._worker: Asked | None = None
 
-    def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Outputs by name. Raises UsageError on misfitting inputs, RuntimeFailure when a kernel does or the process ends."""
-        check_inputs(inputs, self.input_types)
+    def in_turn(self, calls: Sequence[Mapping[str, np.ndarray]]) -> list[dict[str, np.ndarray]]:
+        """The outputs of each call. Raises UsageError on misfitting inputs, RuntimeFailure when a kernel does or the process
+        ends."""
+        for inputs in calls:
+            check_inputs(inputs, self.input_types)
         if self._worker is None or self._worker.ended:
             self.close()
             argv = [str(WORKER), json.dumps([str(self._file()), *self._settings])]
             self._worker = Asked(argv, os.environ, "the model")
-        return self._worker.ask(inputs)
+        return self._worker.ask(calls)
 
     def _file(self) -> Path:
         """The model's own file, or one that is written when it is first needed: most models are never run here."""

@@ -26,7 +26,9 @@ def main() -> None:
         for line in sys.stdin:
             request = json.loads(line)
             try:
-                save_arrays(Path(request["outputs"]), runner(load_arrays(Path(request["inputs"]))))
+                results = runner.in_turn([load_arrays(Path(path)) for path in request["inputs"]])
+                for path, arrays in zip(request["outputs"], results, strict=True):
+                    save_arrays(Path(path), arrays)
                 answers.write(json.dumps({"ok": True}) + "\n")
             except ConversionError as error:
                 answers.write(json.dumps({"error": error.message}) + "\n")

@@ -6,7 +6,7 @@ import ctypes
 import functools
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from converter.errors import EnvironmentMissing
 from converter.frameworks import require
-from converter.runtimes.base import RuntimeFailure, check_inputs
+from converter.runtimes.base import InTurn, RuntimeFailure, check_inputs
 from converter.runtimes.onnx_apart import OnnxApart
 from ir.data.nibbles import pack_nibbles, unpack_nibbles
 from ir.types import TensorType, dtype, dtypes, symbol
@@ -32,7 +32,7 @@ _ORT_TYPES = {
 }  # fmt: skip
 
 
-class OnnxRunner:
+class OnnxRunner(InTurn):
     """An ONNX Runtime session over a file or serialised model. bfloat16 goes through OrtValue, which NumPy lacks.
 
     `fixed` are plain values for inputs that a conversion has fixed: fed at every call, no inputs to the caller. `apart` makes
@@ -70,25 +70,32 @@ class OnnxRunner:
         }  # fmt: skip
         self.input_axes = _input_axes(self._session)
         self._fixed = self._fixed_feeds(fixed or {})
-        state = set(_recorded(self._session, "isomorph.state").values())  # next values of state, beside the outputs
-        self._outputs = [o.name for o in self._session.get_outputs() if o.name not in state]
+        self._state = _recorded(self._session, "isomorph.state")  # next values of state, beside the outputs
+        self._outputs = [o.name for o in self._session.get_outputs() if o.name not in self._state.values()]
         self.apart = functools.partial(
             OnnxApart, self.name, self.input_types, self.input_axes, model, provider, fixed or {}
         )
 
-    def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Outputs by name. Raises UsageError on misfitting inputs, RuntimeFailure when a kernel does."""
-        check_inputs(inputs, self.input_types)
+    def in_turn(self, calls: Sequence[Mapping[str, np.ndarray]]) -> list[dict[str, np.ndarray]]:
+        """The outputs of each call. Raises UsageError on misfitting inputs, RuntimeFailure when a kernel does."""
+        found, state = [], dict[str, Any]()
+        for inputs in calls:
+            check_inputs(inputs, self.input_types)
+            results = self._run(inputs, state, moving=len(calls) > 1)
+            state = {weight: results[output] for weight, output in self._state.items() if output in results}
+            arrays = {self._flat.get(n, n): self._array(results[n]) for n in self._outputs}
+            found.append({name: self._whole(name, array) for name, array in arrays.items()})
+        return found
+
+    def _run(self, inputs: Mapping[str, np.ndarray], state: Mapping[str, Any], moving: bool) -> dict[str, Any]:
+        """The values of the outputs, and of the next state if it is `moving`, by the session's names."""
+        wanted = [*self._outputs, *(self._state.values() if moving else ())]
         try:
-            feeds = {
-                **self._fixed,
-                **{self._named[name]: self._value(self._parts(name, array)) for name, array in inputs.items()},
-            }
-            results = self._session.run_with_ort_values(self._outputs, feeds)
+            given = {self._named[name]: self._value(self._parts(name, array)) for name, array in inputs.items()}
+            results = self._session.run_with_ort_values(wanted, {**self._fixed, **given, **state})
+            return dict(zip(wanted, results, strict=True))
         except Exception as error:  # noqa: BLE001 - the runtime's exception types are not exported
             raise RuntimeFailure(f"ONNX Runtime failed: {_first_line(error)}") from None
-        found = {self._flat.get(n, n): self._array(value) for n, value in zip(self._outputs, results, strict=True)}
-        return {name: self._whole(name, array) for name, array in found.items()}
 
     def _fixed_feeds(self, fixed: Mapping[str, bool | int | float]) -> dict[str, Any]:
         """Values for the fixed inputs by the session's names; these are no longer among the input types."""

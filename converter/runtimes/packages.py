@@ -7,7 +7,7 @@ import importlib.util
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 from converter.errors import EnvironmentMissing, UsageError
 from converter.frameworks import installed
 from converter.runtimes.asked import Asked
-from converter.runtimes.base import check_inputs
+from converter.runtimes.base import InTurn, check_inputs
 from ir.types import TensorType
 from ir.types.parse import parse_type
 
@@ -25,7 +25,7 @@ BACKENDS = ("tensorflow", "jax", "torch")
 """What Keras can run on, in the order in which it is chosen where nobody says."""
 
 
-class PackageRunner:
+class PackageRunner(InTurn):
     """A converted package behind a worker process; the process lives until `close`."""
 
     def __init__(self, folder: Path, python: str | None = None, provider: str | None = None) -> None:
@@ -52,11 +52,11 @@ class PackageRunner:
             raise UsageError(f"packages of {framework} have no provider {provider!r}")
         self._worker = Asked([str(WORKERS[framework]), str(folder)], environment, "the converted package", python)
 
-    def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Outputs by flat name. Raises UsageError on misfitting inputs, RuntimeFailure with the model's own words."""
-        check_inputs(inputs, self.input_types)
-        arrays = self._worker.ask(inputs)
-        return {name: arrays[name] for name in self._outputs}
+    def in_turn(self, calls: Sequence[Mapping[str, np.ndarray]]) -> list[dict[str, np.ndarray]]:
+        """The outputs of each call. Raises UsageError on misfitting inputs, RuntimeFailure with the model's own words."""
+        for inputs in calls:
+            check_inputs(inputs, self.input_types)
+        return [{name: arrays[name] for name in self._outputs} for arrays in self._worker.ask(calls)]
 
     def close(self) -> None:
         """End the process and remove its files."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from converter.frameworks import require
-from converter.runtimes.base import RuntimeFailure, check_inputs
+from converter.runtimes.base import InTurn, RuntimeFailure, check_inputs
 from converter.runtimes.live_tensorflow import first_line
 from ir.core import Model
 from ir.types import TensorType
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from converter.importers.tensorflow.tables import Contents
 
 
-class TensorflowGraphRunner:
-    """The graph in a session of its own. Each call begins with the values of the file."""
+class TensorflowGraphRunner(InTurn):
+    """The graph in a session of its own. Calls begin with the values of the file."""
 
     name = "tensorflow"
 
@@ -53,10 +53,11 @@ class TensorflowGraphRunner:
         handle, (keys, values) = self._graph.get_tensor_by_name(f"{node}:0"), feeds
         return self._tf.raw_ops.LookupTableImportV2(table_handle=handle, keys=keys, values=values), feeds
 
-    def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Outputs by flat name. Raises UsageError on misfitting inputs, RuntimeFailure when TensorFlow raises."""
-        check_inputs(inputs, self.input_types)
-        feeds = {f"{f.key[0]}:{f.key[1]}": inputs[f.name] for f in self._source.feeds}
+    def in_turn(self, calls: Sequence[Mapping[str, np.ndarray]]) -> list[dict[str, np.ndarray]]:
+        """The outputs of each call. Raises UsageError on misfitting inputs, RuntimeFailure when TensorFlow raises."""
+        for inputs in calls:
+            check_inputs(inputs, self.input_types)
+        feeds = [{f"{f.key[0]}:{f.key[1]}": inputs[f.name] for f in self._source.feeds} for inputs in calls]
         fetches = [f"{k[0]}:{k[1]}" for _, k in self._source.fetches]
         try:
             if not self._fresh:
@@ -66,10 +67,11 @@ class TensorflowGraphRunner:
                 for op, value, data in self._assigns:
                     self._session.run(op, {value: data.numpy()})
                 self._fresh = True
-            results = self._session.run(fetches, feeds)
+            results = [self._session.run(fetches, each) for each in feeds]
         except (self._tf.errors.OpError, ValueError, TypeError) as error:
             raise RuntimeFailure(f"the TensorFlow graph failed: {first_line(error)}") from error
-        return {n: np.asarray(r) for (n, _), r in zip(self._source.fetches, results, strict=True)}
+        names = [n for n, _ in self._source.fetches]
+        return [{n: np.asarray(a) for n, a in zip(names, each, strict=True)} for each in results]
 
     def close(self) -> None:
         """End the session."""

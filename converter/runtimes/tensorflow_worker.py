@@ -30,7 +30,7 @@ def to_numpy(tensor: Any) -> Any:
 
 
 def start(folder: Path) -> Any:
-    """Load the package; calls leave the model's state as it was."""
+    """Load the package. Its state is its variables."""
     model = worker.load_package(folder)
     first = [(variable, variable.numpy()) for variable in model.variables]
     return worker.restoring(first, model, to_numpy)

@@ -54,7 +54,7 @@ def write(path: str, tensors: dict) -> None:
 
 
 def start(folder: Path) -> Any:
-    """Load the package; calls leave the model's state as it was."""
+    """Load the package. Its state is its buffers."""
     import torch
 
     model = worker.load_package(folder)
@@ -63,12 +63,13 @@ def start(folder: Path) -> Any:
     def call(args: list, kwargs: dict, flat: Any) -> dict:
         with torch.no_grad():
             found = flat(model(*args, **kwargs))
-        found = {name: value.clone() if torch.is_tensor(value) else value for name, value in found.items()}
-        for name, buffer in model.named_buffers():  # a call may change the model's state: each begins at the start
-            buffer.detach().copy_(first[name])
-        return found
+        return {name: value.clone() if torch.is_tensor(value) else value for name, value in found.items()}
 
-    return call
+    def restore() -> None:
+        for name, buffer in model.named_buffers():
+            buffer.detach().copy_(first[name])
+
+    return call, restore
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """What the processes that run emitted packages share. Loaded by path, beside the worker; knows no framework and nothing of us.
 NumPy is imported where arrays are read and written, with the dtypes that `ml_dtypes`, a part of TensorFlow and Keras, gives it.
 
-A worker reads one JSON request a line, `{"inputs": file.npz, "outputs": file.npz}`, and answers `{"ok": true}` or
-`{"error": text}`.
+A worker reads one JSON request a line, `{"inputs": [file.npz, ...], "outputs": [file.npz, ...]}`, and answers
+`{"ok": true}` or `{"error": text}`. The files are of calls in turn: the first begins with the model's own state, each other
+with what the one before left.
 """
 
 import importlib.util
@@ -17,6 +18,8 @@ from typing import Any
 DTYPES_KEY = "__dtypes__"
 Call = Callable[[list, dict, Callable[[Any], dict]], dict]
 """Runs the model on positional and keyword arguments; flattens its result by the function it is given."""
+Loaded = tuple[Call, Callable[[], None]]
+"""What calls a model, and what gives it its own state again."""
 
 
 def block_own_packages() -> None:
@@ -89,24 +92,24 @@ def write_arrays(path: str, arrays: dict) -> None:
     np.savez(path, **{**written, DTYPES_KEY: np.array(json.dumps(kinds))})
 
 
-def restoring(first: list, model: Any, to_numpy: Callable[[Any], Any]) -> Call:
-    """Calls the model and gives its results as arrays; a call may change the model's state, so that each begins with
-    the values in `first`, (variable, value) pairs."""
+def restoring(first: list, model: Any, to_numpy: Callable[[Any], Any]) -> Loaded:
+    """Calls the model and gives its results as arrays; its state is the values in `first`, (variable, value) pairs."""
 
     def call(args: list, kwargs: dict, flat: Any) -> dict:
-        found = {name: to_numpy(value) for name, value in flat(model(*args, **kwargs)).items()}
+        return {name: to_numpy(value) for name, value in flat(model(*args, **kwargs)).items()}
+
+    def restore() -> None:
         for variable, value in first:
             variable.assign(value)
-        return found
 
-    return call
+    return call, restore
 
 
 def serve(
-    folder: Path, start: Callable[[Path], Call], read: Callable[[str], dict], write: Callable[[str, dict], None]
+    folder: Path, start: Callable[[Path], Loaded], read: Callable[[str], dict], write: Callable[[str, dict], None]
 ) -> None:
-    """Answer requests until the input ends. `start` loads the package and gives what calls it; `read` and `write` turn
-    files into the framework's tensors and back."""
+    """Answer requests until the input ends. `start` loads the package; `read` and `write` turn files into the framework's
+    tensors and back."""
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what the model prints must not mix with answers
     signature = json.loads((folder / "metadata.json").read_text())["signature"]
@@ -117,7 +120,7 @@ def serve(
         return found
 
     try:
-        call = start(folder)
+        call, restore = start(folder)
         answers.write(json.dumps({"ok": True}) + "\n")
     except Exception as error:  # noqa: BLE001 - whatever user code raises is the answer
         answers.write(json.dumps({"error": f"{type(error).__name__}: {error}"}) + "\n")
@@ -125,10 +128,13 @@ def serve(
     for line in sys.stdin:
         request = json.loads(line)
         try:
-            leaves = read(request["inputs"])
-            args = [build(p["tree"], leaves) for p in signature["parameters"] if not p["keyword_only"]]
-            kwargs = {p["name"]: build(p["tree"], leaves) for p in signature["parameters"] if p["keyword_only"]}
-            write(request["outputs"], call(args, kwargs, flat))
-            answers.write(json.dumps({"ok": True}) + "\n")
+            for sent, received in zip(request["inputs"], request["outputs"]):
+                leaves = read(sent)
+                args = [build(p["tree"], leaves) for p in signature["parameters"] if not p["keyword_only"]]
+                kwargs = {p["name"]: build(p["tree"], leaves) for p in signature["parameters"] if p["keyword_only"]}
+                write(received, call(args, kwargs, flat))
+            answer: dict = {"ok": True}
         except Exception as error:  # noqa: BLE001 - whatever user code raises is the answer
-            answers.write(json.dumps({"error": f"{type(error).__name__}: {error}"}) + "\n")
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        restore()
+        answers.write(json.dumps(answer) + "\n")

@@ -17,18 +17,23 @@ from ir.types import DType
 
 @dataclass
 class Expected:
-    """One case with what the evaluators and the source made of it, by output name.
+    """What the evaluators and the source made of a case, or of the last of calls in turn, by output name.
 
     `rounded` gives the reference moved by other draws of rounding: what rounds between the steps of its ops
     (`steps.by_steps`), and what is given rounded (`sensitivity.conditioned`).
     """
 
-    inputs: Case
+    calls: Sequence[Case]
     reference: dict[str, np.ndarray]
     exact: dict[str, np.ndarray]
     source: dict[str, np.ndarray]
     undecided: dict[str, np.ndarray] = field(default_factory=dict)
     rounded: Callable[[], Sequence[Mapping[str, np.ndarray]]] = list
+
+    @property
+    def inputs(self) -> Case:
+        """The inputs of the call whose results these are."""
+        return self.calls[-1]
 
     def compare(self, name: str, values: Mapping[str, np.ndarray]) -> Difference:
         """How far one output is from the reference, outside the elements that rounding decides."""
@@ -70,11 +75,11 @@ def judge(
         result.verdict, result.reason = "inconclusive", "rounding alone decides how large it is"
         return result
     if rtol is not None or atol is not None:
-        _judge_by_tolerance(result, converted, (atol or 0.0) + (rtol or 0.0) * scale)
+        _judge_by_tolerance(result, converted, known, (atol or 0.0) + (rtol or 0.0) * scale)
     elif dtype.is_float or dtype.is_complex:
         _judge_by_noise(result, dtype, converted, sourced, known)
     else:
-        _judge_exact(result, converted, sourced)
+        _judge_exact(result, converted, sourced, known)
     if result.verdict == "equal" and result.undecided > MOST * result.elements:
         result.verdict = "inconclusive"
         result.reason = f"rounding alone decides {result.undecided} of {result.elements} elements"
@@ -97,10 +102,12 @@ def _judge_by_noise(
         _mismatch(
             result,
             sourced,
+            known,
             f"the source itself is {result.source_error:.3g} from the reference (rounding explains {bound:.3g}): the import is wrong",
         )
     elif result.error > result.tolerance:
-        _mismatch(result, converted, f"largest error {result.error:.3g} where noise explains {result.tolerance:.3g}")
+        why = f"largest error {result.error:.3g} where noise explains {result.tolerance:.3g}"
+        _mismatch(result, converted, known, why)
     elif floor > tolerance.inconclusive_share(real) * scale and scale > 0:
         result.verdict, result.reason = (
             "inconclusive",
@@ -115,28 +122,36 @@ def _rounded(name: str, known: list[Expected]) -> float:
     return max((error for error in found if np.isfinite(error)), default=0.0)
 
 
-def _judge_exact(result: OutputResult, converted: list[Difference], sourced: list[Difference]) -> OutputResult:
+def _judge_exact(
+    result: OutputResult, converted: list[Difference], sourced: list[Difference], known: list[Expected]
+) -> OutputResult:
     for what, differences in (
         ("the source differs from its import", sourced),
         ("the converted model differs", converted),
     ):
         count = sum(d.mismatched for d in differences)
         if count or any(d.problem for d in differences):
-            return _mismatch(result, differences, f"{what} in {count} of {result.elements} elements")
+            return _mismatch(result, differences, known, f"{what} in {count} of {result.elements} elements")
     return result
 
 
-def _judge_by_tolerance(result: OutputResult, converted: list[Difference], allowed: float) -> OutputResult:
+def _judge_by_tolerance(
+    result: OutputResult, converted: list[Difference], known: list[Expected], allowed: float
+) -> OutputResult:
     result.tolerance = allowed
     if result.error > allowed:
-        _mismatch(result, converted, f"largest error {result.error:.3g}, allowed {allowed:.3g}")
+        _mismatch(result, converted, known, f"largest error {result.error:.3g}, allowed {allowed:.3g}")
     return result
 
 
-def _mismatch(result: OutputResult, differences: list[Difference], reason: str) -> OutputResult:
+def _mismatch(
+    result: OutputResult, differences: list[Difference], known: list[Expected], reason: str
+) -> OutputResult:
     worst = max(range(len(differences)), key=lambda i: (bool(differences[i].problem), differences[i].max_abs))
     found = differences[worst]
     result.verdict = "mismatch"
     result.reason = found.problem or reason
+    if len(known[worst].calls) > 1:
+        result.reason += ", in a second call, which begins with the state that the first left"
     result.worst = f"input {worst}" + (f", element {list(found.index)}" if found.index else "")
     return result

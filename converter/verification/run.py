@@ -15,6 +15,7 @@ from converter.errors import UsageError
 from converter.runtimes import Runner, source_runner
 from converter.runtimes.base import AsSource, RuntimeFailure, apart, as_source
 from converter.sources import Source
+from converter.verification.again import second_calls
 from converter.verification.empty import empty_cases, other_limits, other_shapes
 from converter.verification.free import ADVICE, groups, hanging, in_order
 from converter.verification.inputs import Case, evaluated_cases, has_values
@@ -22,7 +23,8 @@ from converter.verification.judge import Expected, Sample, judge
 from converter.verification.report import OutputResult, VerificationReport
 from converter.verification.sensitivity import conditioned, has_decisions, undecided
 from converter.verification.steps import by_steps
-from ir.core import Model, Node
+from ir.core import Model, Node, Value
+from ir.core.walk import walk
 from ir.eval import Evaluator
 from ir.ops.dropout import draws_in_inference
 
@@ -48,6 +50,8 @@ class Baseline:
     expected: list[Expected]
     empty: dict[str, Expected] = field(default_factory=dict)
     """Cases in which a dynamic size is 0, by its name."""
+    again: list[Expected] = field(default_factory=list)
+    """Second calls, of a model with state."""
     tried: bool = True
     """Whether the source has run on these; else the evaluator stands for it."""
     notes: list[str] = field(default_factory=list)
@@ -91,8 +95,9 @@ def measure(source: Source, model: Model, inputs: Any = None, *, seed: int = 0, 
         baseline = Baseline(model, source.framework, seed, [])
         for case, exact, found in _source_cases(baseline, native, inputs, cases):
             baseline.notes += [note for note in _other_types(model, found) if note not in baseline.notes]
-            baseline.expected.append(_expected(model, case, exact, _sized(found, exact, source), seed))
+            baseline.expected.append(_expected(model, [case], exact, _sized(found, exact, source), seed))
         _measure_empty(baseline, native, source)
+        _measure_again(baseline, native, source)
     finally:
         native.close()
     return baseline
@@ -146,7 +151,22 @@ def _measure_empty(baseline: Baseline, native: Runner, source: Source) -> None:
             if wrong := other_shapes(found, exact):
                 baseline.notes.append(f"with {size} = 0 the source gives another shape than its import: {wrong}")
             else:
-                baseline.empty[size] = _expected(baseline.model, case, exact, found, baseline.seed)
+                baseline.empty[size] = _expected(baseline.model, [case], exact, found, baseline.seed)
+
+
+def _measure_again(baseline: Baseline, native: Runner, source: Source) -> None:
+    """Add second calls, unless what they begin with is drawn at random."""
+    model = baseline.model
+    if random_outputs(model, later=True) != random_outputs(model):
+        baseline.notes.append("the state is drawn at random: only first calls are compared")
+        return
+    for calls, exact in second_calls(model, [e.inputs for e in baseline.expected], baseline.seed):
+        try:
+            found = _sized(native.in_turn(calls)[-1], exact, source)
+        except RuntimeFailure as error:
+            baseline.notes.append(f"the source does not run a second time: {error.message}")
+            continue
+        baseline.again.append(_expected(model, calls, exact, found, baseline.seed))
 
 
 def _sized(found: Case, exact: Case, source: Source) -> Case:
@@ -174,9 +194,9 @@ def verify_against(baseline: Baseline, converted: Runner, *, rtol: Any = None, a
         return Verification(_failed(baseline, converted, problem))
     samples: list[Sample] = []
     free = groups(model)
-    for expected in baseline.expected:
+    for expected in [*baseline.expected, *baseline.again]:
         try:
-            found = converted(expected.inputs)
+            found = converted.in_turn(expected.calls)[-1]
         except (RuntimeFailure, UsageError) as error:
             return Verification(_failed(baseline, converted, error.message), samples)
         if list(found) != list(model.output_types):
@@ -224,7 +244,7 @@ def _run_empty(baseline: Baseline, converted: Runner) -> tuple[list[Sample], lis
 
 
 def _report(baseline: Baseline, converted: Runner) -> VerificationReport:
-    cases = [_shapes(e) for e in baseline.expected]
+    cases = [_shapes(e) for e in (*baseline.expected, *baseline.again)]
     return VerificationReport(baseline.framework, converted.name, cases=cases, seed=baseline.seed)
 
 
@@ -240,20 +260,20 @@ def _failed(baseline: Baseline, converted: Runner, reason: str) -> VerificationR
     return report
 
 
-def _expected(model: Model, case: Case, exact: Case, source: Case, seed: int) -> Expected:
-    reference = {n: _overflowed(a, exact[n]) for n, a in Evaluator().run(model, case).items()}
+def _expected(model: Model, calls: Sequence[Case], exact: Case, source: Case, seed: int) -> Expected:
+    reference = {n: _overflowed(a, exact[n]) for n, a in Evaluator().run_in_turn(model, calls)[-1].items()}
     if any(a.shape != exact[n].shape for n, a in reference.items()):
-        return Expected(case, reference, dict(exact), dict(source))  # rounding decides a size: the judge says so
-    masks = undecided(model, case, reference, exact, seed) if has_decisions(model) else {}
+        return Expected(calls, reference, dict(exact), dict(source))  # rounding decides a size: the judge says so
+    masks = undecided(model, calls, reference, exact, seed) if has_decisions(model) else {}
     free = groups(model)
 
     @functools.cache
     def rounded() -> list[Mapping[str, np.ndarray]]:
-        runs = (by_steps(model, case, reference), *conditioned(model, case, seed))
+        runs = (by_steps(model, calls, reference), *conditioned(model, calls, seed))
         return [in_order(free, run, reference) for run in runs]
 
     exact, source = (in_order(free, run, reference) for run in (exact, source))
-    return Expected(case, reference, exact, source, masks, rounded)
+    return Expected(calls, reference, exact, source, masks, rounded)
 
 
 def _overflowed(reference: np.ndarray, exact: np.ndarray) -> np.ndarray:
@@ -264,15 +284,27 @@ def _overflowed(reference: np.ndarray, exact: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(wide), reference, wide)
 
 
-def random_outputs(model: Model) -> set[str]:
-    """Outputs that depend on a random draw, in inference."""
+def random_outputs(model: Model, later: bool = False) -> set[str]:
+    """Outputs that depend on a random draw, in inference: of a first call, or of any `later` one, which may read state that
+    was drawn."""
+    held = {model.weight_value(name): moved for name, moved in model.state.items()} if later else {}
     tainted: set[Any] = set()
-    for node in model.graph:
-        if _draws(node) or any(v in tainted for v in node.inputs):
-            tainted.update(node.outputs)
+    before = -1
+    while len(tainted) != before:
+        before = len(tainted)
+        tainted.update(weight for weight, moved in held.items() if moved in tainted)
+        for node in model.graph:
+            if _draws(node) or any(v in tainted for v in _reads(node)):
+                tainted.update(node.outputs)
     return {
         name for name, value in zip(model.signature.output_names, model.graph.outputs, strict=True) if value in tainted
     }
+
+
+def _reads(node: Node) -> Iterator[Value]:
+    """The values that the node and its bodies read."""
+    yield from node.inputs
+    yield from (v for body in node.bodies.values() for inner in walk(body) for v in inner.inputs)
 
 
 def _draws(node: Node) -> bool:

@@ -7,7 +7,7 @@ of the comparison, and too many of them make the result inconclusive.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -36,23 +36,25 @@ def _moves(dtype: DType) -> bool:
     return dtype.is_float or dtype.is_complex
 
 
-def undecided(model: Model, case: Case, reference: Case, exact: Case, seed: int = 0) -> dict[str, np.ndarray]:
-    """Per output, a mask of the elements that rounding decides."""
-    runs = [exact, *_moved(model, case, seed, JITTER_ULPS, dtypes.float32.eps)]
+def undecided(
+    model: Model, calls: Sequence[Case], reference: Case, exact: Case, seed: int = 0
+) -> dict[str, np.ndarray]:
+    """Per output of the last call, a mask of the elements that rounding decides."""
+    runs = [exact, *_moved(model, calls, seed, JITTER_ULPS, dtypes.float32.eps)]
     return {name: _jumps([run[name] for run in runs], values) for name, values in reference.items()}
 
 
-def conditioned(model: Model, case: Case, seed: int = 0) -> list[Case]:
+def conditioned(model: Model, calls: Sequence[Case], seed: int = 0) -> list[Case]:
     """The reference, moved by what one rounding of each input and weight does: how far a badly conditioned model takes
     what any run must round. Empty where what is moved does not evaluate."""
     try:
-        return list(_moved(model, case, seed, 1.0, 0.0))
+        return list(_moved(model, calls, seed, 1.0, 0.0))
     except EvaluationError:
         return []
 
 
-def _moved(model: Model, case: Case, seed: int, ulps: float, least: float) -> Iterator[Case]:
-    """The float64 evaluation with every float moved by up to `ulps` of the eps of its type, or of `least`."""
+def _moved(model: Model, calls: Sequence[Case], seed: int, ulps: float, least: float) -> Iterator[Case]:
+    """The float64 evaluation of the last of calls in turn with every float moved by up to `ulps` of the eps of its type, or of `least`."""
     for k in range(RUNS):
         rng = np.random.default_rng((seed, 7919, k))
 
@@ -63,9 +65,9 @@ def _moved(model: Model, case: Case, seed: int, ulps: float, least: float) -> It
             wide = array.astype(np.complex128 if dtype.is_complex else np.float64)
             return wide * (1.0 + ulps * eps * rng.uniform(-1.0, 1.0, wide.shape))
 
-        inputs = {n: jitter(a, model.input_types[n].dtype) for n, a in case.items()}
+        moved = [{n: jitter(a, model.input_types[n].dtype) for n, a in case.items()} for case in calls]
         weights = {n: jitter(w.data.numpy(), w.type.dtype) for n, w in model.weights.items()}
-        yield Evaluator().run(model, inputs, weights)
+        yield Evaluator().run_in_turn(model, moved, weights)[-1]
 
 
 def _jumps(runs: list[np.ndarray], reference: np.ndarray) -> np.ndarray:

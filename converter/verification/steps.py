@@ -4,7 +4,7 @@ its gates and means too. Where 1 - z or x - mean cancels, that is most of the no
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,8 +56,10 @@ def _not_rounded(kind: DType, node: Node) -> bool:
     return node.op.family not in ROUNDED or node.outputs[0].type.dtype != kind
 
 
-def by_steps(model: Model, inputs: dict[str, np.ndarray], reference: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The reference, moved by what the declared types round between steps; empty where there are none, or they fail.
+def by_steps(
+    model: Model, calls: Sequence[Mapping[str, np.ndarray]], reference: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """The reference of the last call, moved by what the declared types round between steps; empty where there are none, or they fail.
 
     A decomposition that answers otherwise is not in it: what it rounds is measured from its own reference.
     """
@@ -65,8 +67,8 @@ def by_steps(model: Model, inputs: dict[str, np.ndarray], reference: dict[str, n
         inner = taken_apart(model)
         if inner is None:
             return {}
-        centre = Evaluator().run(inner.model, inputs)
-        found = Evaluator("exact", replay=inner.rounded).run(inner.model, inputs)
+        centre = Evaluator().run_in_turn(inner.model, calls)[-1]
+        found = Evaluator("exact", replay=inner.rounded).run_in_turn(inner.model, calls)[-1]
     except (EvaluationError, TypeError, ValueError):
         return {}
     if any(a.shape != reference[n].shape for run in (centre, found) for n, a in run.items()):

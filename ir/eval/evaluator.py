@@ -63,6 +63,17 @@ class Evaluator:
         state = {name: run.value(v) for name, v in model.state.items()}
         return dict(zip(model.signature.output_names, outs, strict=True)), state
 
+    def run_in_turn(
+        self, model: Model, calls: Sequence[Mapping[str, np.ndarray]], weights: Mapping[str, np.ndarray] | None = None
+    ) -> list[dict[str, np.ndarray]]:
+        """Outputs of calls one after another, each from the state that the one before left. Raises EvaluationError."""
+        held, found = dict(weights or {}), []
+        for inputs in calls:
+            outputs, state = self.run_with_state(model, inputs, held)
+            held |= state
+            found.append(outputs)
+        return found
+
     def run_all(
         self, model: Model, inputs: Mapping[str, np.ndarray], weights: Mapping[str, np.ndarray] | None = None
     ) -> dict[Value, np.ndarray]:

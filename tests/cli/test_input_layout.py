@@ -17,7 +17,7 @@ from converter.cli.convert import command as convert_command
 from converter.cli.trace import command
 from converter.errors import UsageError
 from converter.runtimes.arrays import load_arrays
-from converter.runtimes.base import AsSource, as_source
+from converter.runtimes.base import AsSource, InTurn, as_source
 from ir.types import symbol, tensor_type
 
 X = np.random.default_rng(0).standard_normal((2, 3, 8, 6)).astype(np.float32)
@@ -95,7 +95,7 @@ def test_a_model_read_as_its_own_source_is_not_turned(model: Cnn, tmp_path: Path
     assert converter.verify(path, path).passed
 
 
-class Echo:
+class Echo(InTurn):
     """Returns what it got."""
 
     name = "echo"
@@ -104,8 +104,8 @@ class Echo:
         self.input_types = {"x": tensor_type("float32", *shape)}
         self.input_axes = {"x": [0, 2, 3, 1]}
 
-    def __call__(self, inputs: Any) -> Any:
-        return dict(inputs)
+    def in_turn(self, calls: Any) -> Any:
+        return [dict(inputs) for inputs in calls]
 
     def close(self) -> None:
         pass

@@ -179,11 +179,11 @@ def _expected(
         masks = {n: _jumps([exact[n], *(run[n] for run in moved)], a) for n, a in reference.items()}
         if not training:
             try:
-                more = undecided(model, inputs, reference, exact, seed)
+                more = undecided(model, [inputs], reference, exact, seed)
             except (EvaluationError, ValueError, np.linalg.LinAlgError) as error:
                 raise Unfit("rounding decides a size") from error
             masks = {n: m | more[n] for n, m in masks.items()}
-    return [Expected(inputs, reference, run, run, masks) for run in moved]
+    return [Expected([inputs], reference, run, run, masks) for run in moved]
 
 
 def _apart(model: Model, inputs: Arrays, reference: Arrays, seed: int, training: bool) -> list[dict[str, np.ndarray]]:

@@ -17,6 +17,8 @@ import converter
 from converter.errors import ConversionError
 from converter.importers.keras import load
 from converter.importers.keras.context import saturates
+from converter.verification.again import MOST
+from converter.verification.run import CASES
 from ir.core import Model
 from ir.eval import Evaluator
 from ir.types import dtype, dtypes
@@ -163,6 +165,31 @@ def test_states_of_layers_behind_one_another(on: str, tmp_path: Path) -> None:
     converter.convert(model, "keras", tmp_path / "out", verify=False)
     found = converter.verify(model, tmp_path / "out", provider=on)
     assert found.passed, found.summary()
+    assert len(found.cases) == CASES + MOST  # second calls go on from the states of the first
+
+
+@pytest.mark.parametrize("saved", [False, True])
+def test_variables_of_tensorflow_go_on_where_they_stopped(saved: bool, tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    class Counted(tf.Module):
+        def __init__(self) -> None:
+            self.sum, self.calls = tf.Variable(1.0), tf.Variable([1, 2])
+
+        @tf.function(input_signature=[tf.TensorSpec((None, 2))])
+        def __call__(self, x: tf.Tensor) -> tf.Tensor:
+            self.sum.assign_add(tf.reduce_sum(x))
+            self.calls.assign_add([1, 3])
+            return x * self.sum + tf.cast(self.calls, tf.float32)
+
+    source: Any = Counted()
+    if saved:
+        tf.saved_model.save(source, str(tmp_path / "saved"), signatures=source.__call__)
+        source = tmp_path / "saved"
+    converter.convert(source, "tensorflow", tmp_path / "out", verify=False)
+    found = converter.verify(source, tmp_path / "out")
+    assert found.passed, found.summary()
+    assert len(found.cases) == CASES + 1 + MOST  # one without rows
 
 
 class Best(keras.Model):

@@ -46,7 +46,7 @@ def test_whether_two_equal_values_are_equal_is_undecided(kind: str, value: Any) 
     assert has_decisions(model)
     given = {n: np.asarray(value, model.input_types[n].dtype.numpy) for n in "xy"}
     answers = Evaluator().run(model, given)
-    assert undecided(model, given, answers, answers)["output.0"].all()
+    assert undecided(model, [given], answers, answers)["output.0"].all()
 
 
 @pytest.mark.parametrize("output", ["factors", "pivots"])

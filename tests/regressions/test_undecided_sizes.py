@@ -20,4 +20,4 @@ def test_a_size_that_rounding_decides_is_undecided() -> None:
     case = {"x": np.array([1, 1, 2, 2, 2], np.float32)}
     reference, exact = Evaluator("reference").run(model, case), Evaluator("exact").run(model, case)
     assert reference["output"].shape == (2,)
-    assert undecided(model, case, reference, exact)["output"].all()
+    assert undecided(model, [case], reference, exact)["output"].all()

@@ -54,7 +54,7 @@ def elsewhere(values: Outputs) -> Outputs:
 def verdicts(runs, other: Outputs) -> dict[str, str]:
     free, reference, exact, model = runs
     exact = in_order(free, exact, reference)
-    sample = Sample(Expected({}, reference, exact, exact), in_order(free, other, reference))
+    sample = Sample(Expected([{}], reference, exact, exact), in_order(free, other, reference))
     return {n: judge(n, t.dtype, [sample]).verdict for n, t in model.output_types.items()}
 
 

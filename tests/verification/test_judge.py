@@ -17,7 +17,7 @@ def verdict(source: float, exact: float, converted: float) -> str:
     """With errors in units of the least floor."""
     reference = np.array([SCALE, 0.0])
     off = [{"y": np.array([SCALE, n * LEAST]).astype(np.float32)} for n in (source, exact, converted)]
-    sample = Sample(Expected({}, {"y": reference}, exact=off[1], source=off[0]), off[2])
+    sample = Sample(Expected([{}], {"y": reference}, exact=off[1], source=off[0]), off[2])
     return judge("y", dtypes.float32, [sample]).verdict
 
 
@@ -46,7 +46,7 @@ def test_numbers_below_the_normal_ones(reference: float, converted: float, wante
     """They have few digits, and TensorFlow takes them for 0."""
     found = {"y": np.array([converted], np.float32)}
     exact = {"y": np.array([reference])}
-    assert judge("y", dtypes.float32, [Sample(Expected({}, exact, exact, exact), found)]).verdict == wanted
+    assert judge("y", dtypes.float32, [Sample(Expected([{}], exact, exact, exact), found)]).verdict == wanted
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_source_further_off_than_one_draw_of_rounding(rounded: list[float], wa
     reference = np.array([SCALE, 0.0])
     off = {n: {"y": np.array([SCALE, n * LEAST])} for n in (*rounded, 1, 9)}
     near, far = ({"y": off[n]["y"].astype(np.float32)} for n in (1, 9))
-    expected = Expected({}, {"y": reference}, exact=near, source=far, rounded=lambda: [off[n] for n in rounded])
+    expected = Expected([{}], {"y": reference}, exact=near, source=far, rounded=lambda: [off[n] for n in rounded])
     assert judge("y", dtypes.float32, [Sample(expected, near)]).verdict == wanted
 
 
@@ -72,7 +72,7 @@ def test_rounding_of_what_is_given_tells_how_well_a_model_is_conditioned() -> No
         )
         case = {"x": np.full(9, 1.0, np.float32), "y": np.full(9, 1.002, np.float32)}
         (exact,) = Evaluator().run(model, case).values()
-        runs = conditioned(model, case)
+        runs = conditioned(model, [case])
         assert len(runs) == 3
         found.append(max(np.abs(next(iter(r.values())) / exact - 1).max() for r in runs))
     assert found[1] <= dtypes.float32.eps < found[0] / 100

@@ -184,8 +184,8 @@ def test_a_source_that_runs_at_no_size_or_not_as_given_is_an_error(monkeypatch):
 
 def test_another_type_of_the_source_is_told(monkeypatch):
     class Wide(ReferenceRunner):
-        def __call__(self, inputs):
-            return {n: a.astype(np.float64) for n, a in super().__call__(inputs).items()}
+        def in_turn(self, calls):
+            return [{n: a.astype(np.float64) for n, a in found.items()} for found in super().in_turn(calls)]
 
     model = mlp()
     monkeypatch.setattr(verification, "source_runner", lambda *_: Wide(model, "exact"))
