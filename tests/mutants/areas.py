@@ -49,7 +49,7 @@ def named(text: str) -> Callable[[], Any]:
 
 NOT_MUTATED = r"__init__|_samples\.py$|/sampler\.py$|/rules\.py$|/registry\.py$"
 AREAS = (
-    Area("ir/ops", "*.py", ("tests/ops",)),
+    Area("ir/ops", "*.py", ("tests/ops", "tests/passes", "tests/ir")),
     Area(
         "converter/exporters/torch", "rules_*.py",
         ("tests/exporters/torch", "--ignore=tests/exporters/torch/test_keras_checkpoints.py"),

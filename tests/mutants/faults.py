@@ -20,8 +20,11 @@ OTHER_OP = {
 SAME_EITHER_WAY = set(
     "isinstance getattr hasattr zip max min sorted range ignore "  # a swap crashes, or means the same
     "add mul maximum minimum fmax fmin equal not_equal and_ or_ xor_ bitwise_and bitwise_or bitwise_xor logical_and "
-    "logical_or dim_max dim_min broadcast_shapes broadcast_arrays broadcast array_equal logaddexp gcd promoted same".split()
+    "logical_or dim_max dim_min broadcast_shapes broadcast_arrays broadcast array_equal logaddexp gcd promoted same multiply xor "
+    "result_type promote_types require_same".split()
 )
+WORDS = {"why", "advice"}
+"""Arguments that are the words of messages."""
 
 Change = tuple[str, Callable[[], None]] | tuple[str, Callable[[], None], tuple[ast.Call, str]]
 """What it does, how, and of an argument left out which."""
@@ -199,7 +202,7 @@ def _changes(node: ast.expr, put: Put) -> list[Change]:
 
 
 def _call_changes(node: ast.Call, text: str) -> list[Change]:
-    named = [(k, k.arg) for k in node.keywords if k.arg not in (None, "strict")]
+    named = [(k, k.arg) for k in node.keywords if k.arg is not None and k.arg not in {"strict", *WORDS}]
     found: list[Change] = [
         (f"{name} dropped from {text}", partial(node.keywords.remove, k), (node, name)) for k, name in named
     ]
