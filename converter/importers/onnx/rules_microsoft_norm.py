@@ -13,14 +13,14 @@ rule("LayerNormalization", 1)(layer_norm)
 
 @rule("SimplifiedLayerNormalization", 1)
 def simplified_layer_norm(c: OnnxContext) -> tuple[Value, ...]:
-    """Normalisation by the root of the mean square, which is the second output's reciprocal."""
+    """Normalisation by the root of the mean square, which is the second output's reciprocal, always a float32."""
     out = rms_norm(c)
     if not c.used(1):
         return (out,)
     x = c.cast(c.x(), dtypes.float32) if c.type().dtype.is_half else c.x()
     axes = tuple(range(normalize_axis(c.attr("axis"), c.rank()), c.rank()))
     mean = c.b.reduce_mean(c.b.square(x), axes=axes, keepdims=True)
-    return out, c.b.rsqrt(c.b.add(mean, c.attr("epsilon")))
+    return out, c.cast(c.b.rsqrt(c.b.add(mean, c.attr("epsilon"))), dtypes.float32)
 
 
 @microsoft("SkipLayerNormalization")
@@ -74,9 +74,9 @@ def _over_image(c: OnnxContext, index: int, last: bool) -> Value:
 
 
 def _grouped(c: OnnxContext, x: Value, last: bool) -> Value:
-    kind, wide = x.type.dtype, c.type(1).dtype
-    layout = "channels_last" if last else "channels_first"
-    out = c.b.group_norm(c.cast(x, wide), c.x(1), c.x(2), groups=c.attr("groups"), eps=c.attr("epsilon"), layout=layout)
+    kind, gamma, layout = x.type.dtype, c.x(1), "channels_last" if last else "channels_first"
+    wide = c.cast(x, gamma.type.dtype)
+    out = c.b.group_norm(wide, gamma, c.x(2), groups=c.attr("groups"), eps=c.attr("epsilon"), layout=layout)
     out = c.b.silu(out) if c.only("activation", 0, 1) else out
     return c.cast(out, kind)
 

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from converter.importers.onnx.context import OnnxContext
-from converter.importers.onnx.rules_microsoft_attention import attend_packed
+from converter.importers.onnx.rules_microsoft_attention import attend_packed, check_plain
 from converter.importers.onnx.rules_microsoft_conv import channels_first, channels_last
 from converter.importers.onnx.rules_pool import average_pool
 from converter.importers.onnx.rules_quantize import centred, dequantize_linear, qlinear_conv, quantize_linear
 from converter.importers.onnx.table import microsoft
 from ir.core import Value
-from ir.types import dtypes, normalize_axis, numel
+from ir.types import DType, dtypes, normalize_axis, numel
 
 microsoft("QuantizeLinear")(quantize_linear)
 microsoft("DequantizeLinear")(dequantize_linear)
 
 
-def _number(c: OnnxContext, index: int) -> Value:
-    """A scale or zero point that is one number, as a float."""
+def _number(c: OnnxContext, index: int, kind: DType = dtypes.float32) -> Value:
+    """A scale or zero point that is one number."""
     value = c.x(index)
     if value.type.rank and value.type.shape != (1,):
         c.refuse(f"a scale or zero point {value.type} is not one number, as the operator demands")
-    return c.cast(c.b.reshape(value, shape=()) if value.type.rank else value, dtypes.float32)
+    return c.cast(c.b.reshape(value, shape=()) if value.type.rank else value, kind)
 
 
 def _real(c: OnnxContext, x: int, scale: int, zero: int) -> Value:
@@ -43,7 +43,7 @@ def _quantised(c: OnnxContext, x: Value, scale: int, zero: int, shifted: bool = 
             out = b.round(out)
         elif c.has(zero):
             out = b.add(out, _number(c, zero))
-    return b.cast(b.clip(out, float(kind.min), float(kind.max)), to=kind)
+    return b.cast(b.clip(out, min=float(kind.min), max=float(kind.max)), to=kind)
 
 
 @microsoft("QLinearAdd")
@@ -89,7 +89,7 @@ def qlinear_softmax(c: OnnxContext) -> Value:
     if c.attr("opset") >= 13:
         return _quantised(c, c.b.softmax(x, axis=axis), 3, 4)
     flat = c.b.reshape(x, shape=(*x.type.shape[:axis], numel(x.type.shape[axis:])))
-    return _quantised(c, c.b.reshape(c.b.softmax(flat, axis=axis), shape=x.type.shape), 3, 4)
+    return _quantised(c, c.b.reshape(c.b.softmax(flat, axis=-1), shape=x.type.shape), 3, 4)
 
 
 @microsoft("QLinearReduceMean")
@@ -123,9 +123,15 @@ def qlinear_where(c: OnnxContext) -> Value:
 @microsoft("MatMulIntegerToFloat")
 def matmul_integer_to_float(c: OnnxContext) -> Value:
     """The product of integers less their zero points, times both scales, plus a bias."""
-    total = c.b.matmul(centred(c, 0, 4, True), centred(c, 1, 5, False))
+    total = c.b.matmul(_left(c, 0, 4), centred(c, 1, 5, False))
     out = c.b.mul(c.cast(total, dtypes.float32), c.b.mul(_number(c, 2), _columns(c, 3)))
     return c.b.add(out, c.x(6)) if c.has(6) else out
+
+
+def _left(c: OnnxContext, index: int, zero: int) -> Value:
+    """The integers on the left of a product less their zero point, which must be one number."""
+    x = c.cast(c.x(index), dtypes.int32)
+    return c.b.sub(x, _number(c, zero, dtypes.int32)) if c.has(zero) else x
 
 
 def _columns(c: OnnxContext, index: int) -> Value:
@@ -140,13 +146,11 @@ def _columns(c: OnnxContext, index: int) -> Value:
 def dynamic_quantize_matmul(c: OnnxContext) -> Value:
     """A is rounded to 8 bits over its own range first, as DynamicQuantizeLinear does it."""
     b, x = c.b, c.x(0)
-    axes = tuple(range(x.type.rank))
-    low = b.minimum(b.reduce_min(x, axes=axes), 0.0)
-    high = b.maximum(b.reduce_max(x, axes=axes), 0.0)
+    low, high = b.minimum(b.reduce_min(x), 0.0), b.maximum(b.reduce_max(x), 0.0)
     scale = b.div(b.sub(high, low), 255.0)
     scale = b.where(b.equal(scale, 0.0), 1.0, scale)
-    zero = b.round(b.clip(b.sub(0.0, b.div(low, scale)), 0.0, 255.0))
-    rounded = b.clip(b.add(b.round(b.div(x, scale)), zero), 0.0, 255.0)
+    zero = b.round(b.sub(0.0, b.div(low, scale)))
+    rounded = b.clip(b.add(b.round(b.div(x, scale)), zero), min=0.0, max=255.0)
     left = b.cast(b.sub(rounded, zero), to="int32")
     out = b.mul(c.cast(b.matmul(left, centred(c, 1, 3, False)), dtypes.float32), b.mul(scale, _columns(c, 2)))
     return b.add(out, c.x(4)) if c.has(4) else out
@@ -156,7 +160,7 @@ def dynamic_quantize_matmul(c: OnnxContext) -> Value:
 def qgemm(c: OnnxContext) -> Value:
     """alpha * A' @ B' plus sums of the product's own scale; quantised where an output scale is given."""
     b = c.b
-    left, right = centred(c, 0, 2, True), centred(c, 3, 5, bool(c.attr("transB")))
+    left, right = _left(c, 0, 2), centred(c, 3, 5, bool(c.attr("transB")))
     left = b.transpose(left, perm=(1, 0)) if c.attr("transA") else left
     right = b.transpose(right, perm=(1, 0)) if c.attr("transB") else right
     total = b.matmul(left, right)
@@ -164,18 +168,16 @@ def qgemm(c: OnnxContext) -> Value:
         total = b.add(total, c.x(6))
     scale = b.mul(b.mul(_number(c, 1), _columns(c, 4)), c.attr("alpha"))
     out = b.mul(c.cast(total, dtypes.float32), scale)
-    if c.has(7) != c.has(8):
+    given = [c.has(i) for i in (7, 8)]
+    if any(given) and not all(given):
         c.refuse("only one of y_scale and y_zero_point is given")
-    return _quantised(c, out, 7, 8) if c.has(7) else out
+    return _quantised(c, out, 7, 8) if any(given) else out
 
 
 @microsoft("QAttention")
 def qattention(c: OnnxContext) -> tuple[Value, ...]:
     """Self-attention whose projection is a product of integers."""
-    if c.attr("do_rotary") or c.attr("past_present_share_buffer"):
-        c.refuse(
-            "do_rotary turns by angles, and past_present_share_buffer fills a buffer, that the operator does not state"
-        )
-    total = c.b.matmul(centred(c, 0, 6, True), centred(c, 1, 7, False))
+    check_plain(c)
+    total = c.b.matmul(_left(c, 0, 6), centred(c, 1, 7, False))
     projected = c.b.mul(c.cast(total, dtypes.float32), c.b.mul(_number(c, 3), _columns(c, 4)))
     return attend_packed(c, c.b.add(projected, c.x(2)), None, mask=5, past=8, bias=None)

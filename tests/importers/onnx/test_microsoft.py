@@ -210,6 +210,21 @@ def test_norms_of_the_standard_domain(axis: int) -> None:
         same("SimplifiedLayerNormalization", rms, "y i", domain="", axis=axis, epsilon=eps)
 
 
+@pytest.mark.parametrize("kind", ["float16", "float64"])
+def test_roots_of_the_mean_square_are_float32(kind: str) -> None:
+    """Whatever is normalised; the squares of half floats are summed in float32."""
+    given = {"x": 300 * floats(2, 3, 4).astype(kind), "s": floats(4).astype(kind)}
+    names = {"float16": "FLOAT16 FLOAT", "float64": "DOUBLE FLOAT"}
+    same("SimplifiedLayerNormalization", given, "y i", names[kind], domain="")
+
+
+def test_a_skip_of_a_higher_rank_is_refused() -> None:
+    for more in ({}, {"b": floats(4, seed=1)}):
+        given = {"x": floats(3, 4), "k": floats(2, 3, 4), "g": floats(4)} | more
+        for op in ("SkipLayerNormalization", "SkipSimplifiedLayerNormalization"):
+            assert "of higher rank" in refusal(op, given)
+
+
 @pytest.mark.parametrize("skip", [(2, 3, 4), (1, 3, 4), (3, 4)])
 def test_residual_norms(skip: tuple[int, ...]) -> None:
     x, more = floats(2, 3, 4), floats(*skip, seed=1)
