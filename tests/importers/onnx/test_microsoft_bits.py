@@ -27,6 +27,17 @@ def test_bytes_are_taken_apart_by_as_few_steps_as_it_takes(bits: int, shifts: in
     assert "slice" not in ops
 
 
+@pytest.mark.parametrize("quant_type", [0, 1])
+def test_each_code_of_a_table_of_sixteen(quant_type: int) -> None:
+    given = {
+        "x": 100 * np.eye(16, dtype=np.float32),
+        "_w": np.arange(1, 256, 34).astype(np.uint8),
+        "_s": np.ones(1, np.float32),
+    }
+    assert sorted([*(given["_w"] >> 4), *(given["_w"] & 15)]) == list(range(16))
+    same("MatMulBnb4", given, K=16, N=1, block_size=16, quant_type=quant_type)
+
+
 @pytest.mark.parametrize("size", [0, 1, 8, 24])
 def test_blocks_are_powers_of_two_from_sixteen_on(size: int) -> None:
     count = max(size, 1)
