@@ -11,7 +11,8 @@ from converter.importers.onnx.context import OnnxContext
 from converter.importers.onnx.rules_conv import check_kernel, per_axis
 from converter.importers.onnx.table import rule
 from ir.core import Builder, Value
-from ir.types import Dim, dtypes
+from ir.ops.axes import window_outputs
+from ir.types import Dim, dtypes, require_same
 
 
 @rule("NonMaxSuppression", 10, 11)
@@ -170,6 +171,9 @@ def _taps(c: OnnxContext) -> Value:
     kernel, positions = window[0] * window[1], sizes[0] * sizes[1]
     strides, dilations = per_axis(c, "strides", 2, 1), per_axis(c, "dilations", 2, 1)
     pads = c.attr("pads") or [0, 0, 0, 0]
+    pairs = tuple(zip(pads[:2], pads[2:], strict=True))
+    for have, want in zip(sizes, window_outputs((height, width), window, strides, dilations, pairs)[0], strict=True):
+        require_same(have, want, "offsets and places of the window")
     shifts = b.reshape(offset, shape=(batch, share, kernel, 2, *sizes))
     places = []
     for k, shape in ((0, (window[0], 1)), (1, (1, window[1]))):

@@ -125,6 +125,10 @@ def test_deformable_convolution_without_padding() -> None:
         model([made], [(k, FLOAT, v.shape) for k, v in inputs.items()], ["y"], {"w": floats(3, 2, 3, 2)}, opset=19),
         inputs,
     )
+    for sizes in ((2, 5), (3, 4), (4, 5), (1, 1)):
+        other = [("x", FLOAT, (1, 2, 5, 6)), ("o", FLOAT, (1, 12, *sizes))]
+        with pytest.raises(ConversionError, match="offsets and places of the window"):
+            load(model([made], other, ["y"], {"w": floats(3, 2, 3, 2)}, opset=19))
     wrong = node("DeformConv", "x w o", "y", kernel_shape=[2, 3])
     with pytest.raises(ConversionError, match="kernel_shape"):
         load(
