@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from converter.importers.onnx.context import OnnxContext
@@ -125,15 +127,15 @@ def qlinear_matmul(c: OnnxContext) -> Value:
     """The integer product, times both scales over the result's scale, rounded, shifted, saturated."""
     total = c.b.matmul(centred(c, 0, 2, True), centred(c, 3, 5, False))
     scale = c.b.mul(c.cast(_by_line(c, 1, True), dtypes.float32), c.cast(_by_line(c, 4, False), dtypes.float32))
-    return _requantised(c, total, scale, _by_line(c, 6, True), _by_line(c, 7, True))
+    return _requantised(c, total, scale, lambda index: _by_line(c, index, True))
 
 
-def _requantised(c: OnnxContext, total: Value, scale: Value, wanted: Value, zero: Value) -> Value:
-    """int32 sums of the given scale in the wanted one, from a zero point on and in its type."""
-    kind = zero.type.dtype
-    ratio = c.b.div(scale, c.cast(wanted, dtypes.float32))
+def _requantised(c: OnnxContext, total: Value, scale: Value, placed: Callable[[int], Value]) -> Value:
+    """int32 sums of the given scale in that of input 6, from the zero point 7 on and in its type."""
+    kind = c.type(7).dtype
+    ratio = c.b.div(scale, c.cast(placed(6), dtypes.float32))
     scaled = c.b.round(c.b.mul(c.cast(total, dtypes.float32), ratio))
-    shifted = c.b.add(scaled, c.cast(zero, dtypes.float32))
+    shifted = c.b.add(scaled, c.cast(placed(7), dtypes.float32))
     return c.b.cast(c.b.clip(shifted, float(kind.min), float(kind.max)), to=kind)
 
 
@@ -152,7 +154,7 @@ def qlinear_conv(c: OnnxContext, x: Value | None = None) -> Value:
         total = c.b.add(total, c.b.reshape(c.x(8), shape=(c.type(8).shape[0], *spatial)))
     weight_scale = _by_channel(c, 4, spatial)
     scale = c.b.mul(c.cast(_one(c, 1), dtypes.float32), c.cast(weight_scale, dtypes.float32))
-    return _requantised(c, total, scale, _one(c, 6), _one(c, 7))
+    return _requantised(c, total, scale, lambda index: _one(c, index))
 
 
 def _one(c: OnnxContext, index: int) -> Value:

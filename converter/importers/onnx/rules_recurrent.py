@@ -19,7 +19,7 @@ from converter.importers.partial.values import Ref
 from ir.core import Value
 from ir.data import Data
 from ir.ops.recurrent_cell import ACTIVATIONS, DEFAULTS
-from ir.types import Dim, TensorType
+from ir.types import Dim, TensorType, same
 
 _ORDER = {"LSTM": (0, 2, 3, 1), "GRU": (1, 0, 2), "RNN": (0,)}
 """For each gate of the IR, its place in ONNX."""
@@ -53,7 +53,7 @@ def rnn(c: OnnxContext) -> tuple[Value, ...]:
     options = _options(c)
     attrs, weights = _layer(c)
     kinds = set(options["activations"])
-    if options["clip"] is not None or len(kinds) > 1 or not kinds <= {"tanh", "relu"}:
+    if options["clip"] is not None or kinds not in ({"tanh"}, {"relu"}):
         return _general(c, attrs, options, weights)
     out, h = c.b.rnn(c.x(0), _state(c, 5), _lengths(c), weights, nonlinearity=min(kinds), **attrs)
     return _outputs(c, attrs, out, h)
@@ -73,9 +73,10 @@ def _general(
     x, first = c.x(0), attrs["batch_first"]
     peepholes = []
     if c.has(7):
-        names = _names(c, 2, "weight_peephole")
-        count, rows = c.type(7).shape
-        peepholes = [_part(c, 7, d, 0, int(rows), names[d][0], (0, 2, 1)) for d in range(int(count))]
+        count, rows = _directions(c), 3 * attrs["hidden_size"]
+        _check_fits(c, 7, "peepholes", count, rows)
+        names = _names(c, count, "weight_peephole")
+        peepholes = [_part(c, 7, d, 0, rows, names[d][0], (0, 2, 1)) for d in range(count)]
     out, *states = c.b.recurrent_layer(
         c.b.transpose(x, perm=(1, 0, 2)) if first else x, _state(c, 5), cell, _lengths(c), weights, peepholes,
         kind=c.schema.name.lower(), **own, **options,
@@ -84,16 +85,24 @@ def _general(
 
 
 def _usual(c: OnnxContext) -> tuple[str, ...]:
-    count = 2 if c.attr("direction") == "bidirectional" else 1
-    return DEFAULTS[c.schema.name.lower()] * count
+    return DEFAULTS[c.schema.name.lower()] * _directions(c)
 
 
-_NUMBERS: dict[str, tuple[float | None, float | None]] = {
-    "affine": (None, None), "leaky_relu": (0.01, 0.0), "thresholded_relu": (None, 0.0), "scaled_tanh": (None, None),
-    "hard_sigmoid": (0.2, 0.5), "elu": (1.0, 0.0),
+def _directions(c: OnnxContext) -> int:
+    return 2 if c.only("direction", "forward", "reverse", "bidirectional") == "bidirectional" else 1
+
+
+def _check_fits(c: OnnxContext, index: int, what: str, *shape: int) -> None:
+    """Refuse an operand that is known to have another shape: only parts of it would be read."""
+    if c.rank(index) != len(shape) or any(same(a, b) is False for a, b in zip(c.type(index).shape, shape)):
+        c.refuse(f"its {what} {c.type(index)} are not of shape {list(shape)}")
+
+
+_ALPHA: dict[str, float | None] = {
+    "affine": None, "leaky_relu": 0.01, "thresholded_relu": None, "scaled_tanh": None, "hard_sigmoid": 0.2, "elu": 1.0,
 }  # fmt: skip
-"""Default alpha and beta; None where ONNX has none, or ONNX Runtime another."""
-_TAKES_BETA = ("affine", "scaled_tanh", "hard_sigmoid")
+_BETA: dict[str, float | None] = {"affine": None, "scaled_tanh": None, "hard_sigmoid": 0.5}
+"""Who takes them, and the defaults; None where ONNX has none, or ONNX Runtime another."""
 
 
 def _options(c: OnnxContext) -> dict[str, Any]:
@@ -105,11 +114,10 @@ def _options(c: OnnxContext) -> dict[str, Any]:
     names = tuple(known.get(a.lower().replace("_", ""), "") for a in given)
     if len(names) != len(_usual(c)) or "" in names:
         c.refuse(f"activations={given} are not {len(_usual(c))} that ONNX has")
-    alpha = _numbers(c, "activation_alpha", names, tuple(_NUMBERS), 0)
     options: dict[str, Any] = {
         "activations": names,
-        "alpha": alpha,
-        "beta": _numbers(c, "activation_beta", names, _TAKES_BETA, 1),
+        "alpha": _numbers(c, "activation_alpha", names, _ALPHA),
+        "beta": _numbers(c, "activation_beta", names, _BETA),
     }
     options["clip"] = clip = None if c.attr("clip") is None else short(c.attr("clip"))
     if clip is not None and not clip > 0:
@@ -121,17 +129,15 @@ def _options(c: OnnxContext) -> dict[str, Any]:
     return options
 
 
-def _numbers(
-    c: OnnxContext, key: str, names: tuple[str, ...], takers: tuple[str, ...], place: int
-) -> tuple[float, ...]:
+def _numbers(c: OnnxContext, key: str, names: tuple[str, ...], defaults: dict[str, float | None]) -> tuple[float, ...]:
     """A number for each activation: those given go to the activations that take one, in order."""
     given = [short(float(v)) for v in c.attr(key) or ()]
-    taking = [n for n in names if n in takers]
+    taking = [n for n in names if n in defaults]
     if taking and len(given) > len(taking):
         c.refuse(f"{key}={given} are more numbers than {taking} take")
     numbers = []
     for name in names:
-        value = (given.pop(0) if given else _NUMBERS[name][place]) if name in takers else 0.0
+        value = (given.pop(0) if given else defaults[name]) if name in defaults else 0.0
         if value is None:
             c.refuse(f"{name} without {key} is not defined alike by the runtimes")
         numbers.append(value)
@@ -152,23 +158,25 @@ def _lengths(c: OnnxContext) -> Value | None:
     """Lengths, left out where all of them are known to be the whole time axis."""
     known = c.const(4)
     steps = c.type().shape[1 if _batch_first(c) else 0]
-    if not c.has(4) or (known is not None and all(int(n) == steps for n in known.reshape(-1))):
+    if not c.has(4) or (known is not None and all(int(n) == steps for n in known.flat)):
         return None
     return c.x(4)
 
 
 def _layer(c: OnnxContext) -> tuple[dict[str, Any], list[Value]]:
     """Attributes and the flat weights of one layer."""
-    direction = c.only("direction", "forward", "reverse", "bidirectional")
     hidden: Dim = c.attr("hidden_size") or c.type(2).shape[-1]
     gates = len(_ORDER[c.schema.name])
-    count = 2 if direction == "bidirectional" else 1
+    count = _directions(c)
     if not isinstance(hidden, int) or c.type(1).shape[:2] != (count, gates * hidden):
         c.refuse(f"its weights {c.type(1)} do not fit {count} directions of {hidden} hidden units")
     if not isinstance(c.type(1).shape[2], int):
         c.refuse("the number of input features is only known at run time")
     names = _names(c, count)
     rows, biased = gates * hidden, c.has(3)
+    _check_fits(c, 2, "recurrent weights", count, rows, hidden)
+    if biased:
+        _check_fits(c, 3, "biases", count, 2 * rows)
     weights: list[Value] = []
     for d in range(count):
         weights.append(_part(c, 1, d, 0, rows, names[d][0]))
@@ -176,7 +184,7 @@ def _layer(c: OnnxContext) -> tuple[dict[str, Any], list[Value]]:
         if biased:
             weights.append(_part(c, 3, d, 0, rows, names[d][2]))
             weights.append(_part(c, 3, d, rows, rows, names[d][3]))
-    attrs = {"hidden_size": hidden, "direction": direction, "bias": biased, "batch_first": _batch_first(c)}
+    attrs = {"hidden_size": hidden, "direction": c.attr("direction"), "bias": biased, "batch_first": _batch_first(c)}
     return attrs, weights
 
 
@@ -225,13 +233,13 @@ def _computed_part(c: OnnxContext, packed: Value, direction: int, starts: Sequen
     if found is not None:
         return found
     gates = [c.b.slice(one, axes=(0,), starts=(s,), stops=(s + step,), steps=(1,)) for s in starts]
-    return c.b.concat(gates, axis=0) if len(gates) > 1 else gates[0]
+    return gates[0] if len(gates) == 1 else c.b.concat(gates, axis=0)
 
 
 def _outputs(c: OnnxContext, attrs: dict[str, Any], out: Value, *states: Value) -> tuple[Value, ...]:
     """Y with directions on an axis of their own, and the final states."""
     first, second = out.type.shape[:2]
-    count = 2 if attrs["direction"] == "bidirectional" else 1
+    count = _directions(c)
     split = out
     if c.used(0):
         if attrs["batch_first"]:
