@@ -19,8 +19,9 @@ class Area:
     `without` matches tests left out: those that only repeat others at higher cost. `extra` names a function
     `module:function` that gives more tests, as pairs of a name and a callable that raises; it is told which names are
     wanted, and whether to make their data ahead, for many processes. `before` names one that is called before any process
-    forks, to fill caches of frameworks; it loads none of our files. `servers` are those of `tests.warm` that the tests
-    use; `only` matches the tests of a run that can notice faults but says nothing of what it does not notice.
+    forks, to fill caches of frameworks; it loads none of our files. `keyed` are files of tests that look at what is
+    registered, which no fault in a function shows: they are collected anew for each fault at import. `servers` are those of
+    `tests.warm` that the tests use; `only` matches the tests of a run that can notice faults but says nothing of what it does not notice.
     """
 
     folder: str
@@ -29,6 +30,7 @@ class Area:
     without: str = "$^"
     extra: str = ""
     before: str = ""
+    keyed: tuple[str, ...] = ()
     servers: tuple[str, ...] = ()
     only: str = ""
 
@@ -63,7 +65,7 @@ AREAS = (
     Area(
         "converter/importers/onnx", "rules_*.py", ("tests/importers/onnx",),
         without=r"test_node_cases\.py::test_(no_case|imported|the_comp)|test_torch_exports", extra="tests.mutants.importing:onnx_cases",
-        before="tests.mutants.importing:make_node_cases",
+        before="tests.mutants.importing:make_node_cases", keyed=("tests/importers/onnx/test_node_cases.py",),
     ),
 )  # fmt: skip
 

@@ -373,7 +373,7 @@ def _run_anew(area: Area, mutant: Mutant | None, tests: Sequence[Anew], known: s
         chosen = [t for t in by_id if t not in known] + [t for t, _ in tests if t in by_id]
         return "noticed" if any(failed(by_id[t]) for t in chosen) else "survived"
 
-    files = tuple(dict.fromkeys(file for _, file in tests))
+    files = tuple(dict.fromkeys([*(str(ROOT / k) for k in area.keyed), *(file for _, file in tests)]))
     names = {t.removeprefix("::") for t, _ in tests}
     more = named(area.extra)(names.__contains__, ahead=False) if area.extra else ()
     return Session(files, work, area.takes, more).run()
