@@ -93,7 +93,7 @@ def _common(c: OnnxContext, kind: DType, other: DType) -> DType:
         return kind if exact else dtypes.float64
     if kind.bits == other.bits:
         return dtypes.float32  # one half type holds what the other rounds
-    return kind if kind.bits > other.bits else other
+    return max(kind, other, key=lambda k: k.bits)
 
 
 @rule("Mean", 6, 8, 13)

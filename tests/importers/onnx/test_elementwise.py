@@ -54,6 +54,14 @@ def test_types_meet_in_the_wider(base: Any, exponent: Any) -> None:
     agree(*power(np.array([2, 3, 1, 7]).astype(base), np.array([2, 3, 0, 1]).astype(exponent)))
 
 
+def test_no_type_of_two_is_rounded() -> None:
+    """An odd exponent that float32 would make even, and a base that it would make 1."""
+    agree(*power(np.array([-1, -1], np.float32), np.array([2.0**24 + 1, 2.0**24])))
+    proto, given = power(np.array([1 + 1e-9]), np.array([1e9], np.float32))
+    np.testing.assert_allclose(evaluate(proto, given)[0], given["a"] ** 1e9, rtol=1e-12)
+    agree(proto, given)
+
+
 def test_half_types_meet_in_float32() -> None:
     """Each holds what the other rounds: 1e-10 is 0 in float16, and infinity to the power of 0 is 1."""
     bf16 = onnx.helper.tensor_dtype_to_np_dtype(TensorProto.BFLOAT16)

@@ -91,6 +91,17 @@ def test_what_is_no_embedding() -> None:
         agree(proto, {n.name: given[n.name] for n in proto.graph.input}, taken)
 
 
+@pytest.mark.parametrize("axis", [0, 1, -1])
+@pytest.mark.parametrize("known", [False, True])
+def test_a_single_position_is_a_read_where_it_is_known(axis: int, known: bool) -> None:
+    for position in (0, 2, -1):
+        i = {"i": np.array(position)}
+        declared: Any = [("x", FLOAT, (3, 4))] + ([] if known else [("i", INT64, ())])
+        proto = model([node("Gather", "x i", "y", axis=axis)], declared, ["y"], i if known else {})
+        taken = agree(proto, {"x": floats(3, 4)} | ({} if known else i))
+        assert op_names(taken) == ["select" if known else "gather"]
+
+
 # -- conditions -----------------------------------------------------------------------------------------------------
 def chosen(condition: np.ndarray, size: Any, axis: int | None, known: bool) -> onnx.ModelProto:
     attributes = {} if axis is None else {"axis": axis}
