@@ -140,7 +140,7 @@ class Prelu:
     @staticmethod
     def evaluate(x: Array, slope: Array, axis: int | None) -> Array:
         if axis is not None:
-            slope = slope.reshape([-1] + [1] * (x.ndim - 1 - normalize_axis(axis, x.ndim)))
+            slope = slope.reshape(len(slope), *[1] * (x.ndim - 1 - normalize_axis(axis, x.ndim)))
         return np.where(x > 0, x, slope * x)
 
     @staticmethod
@@ -204,7 +204,7 @@ class HardSigmoid(Unary):
 
     @staticmethod
     def evaluate(x: Array, alpha: float, beta: float) -> Array:
-        return np.clip(x.dtype.type(alpha) * x + x.dtype.type(beta), 0, 1).astype(x.dtype)
+        return np.minimum(np.maximum(x.dtype.type(alpha) * x + x.dtype.type(beta), 0), 1).astype(x.dtype)
 
     @staticmethod
     def decompose(b: Builder, x: Value, alpha: float, beta: float) -> Value:
@@ -356,8 +356,8 @@ class SoftShrink(Unary):
 
     @staticmethod
     def infer(x: TensorType, **attrs: Any) -> TensorType:
-        if attrs["lambd"] < 0:
-            raise ValueError(f"soft_shrink: lambd must not be negative, got {attrs['lambd']}")
+        if not 0 <= attrs["lambd"] < math.inf:
+            raise ValueError(f"soft_shrink: lambd must not be negative or infinite, got {attrs['lambd']}")
         return x
 
     @staticmethod

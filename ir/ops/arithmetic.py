@@ -133,8 +133,8 @@ class TruncDiv(Binary):
     def evaluate(x: Array, y: Array) -> Array:
         _check_divisor(y)
         quotient = np.floor_divide(x, y)
-        inexact = np.subtract(x, np.multiply(quotient, y)) != 0
-        return quotient + (inexact & ((x < 0) != (y < 0))).astype(x.dtype)
+        inexact = np.multiply(quotient, y) != x
+        return quotient + (inexact & (quotient < 0)).astype(x.dtype)
 
 
 @op
@@ -177,12 +177,12 @@ def _summed(gradient: Array, shape: tuple[int, ...]) -> Array:
     """A gradient of the broadcast operand, added up to the operand's own shape."""
     extra = tuple(range(gradient.ndim - len(shape)))
     stretched = tuple(i for i, d in enumerate(shape, len(extra)) if d == 1)
-    return gradient.sum(axis=(*extra, *stretched), keepdims=True).reshape(shape)
+    return gradient.sum(axis=(*extra, *stretched)).reshape(shape)
 
 
-def _split(cotangent: Array, x: Array, y: Array, x_wins: Array) -> dict[str, Array]:
+def _split(cotangent: Array, x: Array, y: Array, taken: Array) -> dict[str, Array]:
     """The cotangent goes to the operand that was taken, half to each where they are equal."""
-    share = np.where(x == y, 0.5, x_wins)
+    share = np.where(x == y, 0.5, x == taken)
     return {"x": _summed(cotangent * share, x.shape), "y": _summed(cotangent * (1 - share), y.shape)}
 
 
@@ -196,7 +196,7 @@ class Maximum(Binary):
 
     @staticmethod
     def vjp(cotangent: Array, x: Array, y: Array) -> dict[str, Array]:
-        return _split(cotangent, x, y, x > y)
+        return _split(cotangent, x, y, np.maximum(x, y))
 
 
 @op
@@ -209,7 +209,7 @@ class Minimum(Binary):
 
     @staticmethod
     def vjp(cotangent: Array, x: Array, y: Array) -> dict[str, Array]:
-        return _split(cotangent, x, y, x < y)
+        return _split(cotangent, x, y, np.minimum(x, y))
 
 
 @op
@@ -288,7 +288,7 @@ class Clip:
 
     @staticmethod
     def decompose(b: Builder, x: Value, min: Value | None, max: Value | None) -> Value:
-        raised = b.identity(x) if min is None and max is None else x if min is None else b.maximum(x, min)
+        raised = x if min is None else b.maximum(x, min)
         return raised if max is None else b.minimum(raised, max)
 
     @staticmethod
@@ -324,7 +324,7 @@ class HardTanh(Unary):
 
     @staticmethod
     def evaluate(x: Array, min: float, max: float) -> Array:
-        return np.clip(x, x.dtype.type(min), x.dtype.type(max))
+        return np.minimum(np.maximum(x, x.dtype.type(min)), x.dtype.type(max))
 
     @staticmethod
     def vjp(cotangent: Array, x: Array, min: float, max: float) -> dict[str, Array]:

@@ -98,7 +98,7 @@ class Attention:
         perm = (*range(key.type.rank - 2), key.type.rank - 1, key.type.rank - 2)
         scores = b.mul(b.matmul(query, b.transpose(key, perm=perm)), _factor(query.type.shape[-1], scale))
         if causal:
-            every = b.full(shape=scores.type.shape[-2:], value=True, dtype=dtypes.bool_)
+            every = b.full(shape=(query.type.shape[-2], key.type.shape[-2]), value=True, dtype=dtypes.bool_)
             scores = b.where(b.tril(every), scores, -math.inf)
         if mask is not None:
             scores = b.where(mask, scores, -math.inf) if mask.type.dtype.is_bool else b.add(scores, mask)
@@ -171,9 +171,8 @@ def _softmax(scores: np.ndarray) -> np.ndarray:
     if not scores.shape[-1]:
         return scores
     top = scores.max(axis=-1, keepdims=True)
-    exps = np.exp(scores - np.where(top == -np.inf, 0, top))
-    total = exps.sum(axis=-1, keepdims=True)
-    return exps / np.where(top == -np.inf, 1, total)
+    exps = np.exp(scores - top)
+    return np.where(top == -np.inf, np.zeros_like(exps), exps / exps.sum(axis=-1, keepdims=True))
 
 
 def _repeat_heads(b: Any, x: Any, heads: Dim) -> Any:

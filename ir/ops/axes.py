@@ -93,7 +93,7 @@ def explicit_padding(
     return tuple(pairs)
 
 
-def output_size(size: Dim, extent: Dim, stride: int, pads: tuple[Dim, Dim], ceil_mode: bool = False) -> Dim:
+def output_size(size: Dim, extent: Dim, stride: int, pads: tuple[Dim, Dim], ceil_mode: bool) -> Dim:
     """How many windows fit: (size + pads - extent) // stride + 1.
 
     With `ceil_mode` a last partial window counts too, unless it would start behind the input and its leading padding.
@@ -138,7 +138,7 @@ def from_channels_first(x: np.ndarray, layout: Layout) -> np.ndarray:
 
 def per_channel(values: np.ndarray, axis: int, rank: int) -> np.ndarray:
     """1-D `values` reshaped to broadcast along `axis` of a tensor of that rank."""
-    return values.reshape([-1 if a == axis else 1 for a in range(rank)])
+    return values.reshape([len(values) if a == axis else 1 for a in range(rank)])
 
 
 def pad_spatial(x: np.ndarray, pads: Pairs, value: float | int = 0) -> np.ndarray:

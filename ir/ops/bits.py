@@ -40,10 +40,8 @@ def to_bits(b: Any, x: Any, to: DType) -> Any:
     finite = b.not_(b.or_(b.isinf(size), b.isnan(size)))
     plain = b.and_(finite, b.greater_equal(size, 2.0 ** (1 - form.bias)))
     mantissa, exponent = _normalised(b, b.where(plain, size, 1.0), form.bias)
-    half = (form.fraction + form.bias - 1) // 2  # the smallest number is two to minus this and the rest
-    low = b.mul(
-        b.mul(b.where(plain, 0.0, b.where(finite, size, 0.0)), 2.0**half), 2.0 ** (form.fraction + form.bias - 1 - half)
-    )
+    low = b.where(plain, 0.0, b.where(finite, size, 0.0))
+    low = b.mul(b.mul(low, 2.0**form.bias), 2.0 ** (form.fraction - 1))  # both at once may be more than a float64 holds
     digits = b.add(b.mul(b.sub(mantissa, 1.0), 2.0**form.fraction), low)
     biased = b.where(plain, b.add(exponent, form.bias), 0)
     biased = b.where(finite, biased, form.infinity)
@@ -57,7 +55,7 @@ def to_bits(b: Any, x: Any, to: DType) -> Any:
 def _normalised(b: Any, size: Any, bias: int) -> tuple[Any, Any]:
     """Normal numbers as m * 2**e, m in [1, 2): halved, or doubled, by ever smaller powers."""
     exponent = b.cast(b.mul(size, 0.0), to=dtypes.int64)
-    steps = [1 << k for k in reversed(range((bias + 1).bit_length() - 1))]
+    steps = [1 << k for k in reversed(range(bias.bit_length()))]
     for step in steps:
         large = b.greater_equal(size, 2.0**step)
         size = b.where(large, b.mul(size, 2.0**-step), size)
@@ -77,10 +75,7 @@ def from_bits(b: Any, x: Any, to: DType) -> Any:
     negative = b.less(bits, 0) if width == 64 else b.not_equal(b.bitwise_and(bits, 1 << (width - 1)), 0)
     exponent = b.shift_right(rest, form.fraction)
     digits = b.cast(b.bitwise_and(rest, (1 << form.fraction) - 1), to=dtypes.float64)
-    power = b.pow(
-        b.constant(2.0, dtypes.float64),
-        b.cast(b.sub(b.clip(exponent, 1, form.infinity - 1), form.bias), to=dtypes.float64),
-    )
+    power = b.pow(b.constant(2.0, dtypes.float64), b.cast(b.sub(exponent, form.bias), to=dtypes.float64))
     normal = b.mul(b.add(b.mul(digits, 2.0**-form.fraction), 1.0), power)
     low = b.mul(digits, 2.0 ** (1 - form.bias - form.fraction))
     special = b.where(b.equal(digits, 0.0), float("inf"), b.constant(float("nan"), dtypes.float64))

@@ -59,7 +59,7 @@ def outer_symbols(body: Graph, operands: Types) -> BodyScope:
     declared: set[str] = set()
     for node in body:
         name, several = node.attrs.get("symbol"), node.attrs.get("symbols")
-        declared.update([name] if isinstance(name, str) and name else [])
+        declared.update([name] if name else [])
         declared.update(several if isinstance(several, tuple) else [])
     return BodyScope(own, own | declared)
 

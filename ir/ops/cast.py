@@ -20,12 +20,9 @@ def float_to_int(x: Array, to: DType) -> Array:
     whole = np.trunc(x.astype(np.float64))
     bits = 32 if to.bits <= 16 or to == dtypes.int32 else 64
     bound = 2.0 ** (bits - 1)
-    fits = (whole >= -bound) & (whole < bound)
-    low = np.where(fits, whole, -bound).astype(np.int64).astype(to.numpy)
-    if to != dtypes.uint64:
-        return low
-    high = (whole >= bound) & (whole < 2 * bound)
-    return np.where(high, np.where(high, whole, 0).astype(np.uint64), low)
+    if to == dtypes.uint64:  # the upper half of these are the negative ones of 64 bits
+        whole = np.where((whole > bound) & (whole < 2 * bound), whole - 2 * bound, whole)
+    return np.where(np.abs(whole) < bound, whole, -bound).astype(np.int64).astype(to.numpy)
 
 
 @op

@@ -37,14 +37,13 @@ def parse(equation: str, ranks: Sequence[int]) -> Equation:
         if not _TERM.match(term):
             raise ValueError(f"einsum: {term!r} in {equation!r} is not letters with at most one '...'")
     operands = tuple(_labels(term, rank, equation) for term, rank in zip(terms, ranks))
-    widest = max((sum(label.startswith(".") for label in labels) for labels in operands), default=0)
+    widest = max(sum(label.startswith(".") for label in labels) for labels in operands)
     dots = tuple(f".{i}" for i in range(widest, 0, -1))
     if arrow:
         head, ellipsis, tail = right.partition("...")
         output = (*head, *(dots if ellipsis else ()), *tail)
     else:
-        letters = left.replace(",", "").replace(".", "")
-        output = (*dots, *sorted(c for c in set(letters) if letters.count(c) == 1))
+        output = (*dots, *sorted(c for c in set(left) if c.isalpha() and left.count(c) == 1))
     known = {label for labels in operands for label in labels}
     if len(set(output)) != len(output) or not set(output) <= known:
         raise ValueError(f"einsum: the output of {equation!r} repeats a label or has one that no operand has")
@@ -187,13 +186,8 @@ def _pair(
     )
     n, shape_x, shape_y = len(batch), be.shape(x), be.shape(y)
     if not summed:
-        if y_only and x_only:
-            x = be.reshape(x, (*shape_x, *(1 for _ in y_only)))
-            y = be.reshape(y, (*shape_y[:n], *(1 for _ in x_only), *shape_y[n:]))
-        elif x_only:
-            y = be.reshape(y, (*shape_y, *(1 for _ in x_only)))
-        elif y_only:
-            x = be.reshape(x, (*shape_x, *(1 for _ in y_only)))
+        x = _reshaped(x, (*shape_x, *(1 for _ in y_only)), be)
+        y = _reshaped(y, (*shape_y[:n], *(1 for _ in x_only), *shape_y[n:]), be)
         return be.mul(x, y), out
     depth = numel(sizes[label] for label in summed)
     rows, columns = shape_x[n : n + len(x_only)], shape_y[n + len(summed) :]

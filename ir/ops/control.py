@@ -199,7 +199,7 @@ def _stack(
             yield _stack_one([row[k] for row in rows], axis, k)
         else:
             one = np.expand_dims(body.empty(first + k, inputs), axis)
-            yield one[tuple(slice(0, 0) if a == axis % one.ndim else slice(None) for a in range(one.ndim))]
+            yield one[tuple(slice(0) if a == axis % one.ndim else slice(None) for a in range(one.ndim))]
 
 
 def _stack_one(parts: Sequence[Array], axis: int, k: int) -> Array:

@@ -175,19 +175,21 @@ def _correlate(
     batch, inner = x.shape[0], weight.shape[1]
     points, offsets = math.prod(sizes), list(np.ndindex(*weight.shape[2:]))
     grouped = x.reshape(batch, groups, inner, *x.shape[2:])
-    kernels = weight.reshape(groups, weight.shape[0] // groups, inner, len(offsets))
-    one = max(1, batch * groups * inner * points * x.itemsize)
-    block = max(1, min(len(offsets), _COLUMN_BYTES // one))
-    out: np.ndarray | None = None
-    for start in range(0, len(offsets), block):
+    kernels = weight.reshape(weight.shape[0], inner, len(offsets))
+    one = batch * groups * inner * points * x.itemsize
+    block = max(1, _COLUMN_BYTES // max(1, one))
+
+    def product(start: int) -> np.ndarray:  # a function: only one block of columns is held at a time
         part = offsets[start : start + block]
         columns = np.empty((batch, groups, inner, len(part), *sizes), x.dtype)
         for i, offset in enumerate(part):
             columns[:, :, :, i] = grouped[window_index(offset, sizes, strides, dilations)]
-        left = kernels[:, :, :, start : start + len(part)].reshape(groups, weight.shape[0] // groups, inner * len(part))
-        product = np.matmul(left, columns.reshape(batch, groups, inner * len(part), points))
-        out = product if out is None else np.add(out, product, out=out)
-    assert out is not None  # a window has at least one element
+        left = kernels[:, :, start : start + len(part)].reshape(groups, weight.shape[0] // groups, inner * len(part))
+        return np.matmul(left, columns.reshape(batch, groups, inner * len(part), points))
+
+    out = product(0)
+    for start in range(block, len(offsets), block):
+        out += product(start)
     return out.reshape(batch, weight.shape[0], *sizes)
 
 

@@ -194,7 +194,7 @@ def define(cls: type) -> OpDef:
     return OpDef(
         name=getattr(cls, "name", None) or snake_case(cls.__name__).rstrip("_"),
         doc=doc,
-        family=cls.__module__.rsplit(".", 1)[-1],
+        family=cls.__module__.split(".")[-1],
         operands=tuple(operands),
         attributes=attributes,
         outputs=tuple(getattr(cls, "outputs", ("output",))),

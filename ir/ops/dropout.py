@@ -49,8 +49,6 @@ class Dropout:
     ) -> np.ndarray:  # fmt: skip
         if frozen or not (training or always) or p == 0:
             return x
-        if p == 1:
-            return np.zeros_like(x)
         shared = normalize_axes(broadcast_axes, x.ndim)
         keep = draw_keep(rng, tuple(1 if a in shared else n for a, n in enumerate(x.shape)), p)
         return np.where(keep, x / (1 - p), 0).astype(x.dtype)

@@ -54,7 +54,8 @@ class Frexp:
 
     @staticmethod
     def decompose(b: Any, x: Any) -> tuple[Any, Any]:
-        """By the logarithm, in float64, which holds powers of two of all float32 exactly; then one step to be exact."""
+        """By the logarithm, in float64, which holds powers of two of all float32 exactly. Of a power of two it may come out
+        just below a whole number; of other float32 it is farther from one than it can be wrong."""
         if x.type.dtype == dtypes.float64:
             raise NotImplementedError("float64 has no form of that precision")
         wide = b.cast(x, to=dtypes.float64)
@@ -64,8 +65,7 @@ class Frexp:
         exponent = b.add(b.floor(b.mul(b.log(size), 1 / math.log(2))), 1.0)
         two = b.constant(2.0, dtypes.float64)
         mantissa = b.mul(size, b.pow(two, b.neg(exponent)))
-        low, high = b.less(mantissa, 0.5), b.greater_equal(mantissa, 1.0)
-        exponent = b.add(exponent, b.sub(b.cast(high, to=dtypes.float64), b.cast(low, to=dtypes.float64)))
+        exponent = b.add(exponent, b.cast(b.greater_equal(mantissa, 1.0), to=dtypes.float64))
         mantissa = b.mul(b.sign(wide), b.mul(size, b.pow(two, b.neg(exponent))))
         whole = b.where(plain, exponent, 0.0)
         return b.cast(b.where(plain, mantissa, wide), to=x.type.dtype), b.cast(whole, to=dtypes.int32)

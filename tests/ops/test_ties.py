@@ -65,7 +65,7 @@ def test_hard_tanh_at_its_bounds() -> None:
 
 
 def test_relu_at_zero() -> None:
-    x = np.array([-1.0, 0.0, 2.0])
-    (expected,) = gradients(torch.relu, np.ones(3), x)
-    np.testing.assert_array_equal(get("relu").vjp(cotangent=np.ones(3), x=x)["x"], expected)
+    x = np.array([-1.0, 0.0, 0.25, 2.0])
+    (expected,) = gradients(torch.relu, np.ones(4), x)
+    np.testing.assert_array_equal(get("relu").vjp(cotangent=np.ones(4), x=x)["x"], expected)
     assert expected[1] == 0
