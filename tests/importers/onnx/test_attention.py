@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,10 @@ import onnx
 import pytest
 from onnx import TensorProto
 from onnx.reference import ReferenceEvaluator
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, NotImplemented
 
 from converter.importers.onnx import load
-from tests.importers.onnx.models import FLOAT, agree, floats, model, node
+from tests.importers.onnx.models import FLOAT, agree, floats, model, node, runtime
 from tests.importers.onnx.test_attribute_values import evaluate, refusal
 
 F16, BF16, F64 = TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE
@@ -152,6 +154,48 @@ def test_heads_side_by_side_need_their_number() -> None:
         )
     pairs = {n: a[0, 0] for n, a in QKV.items()}
     assert "operand float32[4, 4] with q_num_heads=2" in refusal(attention(pairs, 23, **heads))
+
+
+def drawn(r: random.Random) -> tuple[int, dict[str, np.ndarray], dict[str, Any]]:
+    """An opset, operands and attributes."""
+    opset, heads, shared = r.choice((23, 24, 25)), r.choice((2, 4)), r.choice((1, 2))
+    queries, past = r.randrange(1, 5), r.choice((0, 0, 2))
+    keys = queries if past else r.randrange(1, 5)  # with others, ONNX Runtime leaves out causality for one query
+    given = {"q": floats(2, heads, queries, 4), "k": floats(2, shared, keys, 4), "v": floats(2, shared, keys, 6)}
+    attributes: dict[str, Any] = {
+        "is_causal": r.randrange(2),
+        "softcap": r.choice((0.0, 0.5)),
+        "scale": r.choice((0.5, 1.0)),
+    }
+    if r.random() < 0.4:
+        given = {n: a.transpose(0, 2, 1, 3).reshape(2, a.shape[2], -1) for n, a in given.items()}
+        attributes |= {"q_num_heads": heads, "kv_num_heads": shared}
+    if past:
+        given |= {"pk": floats(2, shared, past, 4), "pv": floats(2, shared, past, 6)}
+    if r.random() < 0.6:
+        lead = r.choice(((queries,), (heads, queries), (2, heads, queries), (2, 1, queries), (1, heads, 1)))
+        mask = floats(*lead, keys + past)
+        given["m"] = mask if r.random() < 0.5 else mask > -0.3
+    if opset >= 24 and not past and r.random() < 0.4:
+        given["n"] = np.array([r.randrange(1, keys + 1) for _ in range(2)])
+    if opset == 25 and r.random() < 0.5:
+        attributes |= {"left_window_size": r.randrange(-1, 3), "right_window_size": r.randrange(-1, 3)}
+    return opset, given, attributes
+
+
+def test_forms_at_random() -> None:
+    """What ONNX Runtime's kernels refuse is left out; most must remain."""
+    r, compared = random.Random("attention"), 0
+    for _ in range(80):
+        opset, given, attributes = drawn(r)
+        proto = attention(given, opset, "y a b" if "pk" in given else "y", **attributes)
+        try:
+            runtime(proto, given)
+        except (Fail, InvalidArgument, NotImplemented):
+            continue
+        agree(proto, given)
+        compared += 1
+    assert compared >= 60
 
 
 # -- rotary embedding -----------------------------------------------------------------------------------------------
