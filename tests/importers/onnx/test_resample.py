@@ -121,3 +121,37 @@ def test_refused() -> None:
     corners = {"mode": "linear", "coordinate_transformation_mode": "align_corners"}
     assert "align_corners do not allow" in refusal({"scales": [1, 1, 2, 2]}, {}, **corners)
     assert "do not fit" in refusal({"scales": [2, 2]}, {}, mode="linear")
+
+
+@pytest.mark.parametrize(("op", "opset"), [("Upsample", 7), ("Upsample", 9), ("Resize", 10)])
+def test_nearest_neighbours_of_old_versions_only_enlarge(op: str, opset: int) -> None:
+    """Rounding is agreed on for factors from 1 on; interpolation shrinks as well."""
+
+    def scaled(factor: float, mode: str) -> onnx.ModelProto:
+        scales = [1.0, 1.0, 2.0, factor]
+        stored = {} if opset == 7 else {"s": np.array(scales, np.float32)}
+        made = node(op, "x s" if stored else "x", "y", mode=mode, **({} if stored else {"scales": scales}))
+        return model([made], [("x", FLOAT, [1, 2, 4, 6])], ["y"], stored, opset=opset)
+
+    for factor, mode in ((1.0, "nearest"), (1.5, "nearest"), (2.0, "linear"), (0.5, "linear")):
+        (found,) = Evaluator("exact").run(load(scaled(factor, mode)), {"x": floats(1, 2, 4, 6)}).values()
+        assert found.shape == (1, 2, 8, int(6 * factor))
+    with pytest.raises(ConversionError) as error:
+        load(scaled(0.5, "nearest"))
+    (why,) = error.value.unsupported
+    assert "shrinking by nearest neighbour is not defined" in why.reason and "newer opset" in why.advice
+
+
+def test_aligned_corners_of_a_kept_aspect() -> None:
+    """The size that the corners align by is that before rounding, or that after: they must be the same."""
+    aligned: dict[str, Any] = {"mode": "linear", "coordinate_transformation_mode": "align_corners", "axes": [2, 3]}
+    for policy, sizes, fits in (
+        ("not_larger", [10, 8], False), ("not_smaller", [10, 13], False), ("not_larger", [10, 12], True),
+        ("not_smaller", [10, 7], True), ("stretch", [7, 9], True),
+    ):  # fmt: skip
+        proto, inputs = resized({}, {"sizes": sizes}, opset=18, keep_aspect_ratio_policy=policy, **aligned)
+        if fits:
+            agree(proto, inputs)
+            continue
+        with pytest.raises(ConversionError, match="align_corners with size 5 times .* is not defined alike"):
+            load(proto)
