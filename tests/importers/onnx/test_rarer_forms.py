@@ -128,6 +128,26 @@ def test_dropout_that_never_stops(ratio: float | None) -> None:
     assert mask.dtype == bool and np.array_equal(mask, y != 0) and not mask.all()
 
 
+def test_outputs_that_nothing_reads_do_not_count() -> None:
+    """Statistics that a batch norm in inference leaves unsaid: refused where something reads them, a branch too."""
+    stored = {n: np.abs(floats(3, seed=i)) + 1 for i, n in enumerate("sbmv")}
+    made, declared = node("BatchNormalization", "x s b m v", "y p q"), [("x", FLOAT, (2, 3))]
+    taken = load(model([made], declared, ["y"], stored, opset=15))
+    plain = model([node("BatchNormalization", "x s b m v", "y")], declared, ["y"], stored, opset=15)
+    x = {"x": floats(2, 3)}
+    np.testing.assert_array_equal(*(list(Evaluator("exact").run(t, x).values())[0] for t in (taken, agree(plain, x))))
+    branches = [
+        onnx.helper.make_graph(
+            [node("Identity", n, "z")], n, [], [onnx.helper.make_tensor_value_info("z", FLOAT, None)]
+        )
+        for n in ("y", "p")
+    ]
+    chosen = node("If", "c", "w", then_branch=branches[0], else_branch=branches[1])
+    read = model([made, chosen], [*declared, ("c", BOOL, ())], ["w"], stored, opset=15)
+    assert "its output 1, which is for training" in refusal(read)
+    assert "its output 2, which is for training" in refusal(model([made], declared, ["y", "q"], stored, opset=15))
+
+
 # -- ranges ---------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("code", [F16, BF16])
 @pytest.mark.parametrize("known", [False, True])
