@@ -26,12 +26,9 @@ def quantize_linear(c: OnnxContext) -> Value:
     if not kind.is_integer and not (kind.is_float and kind.bits == 8 and c.version >= 19):
         c.refuse(f"quantising to {kind} is not defined")
     c.ignore("saturate")  # of 8-bit floats only
-    if c.version >= 23 and c.attr("precision") and element_type(c.attr("precision")) != dtypes.float32:
-        c.refuse(
-            f"by its precision a division in {element_type(c.attr('precision'))} would round in another place than the runtime does"
-        )
-    scale = c.cast(_spread(c, c.x(1)), dtypes.float32)
-    scaled = c.b.div(c.cast(c.x(0), dtypes.float32), scale)
+    precision = _precision(c)
+    scale = _rounded(c, _spread(c, c.x(1)), precision)
+    scaled = _rounded(c, c.b.div(_rounded(c, c.x(0), precision), scale), precision)
     if kind.is_float:
         if c.has(2) and np.any(c.fixed(2, "the zero point").astype(np.float32)):
             c.refuse(f"a zero point of {kind} that is not zero is not defined")
@@ -40,6 +37,23 @@ def quantize_linear(c: OnnxContext) -> Value:
     if c.has(2):
         scaled = c.b.add(scaled, c.cast(_spread(c, c.x(2)), dtypes.float32))
     return c.b.cast(c.b.clip(scaled, float(kind.min), float(kind.max)), to=kind)
+
+
+def _precision(c: OnnxContext) -> DType:
+    """In which x is divided: the type of the scale from version 23 on, unless `precision` names one; float32 before, as
+    ONNX Runtime does it."""
+    if c.version < 23:
+        return dtypes.float32
+    kind = element_type(c.attr("precision")) if c.attr("precision") else c.type(1).dtype
+    if kind not in (dtypes.float32, dtypes.float16, dtypes.bfloat16):
+        c.refuse(f"by its precision it would divide in {kind}, which is not defined")
+    return kind
+
+
+def _rounded(c: OnnxContext, x: Value, precision: DType) -> Value:
+    """As float32, with the digits that a type has. Quotients of halves are rounded right from those of float32; ONNX
+    Runtime, which lacks divisions of halves, would leave out casts around one."""
+    return c.cast(c.cast(x, precision), dtypes.float32)
 
 
 def _target(c: OnnxContext) -> DType:

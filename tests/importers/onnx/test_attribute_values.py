@@ -199,16 +199,6 @@ def test_layer_norm_scales_broadcast(shape: tuple[int, ...]) -> None:
 
 
 # -- quantisation ---------------------------------------------------------------------------------------------------
-def test_the_precision_of_a_division() -> None:
-    def quantised(precision: int) -> onnx.ModelProto:
-        stored = {"s": np.float32(0.3), "z": np.int8(2)}
-        made = node("QuantizeLinear", "x s z", "y", precision=precision)
-        return model([made], [("x", FLOAT, [31])], ["y@INT8"], stored, opset=23)
-
-    agree(quantised(FLOAT), {"x": np.linspace(-9, 9, 31).astype(np.float32)})
-    assert "a division in float16" in refusal(quantised(F16))
-
-
 @pytest.mark.parametrize(("size", "block"), [(6, 3), (5, 3), (7, 4), (4, 2)])
 @pytest.mark.parametrize("axis", [0, 1])
 def test_blocked_scales(size: int, block: int, axis: int) -> None:

@@ -101,6 +101,40 @@ def test_types_to_quantise_to() -> None:
         assert "output_dtype int8 differs from the zero point's uint8" in said
 
 
+@pytest.mark.parametrize("opset", [23, 25])
+@pytest.mark.parametrize("kinds", [(a, b) for a in (np.float32, np.float16) for b in (np.float32, np.float16)], ids=str)
+@pytest.mark.parametrize("precision", [None, FLOAT, TensorProto.FLOAT16])
+def test_the_precision_of_a_division(opset: int, kinds: tuple[Any, Any], precision: int | None) -> None:
+    """That of the scale, unless another is named; the zero point is added to a whole number without rounding again."""
+    attributes = {} if precision is None else {"precision": precision}
+    half = (kinds[1] if precision is None else onnx.helper.tensor_dtype_to_np_dtype(precision)) == np.float16
+    for zero, top in ((np.uint8(3), 130), (np.int16(-7), 30000)):
+        x = np.linspace(-top, top, 4001).astype(kinds[0])
+        given = {"x": x, "s": kinds[1](0.9873), "z": zero}
+        taken = agree(*made("QuantizeLinear", given, zero.dtype, opset, **attributes))
+        (got,) = Evaluator("exact").run(taken, given).values()
+        x, scale = (given[k].astype(np.float16 if half else np.float32) for k in "xs")
+        np.testing.assert_array_equal(got, np.clip(np.round(x / scale).astype(np.float64) + zero, *_range(zero.dtype)))
+
+
+def _range(kind: Any) -> tuple[int, int]:
+    return np.iinfo(kind).min, np.iinfo(kind).max
+
+
+def test_divisions_that_are_not_defined() -> None:
+    x, given = floats(4), {"s": np.float32(2), "z": np.uint8(3)}
+    for precision in (TensorProto.DOUBLE, TensorProto.INT32):
+        assert "by its precision it would divide in" in refusal(
+            "QuantizeLinear", {"x": x, **given}, np.uint8, 23, precision=precision
+        )
+    whole = {"x": x, "s": np.int32(2), "z": np.uint8(3)}
+    assert "by its precision it would divide in int32" in refusal("QuantizeLinear", whole, np.uint8, 23)
+    found("QuantizeLinear", whole, np.uint8, 23, precision=FLOAT)
+    quotient = {"x": x.astype(ml_dtypes.bfloat16), "s": np.array(0.3, ml_dtypes.bfloat16), "z": np.uint8(100)}
+    want = np.clip(np.round((quotient["x"] / quotient["s"]).astype(np.float32)) + 100, 0, 255)
+    np.testing.assert_array_equal(found("QuantizeLinear", quotient, np.uint8, 23), want)
+
+
 def of_eight_bits(op: str, zero: float | None, opset: int = 19, **attributes: Any) -> onnx.ModelProto:
     """Scale and zero point are stored."""
     kinds = (FLOAT, TensorProto.FLOAT8E4M3FN)
