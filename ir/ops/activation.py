@@ -363,7 +363,7 @@ class SoftShrink(Unary):
     @staticmethod
     def evaluate(x: Array, lambd: float) -> Array:
         width = x.dtype.type(lambd)
-        return np.where(x > width, x - width, np.where(x < -width, x + width, np.where(np.isnan(x), x, 0)))
+        return x - np.minimum(np.maximum(x, -width), width)
 
     @staticmethod
     def decompose(b: Builder, x: Value, lambd: float) -> Value:

@@ -81,7 +81,7 @@ class Backend(Protocol):
 
 
 class NumpyBackend:
-    """Contracts arrays; sums keep the dtype."""
+    """Contracts arrays; sums of narrow integers are wider ones."""
 
     def shape(self, x: Any) -> Shape:
         return x.shape
@@ -96,7 +96,7 @@ class NumpyBackend:
         return np.broadcast_to(x, shape)  # type: ignore[arg-type]
 
     def sum(self, x: Any, axes: tuple[int, ...]) -> Any:
-        return x.sum(axis=axes, dtype=x.dtype)
+        return x.sum(axis=axes)
 
     def diagonal(self, x: Any, axis1: int, axis2: int) -> Any:
         return x.diagonal(0, axis1, axis2)

@@ -175,7 +175,7 @@ def _correlate(
     batch, inner = x.shape[0], weight.shape[1]
     points, offsets = math.prod(sizes), list(np.ndindex(*weight.shape[2:]))
     grouped = x.reshape(batch, groups, inner, *x.shape[2:])
-    kernels = weight.reshape(weight.shape[0], inner, len(offsets))
+    kernels = weight.reshape(weight.shape[0] * inner, len(offsets))
     one = batch * groups * inner * points * x.itemsize
     block = max(1, _COLUMN_BYTES // max(1, one))
 
@@ -184,7 +184,7 @@ def _correlate(
         columns = np.empty((batch, groups, inner, len(part), *sizes), x.dtype)
         for i, offset in enumerate(part):
             columns[:, :, :, i] = grouped[window_index(offset, sizes, strides, dilations)]
-        left = kernels[:, :, start : start + len(part)].reshape(groups, weight.shape[0] // groups, inner * len(part))
+        left = kernels[:, start : start + len(part)].reshape(groups, weight.shape[0] // groups, inner * len(part))
         return np.matmul(left, columns.reshape(batch, groups, inner * len(part), points))
 
     out = product(0)

@@ -35,7 +35,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ir.types import DimExpr, DType, TensorType
+from ir.types import DType, TensorType
 from ir.types.attrs import coerce
 from ir.types.errors import DTypeError
 
@@ -180,9 +180,7 @@ def snake_case(name: str) -> str:
 
 def define(cls: type) -> OpDef:
     """The record of an op class; raises TypeError when the class is not a complete definition."""
-    hints = {}
-    for base in reversed(cls.__mro__[:-1]):
-        hints.update(typing.get_type_hints(base, localns={"DimExpr": DimExpr}))
+    hints = typing.get_type_hints(cls)
     own = {k: h for k, h in hints.items() if k not in _RESERVED and typing.get_origin(h) is not typing.ClassVar}
     attributes = tuple(AttrSpec(k, h, getattr(cls, k, MISSING)) for k, h in own.items())
     operands: list[OperandSpec] = []

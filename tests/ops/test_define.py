@@ -102,12 +102,6 @@ def test_attributes_of_a_family_come_first_and_flags_and_class_variables_are_non
     assert record.complete({"factor": 2}) == {"size": 2, "factor": 2.0}
 
 
-def test_sizes_are_known_by_name_where_their_class_is_not_imported() -> None:
-    assert "DimExpr" not in globals()
-    (size, _) = define(Full).attributes
-    assert size.annotation == Dim
-
-
 def test_names() -> None:
     assert define(GRUCell_).name == "gru_cell"
 

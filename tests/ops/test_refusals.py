@@ -75,6 +75,7 @@ ACCEPTED = [
     ("arange", {"start": N, "stop": 2 * N, "step": 2, "dtype": dtypes.float32}, (), "float32[(n + 1) // 2]"),
     ("arange", {"start": 0.5, "stop": 4, "step": 1, "dtype": dtypes.float32}, (), "float32[4]"),
     ("hard_tanh", {"min": 1.0, "max": 1.0}, (of(2),), "float32[2]"),
+    ("soft_shrink", {"lambd": 0.0}, (of(2),), "float32[2]"),
 ]  # fmt: skip
 
 
