@@ -6,7 +6,7 @@ from typing import Any
 
 from converter.importers.torch.context import Call, TorchContext, rule
 from ir.core import Value
-from ir.types import Dim, DimExpr, dtypes, floordiv, same
+from ir.types import Dim, dtypes, floordiv, same
 
 
 @rule("aten.embedding.default")
@@ -37,7 +37,13 @@ def embedding_bag(c: TorchContext, a: Call) -> list[Value | None]:
     indices, offsets = a.value("indices"), a.value("offsets")
     if indices.type.rank != 1:
         c.refuse("indices of another rank than 1 in this form")
-    bags = offsets.type.shape[0] - (1 if a.lit("include_last_offset") else 0)
+    bags = offsets.type.shape[0]
+    if a.lit("include_last_offset"):
+        bags = bags - 1
+        c.note(
+            "embedding_bag: the last offset is to be the number of indices, as PyTorch documents; what a smaller one does "
+            "differs between its kernels"
+        )
     rows = c.b.embedding(indices, a.value("weight"), **({"padding_idx": padding} if padding >= 0 else {}))
     scales = a.optional("per_sample_weights")
     if scales is not None:
@@ -59,10 +65,12 @@ def _even(c: TorchContext, a: Call, count: Dim, bags: Dim) -> tuple[Dim, Dim] | 
     offsets = a.raw("offsets")
     if str(offsets.target) != "aten.arange.start_step" or len(offsets.args) < 3:
         return None
-    start, stop, length = (c.sizes.dim(d.meta["val"] if hasattr(d, "meta") else d) for d in offsets.args[:3])
-    if isinstance(length, DimExpr) and same(stop, count) is True:
+    start, stop, length = (c.sizes.dim(d.meta["val"] if hasattr(d, "meta") else d) for d in offsets.args)
+    if a.lit("include_last_offset") and (same(stop, count) is True or same(count, bags * length) is False):
+        c.refuse("offsets whose last one is not the number of indices", "leave include_last_offset out")
+    if same(stop, count) is True:
         bags = floordiv(count, length)
-    return (bags, length) if start == 0 and length != 0 and same(count, bags * length) is True else None
+    return (bags, length) if start == 0 and same(count, bags * length) is True else None
 
 
 def _reduce_even(c: TorchContext, rows: Value, bags: Dim, length: Dim, mode: str) -> Value:

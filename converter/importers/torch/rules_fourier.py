@@ -43,8 +43,7 @@ def complex_to_real(c: TorchContext, a: Call) -> Value:
         tail = c.b.slice(x, axes=(last,), starts=(1,), stops=(1 + mirrored,), steps=(1,))
         x = c.b.concat([x, c.b.conj(c.b.flip(tail, axes=(last,)))], axis=last)
     if x.type.shape[last] != size:  # the same number, which the halves of an unknown size do not show
-        axis = last % x.type.rank
-        x = c.b.reshape(x, shape=(*x.type.shape[:axis], size, *x.type.shape[axis + 1 :]))
+        x = c.b.reshape(x, shape=tuple(size if i == last else d for i, d in enumerate(x.type.shape)))
     return c.b.real(c.b.fft(x, axes=(last,), inverse=True, norm=norm))
 
 

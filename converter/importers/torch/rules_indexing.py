@@ -45,11 +45,8 @@ def take_along_dim(c: TorchContext, a: Call) -> Value:
         flat, positions = (v if v.type.rank == 1 else c.b.reshape(v, shape=(_numel(v.type.shape),)) for v in (x, index))
         return c.b.gather(flat, positions, neg="invalid")
     axis = a.axis("dim", x.type.rank)
-    off = tuple(1 if i == axis else d for i, d in enumerate(x.type.shape))
-    off_index = tuple(1 if i == axis else d for i, d in enumerate(index.type.shape))
-    common = broadcast_shapes(off, off_index)
-    x = _expand(c, x, tuple(x.type.shape[axis] if i == axis else d for i, d in enumerate(common)))
-    index = _expand(c, index, tuple(index.type.shape[axis] if i == axis else d for i, d in enumerate(common)))
+    off = broadcast_shapes(*(tuple(d for i, d in enumerate(v.type.shape) if i != axis) for v in (x, index)))
+    x, index = (_expand(c, v, (*off[:axis], v.type.shape[axis], *off[axis:])) for v in (x, index))
     return c.b.gather_elements(x, index, axis=axis, bounds="wrap", neg="from_end")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from converter.importers.torch.context import Call, TorchContext, rule
 from converter.importers.torch.dtypes import ir_dtype
 from ir.core import Value
-from ir.types import dtypes
+from ir.types import Dim, dtypes
 
 
 def _mixed(c: TorchContext, a: Call, name: str, compute: Callable[[Value, Value | None, Value | None], Value]) -> Value:
@@ -79,8 +79,10 @@ def rms_norm(c: TorchContext, a: Call) -> Value:
     eps = a.lit("eps")
     if eps is None:
         eps = a.dtype.eps  # torch.finfo(dtype).eps
-    if eps < 0 and not a.value("input").type.dtype.is_half:  # which no layer has
+    if eps < 0:  # which no layer has
         x, weight = a.value("input"), a.optional("weight")
+        if x.type.dtype.is_half:
+            c.refuse("a negative eps in this form")
         below = c.b.add(c.b.reduce_mean(c.b.square(x), axes=axes, keepdims=True), c.constant(eps, x.type.dtype))
         out = c.b.mul(x, c.b.rsqrt(below))
         return out if weight is None else c.b.mul(out, weight)
@@ -98,15 +100,11 @@ def group_norm(c: TorchContext, a: Call) -> Value:
 def instance_norm(c: TorchContext, a: Call) -> Value:
     """By its own statistics, which move the running ones where there are any; or by the running ones (inference)."""
     a.raw("cudnn_enabled")
-    mean, var = a.optional("running_mean"), a.optional("running_var")
-    if not a.lit("use_input_stats"):
-        if mean is None or var is None:
-            c.refuse("an instance norm without statistics")
-        a.lit("momentum")
-        return _by_statistics(c, a, a.value("input"), mean, var)
-    if mean is not None and var is not None:
-        _move_statistics(c, a, mean, var)
     a.lit("momentum")
+    if not a.lit("use_input_stats"):
+        return _by_statistics(c, a, a.value("input"), a.value("running_mean"), a.value("running_var"))
+    if any(a.raw(name) is not None for name in ("running_var", "running_mean")):
+        _move_statistics(c, a, a.value("running_mean"), a.value("running_var"))
     return _mixed(c, a, "input", lambda x, w, b: c.b.instance_norm(x, w, b, eps=a.lit("eps")))
 
 
@@ -115,12 +113,21 @@ def _by_statistics(c: TorchContext, a: Call, x: Value, mean: Value, var: Value) 
     b = c.b
     if any(v.type.dtype != x.type.dtype for v in (mean, var)):
         c.refuse("running statistics of another element type")
-    shape = (1, x.type.shape[1], *(1,) * (x.type.rank - 2))
+    shape = _by_channel(x)
     root = b.sqrt(b.add(b.reshape(var, shape=shape), c.constant(a.lit("eps"), x.type.dtype)))
-    out = b.div(b.sub(x, b.reshape(mean, shape=shape)), root)
-    for name, op in (("weight", b.mul), ("bias", b.add)):
+    return _scaled(c, a, x, b.div(b.sub(x, b.reshape(mean, shape=shape)), root))
+
+
+def _by_channel(x: Value) -> tuple[Dim, ...]:
+    """The shape in which one number for each channel meets x."""
+    return (1, x.type.shape[1], *(1,) * (x.type.rank - 2))
+
+
+def _scaled(c: TorchContext, a: Call, x: Value, out: Value) -> Value:
+    """What has been normalised, scaled and shifted channel by channel where there is a scale, a shift."""
+    for name, op in (("weight", c.b.mul), ("bias", c.b.add)):
         factor = a.optional(name)
-        out = out if factor is None else op(out, b.reshape(factor, shape=shape))
+        out = out if factor is None else op(out, c.b.reshape(factor, shape=_by_channel(x)))
     return out
 
 
@@ -171,12 +178,7 @@ def _by_batch(c: TorchContext, a: Call) -> Value:
     var = c.b.reduce_var(x, axes=axes, keepdims=True, correction=0.0)
     root = c.b.sqrt(c.b.add(var, c.constant(a.lit("eps"), x.type.dtype)))
     out = c.b.div(c.b.sub(x, mean), root)
-    shape = (1, -1, *(1,) * (x.type.rank - 2))
-    for name, op in (("weight", c.b.mul), ("bias", c.b.add)):
-        factor = a.optional(name)
-        if factor is not None:
-            out = op(out, c.b.reshape(factor, shape=tuple(factor.type.shape[0] if d < 0 else d for d in shape)))
-    return out
+    return _scaled(c, a, x, out)
 
 
 @rule("aten._native_batch_norm_legit_no_training.default")

@@ -76,7 +76,7 @@ def _gates(c: TorchContext, a: Call, x: Value, h: Value, parts: int) -> tuple[li
     """The input's and the state's contribution to each gate."""
     first = c.b.linear(x, a.value("w_ih"), a.optional("b_ih"))
     second = c.b.linear(h, a.value("w_hh"), a.optional("b_hh"))
-    size = h.type.shape[-1]
+    size = h.type.shape[1]
     sizes = (size,) * parts
     return list(c.b.split(first, sizes=sizes, axis=-1)), list(c.b.split(second, sizes=sizes, axis=-1))
 

@@ -65,7 +65,7 @@ def _doubles(
     """Torch divides in the type of the elements, the IR in float32: doubles are refused where another one is nearest."""
     for size, out, scale in zip(given, sizes, scales or (None,) * len(sizes), strict=True):
         if isinstance(size, int) and isinstance(out, int):
-            picks = [quotient_picks(size, out, scale, coordinates, one) for one in (np.float32, np.float64)]
+            picks = [quotient_picks(size, out, scale, coordinates, len(sizes), one) for one in (np.float32, np.float64)]
             exact = bool((picks[0] == picks[1]).all())
         else:
             exact = scale is None or float(np.float32(1 / scale)) == 1 / scale
@@ -77,12 +77,12 @@ def _doubles(
 
 @rule("aten.upsample_linear1d.vec", "aten.upsample_bilinear2d.vec", "aten.upsample_trilinear3d.vec")
 def linear(c: TorchContext, a: Call) -> Value:
-    return _smooth(c, a, "linear", antialias=False)
+    return _smooth(c, a, "linear")
 
 
 @rule("aten.upsample_bicubic2d.vec")
 def cubic(c: TorchContext, a: Call) -> Value:
-    return _smooth(c, a, "cubic", antialias=False)
+    return _smooth(c, a, "cubic")
 
 
 @rule("aten._upsample_bilinear2d_aa.vec", "aten._upsample_bicubic2d_aa.vec")
@@ -96,8 +96,8 @@ def antialiased(c: TorchContext, a: Call) -> Value:
     )
 
 
-def _smooth(c: TorchContext, a: Call, mode: str, antialias: bool) -> Value:
+def _smooth(c: TorchContext, a: Call, mode: str) -> Value:
     where = _target(a, copies=mode == "linear" and not a.lit("align_corners"))
     if a.lit("align_corners"):
         return c.b.resize(a.value("input"), mode=mode, coordinates="align_corners", sizes=a.shape[2:])
-    return c.b.resize(a.value("input"), mode=mode, coordinates="half_pixel", antialias=antialias, **where)
+    return c.b.resize(a.value("input"), mode=mode, coordinates="half_pixel", **where)

@@ -113,7 +113,7 @@ def _slices(
     source = a.value("source")
     if source.type.rank != moved.type.rank:
         if source.type.rank or moved.type.rank != 1:
-            c.refuse("a 0-d source")
+            c.refuse("a source with another number of axes")
         source = c.b.reshape(source, shape=(1,))
     source = c.b.transpose(source, perm=order) if axis else source
     if form == "index_add" and a.lit("alpha") != 1:
@@ -129,8 +129,10 @@ def index_reduce(c: TorchContext, a: Call) -> Value:
     shape = x.type.shape
     if not shape:
         x, source = (c.b.reshape(v, shape=(1,)) for v in (x, source))
-    if source.type.rank != x.type.rank or index.type.rank > 1:
-        c.refuse("index_reduce of a source with another number of axes")
+    if source.type.rank != x.type.rank:
+        c.refuse("a source with another number of axes")
+    if index.type.rank > 1:
+        c.refuse("an index of more than one axis")
     index = index if index.type.rank else c.b.unsqueeze(index, axes=(0,))
     index = c.b.unsqueeze(index, axes=tuple(i for i in range(x.type.rank) if i != axis))
     index = c.b.expand(c.cast(index, dtypes.int64), shape=source.type.shape)
@@ -204,7 +206,7 @@ def _strided_places(c: TorchContext, a: Call, x: Value) -> np.ndarray:
         c.refuse("a strided view of a tensor that is itself a view, or of symbolic size", "call contiguous() first")
     places = np.full(sizes, offset or 0, np.int64)
     for i, (size, stride) in enumerate(zip(sizes, strides, strict=True)):
-        places += (np.arange(size) * stride).reshape(-1, *(1,) * (len(sizes) - 1 - i))
+        places += (np.arange(size) * stride).reshape(size, *(1,) * (len(sizes) - 1 - i))
     if places.size and not 0 <= places.min() <= places.max() < meta.numel():
         c.refuse("a strided view beyond the tensor")
     return places
@@ -214,7 +216,7 @@ def _put(c: TorchContext, x: Value, places: np.ndarray, src: Value) -> Value:
     """A copy of x with elements replaced, at positions in row order, each at most once."""
     flat = c.b.reshape(x, shape=(_numel(x.type.shape),))
     values = c.b.reshape(src, shape=(places.size,))
-    where = c.b.constant(np.ascontiguousarray(places.reshape(-1, 1), np.int64))
+    where = c.b.constant(np.ascontiguousarray(places.reshape(places.size, 1), np.int64))
     out = c.b.scatter_nd(flat, where, values, neg="invalid")
     return c.b.reshape(out, shape=x.type.shape)
 

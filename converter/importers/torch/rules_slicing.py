@@ -67,7 +67,7 @@ def select_scatter(c: TorchContext, a: Call) -> Value:
     x = a.value("self")
     axis = a.axis("dim", x.type.rank)
     if a.raw("index") in c.numbers:
-        row = c.b.unsqueeze(c.b.unsqueeze(a.value("index"), axes=(0,)), axes=(0,))
+        row = c.b.reshape(a.value("index"), shape=(1, 1))
         perm = (axis, *(k for k in range(x.type.rank) if k != axis))
         update = c.b.unsqueeze(a.value("src"), axes=(0,))
         moved = c.b.scatter_nd(c.b.transpose(x, perm=perm), row, update, bounds="error", neg="from_end")

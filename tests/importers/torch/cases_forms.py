@@ -72,11 +72,16 @@ MOVED: dict[str, Fn] = {
     },
     "native_channel_shuffle": lambda t: aten.native_channel_shuffle.default(t.img, 2),
     "pixel_shuffle_batches": lambda t: [
-        F.pixel_shuffle(t.img.expand(3, *t.img.shape), 2),
+        F.pixel_shuffle(t.img.expand(5, *t.img.shape), 2),
         F.pixel_shuffle(t.img[0], 2),
         F.pixel_unshuffle(t.img[0, :, :6, :6], 3),
     ],
     "unfold_0d": lambda t: [t.s.unfold(0, 1, 1), t.s.unfold(0, 0, 1)],
+    "pad_empty": lambda t: [
+        F.pad(t.sig[:0], (1, 2), mode="replicate"),
+        F.pad(t.sig[..., :1], (-1, 3), mode="replicate"),
+        F.pad(t.sig[..., :1], (2, -2), mode="replicate"),
+    ],
     "pad_to_one": lambda t: [F.pad(t.sig, p, mode="replicate") for p in ((-10, 12), (12, -10), (-9, 1))],
     "unfold_neg": lambda t: t.sig.unfold(-1, 4, 3),
     "meshgrid_op": lambda t: [
@@ -278,13 +283,30 @@ REDUCED: dict[str, Fn] = {
     "logsumexp_dims": lambda t: torch.logsumexp(t.x, (0, -1), keepdim=True),
     "sum_empty_dims": lambda t: [t.x.sum(()), t.i.sum((0, 1), dtype=torch.float32)],
     "cumulative_dtype": lambda t: [t.i.cumprod(-1), t.x.cumprod(1, dtype=torch.float64), t.b.cumprod(0)],
+    "norm_orders": lambda t: [torch.linalg.vector_norm(t.x[0] * t.b, p, dim=-1) for p in (0.5, 1.5, -1, -2.5, -torch.inf)],
     "norm_half": lambda t: torch.linalg.vector_norm(t.x, 2, dim=(0, -1), keepdim=True),
 }
 
 PLACED: dict[str, Fn] = {
     "masked_select": lambda t: [torch.masked_select(t.x, t.b), torch.masked_select(t.y, t.b[:1])],
     "nonzero": lambda t: [torch.nonzero(t.b), torch.nonzero(t.i)],
+    "nonzero_of_number": lambda t: [
+        torch.nonzero(t.s),
+        torch.nonzero(t.si * 0),
+        torch.nonzero_static(t.s, size=3),
+        torch.nonzero_static(t.b[0, 0, 0], size=1),
+    ],
     "_unsafe_index": lambda t: aten._unsafe_index.Tensor(t.x, [None, t.at % 3, t.at]),
+    "index_mask_and_places": lambda t: [
+        t.x[t.b[:, :, 0], t.at[:1]],
+        t.x[t.at[:1] % 2, t.b[0]],
+        t.x.index_put((t.b[:, :, 0], t.at[:1]), t.s),
+    ],
+    "index_two_masks": lambda t: [
+        aten.index_put.default(t.x, [torch.arange(2) == 1, None, torch.tensor([False, True, False, True])], t.s),
+        aten.index_put.default(t.img, [None, torch.tensor([[True] * 8] * 4), torch.arange(9) == 7], t.s, True),
+        aten.index_put.default(t.x, [torch.tensor([1, 0], dtype=torch.uint8), torch.tensor([0, 2]), t.b[0, 0]], t.s),
+    ],
     "index_masks": lambda t: [t.x[t.b], t.x[:, t.b[0, :, 0]], t.x[t.b[:, :, 0], 1], t.x[:, t.b[0]]],
     "index_select_0d": lambda t: [t.s.index_select(0, t.at[:1] * 0), t.x.index_select(-1, t.at)],
     "gather_neg": lambda t: t.x.gather(-2, t.i.abs() % 3),
@@ -303,6 +325,8 @@ PLACED: dict[str, Fn] = {
     "take_along_broadcast": lambda t: [
         torch.take_along_dim(t.y, t.at[:, None] % 3, 0),
         torch.take_along_dim(t.x, t.at[None, None, :], -1),
+        torch.take_along_dim(t.x, t.at[None, :, None] % 3, 1),
+        torch.take_along_dim(t.img[:1], t.rows[:, None, :, None], 2),
     ],
     "take_1d": lambda t: t.c.take(t.at),
     "masked_fill_int": lambda t: [t.i.masked_fill(t.b, 2), t.x.masked_fill(t.b, t.s)],
@@ -371,6 +395,7 @@ PLACED: dict[str, Fn] = {
     "as_strided": lambda t: [
         t.y.as_strided((2, 3), (4, 1)),
         t.y.as_strided((2, 2), (1, 2), 3),
+        t.y.as_strided((2, 3, 2), (4, 1, 2), 1),
         aten.as_strided_copy.default(t.y, [3, 3], [4, 1], 1),
     ],
     "as_strided_scatter": lambda t: [
@@ -388,6 +413,13 @@ PLACED: dict[str, Fn] = {
     ],
     "bincount": lambda t: [torch.bincount(t.at), torch.bincount(t.rows[0], t.k[:, 0], minlength=9)],
     "unique_consecutive": lambda t: [*torch.unique_consecutive(t.rows, True, True), torch.unique_consecutive(t.b)],
+    "unique_consecutive_dim": lambda t: [
+        *torch.unique_consecutive((t.rows % 2)[:, [0, 0, 1, 1, 1]], True, True, dim=1),
+        *torch.unique_consecutive(t.y[:, None, [0, 0, 3, 1, 1]].repeat(1, 2, 1), True, True, dim=2),
+        *torch.unique_consecutive(t.k[[1, 1, 3, 3, 3], :1], True, dim=0)[:1],
+        *torch.unique_consecutive(t.c[[2, 2, 0, 1, 1]], True, True, dim=0),
+        torch.unique_consecutive(t.b.long().cumsum(0) > 0, dim=0),
+    ],
     "mode": lambda t: [
         p for q in (torch.mode(t.distinct % 3, 1), torch.mode(t.b, 1, keepdim=True), torch.mode(t.si)) for p in q[:1]
     ],

@@ -61,6 +61,11 @@ NORM: dict[str, Fn] = {
     "instance_affine": lambda t: F.instance_norm(t.sig, weight=t.c, bias=t.c, eps=1e-2),
     "batch_stats": lambda t: F.batch_norm(t.img, None, None, t.c, t.c, True),
     "batch_stats2": lambda t: F.batch_norm(t.sig, None, None, training=True, eps=1e-2),
+    "rms_negative": lambda t: [
+        F.rms_norm(t.x, (4,), eps=-2.0),
+        F.rms_norm(t.x, (3, 4), t.y, -0.1),
+        F.rms_norm(t.x, (4,), t.c, 0.0),
+    ],
     "lrn": lambda t: F.local_response_norm(t.img, 2),
     "lrn3": lambda t: F.local_response_norm(t.img, 3, alpha=0.1, beta=0.5, k=2.0),
 }
@@ -138,6 +143,16 @@ RESIZE: dict[str, Fn] = {
     "linear1d": lambda t: F.interpolate(t.sig, size=7, mode="linear"),
     "trilinear": lambda t: F.interpolate(t.vol, scale_factor=2, mode="trilinear", align_corners=True),
     "antialias": lambda t: F.interpolate(t.img, size=(4, 5), mode="bilinear", antialias=True),
+    "exact_few": lambda t: F.interpolate(t.sig.repeat(1, 1, 5)[..., :41], size=2, mode="nearest-exact"),
+    "keeps_size": lambda t: [
+        F.interpolate(t.img[:, :, :8], scale_factor=(1.1, f), mode=m, align_corners=c)
+        for f in (1.05, 2)
+        for m, c in (("bilinear", False), ("bilinear", True), ("bicubic", False))
+    ],
+    "keeps_size_nearest": lambda t: F.interpolate(t.img[:, :, :8].float(), scale_factor=(1.1, 0.5)),
+    "keeps_size_antialias": lambda t: [
+        F.interpolate(t.img[:, :, :8], scale_factor=(1.1, 0.5), mode=m, antialias=True) for m in ("bilinear", "bicubic")
+    ],
     "antialias_cubic": lambda t: F.interpolate(t.img, size=(4, 5), mode="bicubic", antialias=True),
     "recompute": lambda t: F.interpolate(t.img, scale_factor=1.7, mode="bilinear", recompute_scale_factor=True),
     "like": lambda t: F.interpolate(t.img, size=t.img.shape[2:], mode="bilinear"),

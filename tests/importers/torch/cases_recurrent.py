@@ -228,6 +228,27 @@ LAYERS: dict[str, Fn] = {
             ("sum", 0, True),
         )
     ],
+    "embedding_bag_even": lambda t: [
+        F.embedding_bag(t.rows.flatten(), t.table, offsets, mode=m, include_last_offset=last)
+        for offsets, last in (
+            (torch.arange(0, 10, 2), False),
+            (torch.arange(0, 12, 2), True),
+            (torch.arange(0, 10, 3), False),
+            (torch.arange(0, 6, 2), False),
+            (aten.arange.start_step(0, 10, 1), False),
+            (aten.arange.start_step(0, 10), False),
+            (torch.tensor([0, 5, 5, 7])[0:2], False),
+            (torch.tensor([0, 5, 5, 7])[0:3:2], False),
+        )
+        for m in ("sum", "max")
+    ],
+    "instance_norm": Layer(nn.InstanceNorm2d(4, eps=1e-2, affine=True, track_running_stats=True), lambda m, t: m(t.img)),
+    "instance_norm_plain": Layer(nn.InstanceNorm1d(4, track_running_stats=True), lambda m, t: m(t.sig)),
+    "instance_norm_given": lambda t: [
+        F.instance_norm(t.vol, t.c, t.c.abs(), use_input_stats=False),
+        F.instance_norm(t.sig, t.c, t.c.abs(), t.c, None, use_input_stats=False),
+        F.instance_norm(t.sig, t.c, t.c.abs(), None, t.c, use_input_stats=False, eps=1e-2),
+    ],
     "embedding_bag_i32": lambda t: F.embedding_bag(
         t.rows[0].int(), t.table, torch.tensor([0, 3], dtype=torch.int32), mode="sum"
     ),

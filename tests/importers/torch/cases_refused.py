@@ -81,6 +81,44 @@ REFUSED: dict[str, Refused] = {
     "gather_sparse": Refused(
         lambda t: torch.gather(t.x, 1, t.i.abs() % 3, sparse_grad=True), "aten.gather.default", "sparse gradients"
     ),
+    "rms_norm_half": Refused(
+        lambda t: F.rms_norm(t.half, (4,), eps=-0.5), "aten.rms_norm.default", "a negative eps in this form"
+    ),
+    "instance_norm_half": Refused(
+        lambda t: F.instance_norm(t.half, t.c[:3].float(), t.c[:3].float().abs(), use_input_stats=False),
+        "aten.instance_norm.default",
+        "running statistics of another element type",
+    ),
+    "embedding_bag_last": Refused(
+        lambda t: [
+            F.embedding_bag(t.rows.flatten(), t.table, torch.arange(0, stop, 2), include_last_offset=True)
+            for stop in (10, 8, 14)
+        ],
+        "aten._embedding_bag_forward_only.default",
+        "offsets whose last one is not the number of indices",
+    ),
+    "index_add_0d": Refused(
+        lambda t: t.y.index_add(0, t.at[:1], t.s), "aten.index_add.default", "a source with another number of axes"
+    ),
+    "index_add_1d": Refused(
+        lambda t: t.y.index_add(0, t.at.repeat(2), t.c), "aten.index_add.default", "a source with another number of axes"
+    ),
+    "index_reduce_0d": Refused(
+        lambda t: t.y.index_reduce(0, t.at[:1], t.s, "prod"),
+        "aten.index_reduce.default",
+        "a source with another number of axes",
+    ),
+    "index_reduce_2d": Refused(
+        lambda t: t.y.index_reduce(0, t.at[None], t.y[:2], "prod"),
+        "aten.index_reduce.default",
+        "an index of more than one axis",
+    ),
+    "unique_complex": Refused(
+        lambda t: torch.unique(t.z, dim=0).abs(), "aten.unique_dim.default", "distinct slices of complex numbers"
+    ),
+    "unique_empty": Refused(
+        lambda t: torch.unique(t.x[:, :0], dim=0), "aten.unique_dim.default", "distinct slices without elements"
+    ),
     "mask_0d": Refused(lambda t: t.x.index_put((t.si > 0,), t.s), "aten.index_put.default", "a 0-d mask as an index"),
     "matmul_bool": Refused(lambda t: t.b @ t.b2.mT, "aten.matmul.default", "matrix product of booleans"),
     "addmm_bool": Refused(

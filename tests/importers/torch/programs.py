@@ -23,6 +23,7 @@ from tests.importers.torch import (
     cases_recurrent,
     cases_refused,
     cases_shape,
+    cases_sized,
     cases_special,
 )
 from tests.importers.torch.support import Bundle
@@ -54,7 +55,7 @@ FORMS = {
 }  # fmt: skip
 """Other names, overloads and decomposed forms: what tells them apart is how they are written, not the sizes they meet, so
 that one run shows them."""
-FAMILIES |= FORMS
+FAMILIES |= FORMS | {"sized": cases_sized.SIZED}
 DYNAMIC = {
     "x", "pos", "unit", "i", "j", "i32", "u8", "b", "b2", "img", "sig", "vol", "half", "m", "rows", "z", "sq", "spd", "zsq", "deficient",
     "cutoff", "grid", "grid3",
@@ -67,11 +68,13 @@ FIXED_SIZE = {
     "indexing/take_along",
     "shape/pixel_shuffle", "shape/pixel_unshuffle", "shape/view_minus", "shape/reshape", "creation/tril_mask", "in_place/mask_rows",
     "resize/nearest_odd", "resize/exact_odd", "resize/bilinear_False_odd", "resize/bilinear_True_odd", "resize/bicubic_False_odd",
-    "resize/bicubic_True_odd", "resize/recompute",
+    "resize/bicubic_True_odd", "resize/recompute", "resize/keeps_size",
+    "resize/keeps_size_nearest", "resize/keeps_size_antialias",
 }  # fmt: skip
 """Cases that only exist for sizes other than the dynamic runs' (an even height, a multiple of 6 elements, a whole factor)."""
 ALSO = {"special": ("float32",)}
-PROGRAMS = [(f, r) for f in FAMILIES for r in RUNS if f not in FORMS or r in ("float64", *ALSO.get(f, ()))]
+ONLY = {**{f: ("float64", *ALSO.get(f, ())) for f in FORMS}, "sized": ("dynamic",)}
+PROGRAMS = [(f, r) for f in FAMILIES for r in RUNS if r in ONLY.get(f, RUNS)]
 REFUSED = {"float64": cases_refused.REFUSED, "dynamic": cases_refused.REFUSED_DYNAMIC}
 """By run, the cases of the family `refused`."""
 READ = [*PROGRAMS, *(("refused", run) for run in REFUSED)]

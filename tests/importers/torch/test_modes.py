@@ -29,6 +29,37 @@ def test_batch_norm_trains_as_in_torch() -> None:
         np.testing.assert_allclose(state[name], module.state_dict()[name].numpy(), atol=1e-12)
 
 
+@pytest.mark.parametrize("dims", [1, 2])
+def test_instance_norm_trains_as_in_torch(dims: int) -> None:
+    kind = (nn.InstanceNorm1d, nn.InstanceNorm2d)[dims - 1]
+    module = double(kind(3, eps=1e-2, momentum=0.3, affine=dims == 2, track_running_stats=True))
+    model = load(module, ("float64[batch,3,7]" if dims == 1 else "float64[batch,3,4,5]",))
+    check(model)
+    x = randn(4, 3, 7) if dims == 1 else randn(4, 3, 4, 5)
+    inference = Evaluator().run(model, {"input": x.numpy()})["output"]
+    np.testing.assert_allclose(inference, module(x).detach().numpy(), atol=1e-12)
+    outputs, state = Evaluator(training=True).run_with_state(model, {"input": x.numpy()})
+    want = module.train()(x)
+    np.testing.assert_allclose(outputs["output"], want.detach().numpy(), atol=1e-12)
+    for name in ("running_mean", "running_var"):
+        np.testing.assert_allclose(state[name], module.state_dict()[name].numpy(), atol=1e-12)
+
+
+def test_nearest_of_doubles_at_unknown_sizes_is_noted() -> None:
+    class Net(nn.Module):
+        def __init__(self, **how: object) -> None:
+            super().__init__()
+            self.how = how
+
+        def forward(self, x: Tensor) -> Tensor:
+            return F.interpolate(x, mode="nearest", **self.how)
+
+    (note,) = load(Net(size=(5, 6)), ("float64[2,3,rows,4]",)).notes
+    assert "the nearest of doubles" in note
+    for how in ({"size": (5, 6)}, {"scale_factor": 2}):
+        assert not load(Net(**how), ("float64[rows,3,7,4]" if "size" in how else "float64[2,3,rows,4]",)).notes
+
+
 def test_batch_norm_called_twice_updates_twice() -> None:
     class Twice(nn.Module):
         def __init__(self) -> None:
