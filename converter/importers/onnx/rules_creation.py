@@ -51,6 +51,8 @@ def range_(c: OnnxContext) -> Value:
     """start + i * delta; float16 and bfloat16 count in float32 from version 27 on (stash_type)."""
     kind = c.type().dtype
     wide = c.version >= 27 and c.only("stash_type", 0, 1) == 1 and kind.is_half
+    if any(c.rank(i) for i in range(3)):
+        c.refuse("its bounds and step must be scalars")
     parts = [c.ref(i).elements() for i in range(3)]
     elements = [None if p is None else p[()] for p in parts]
     counting = dtypes.float32 if wide else kind
