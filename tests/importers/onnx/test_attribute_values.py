@@ -70,7 +70,9 @@ def test_ranges_of_known_bounds_have_a_known_length() -> None:
             declared = [
                 (n, onnx.helper.np_dtype_to_tensor_dtype(np.dtype(kind)), (1,) if n == wrong else ()) for n in stored
             ]
-            assert "its bounds and step must be scalars" in refusal(model([node("Range", "a b d", "y")], declared, [f"y@{name}"]))
+            assert "its bounds and step must be scalars" in refusal(
+                model([node("Range", "a b d", "y")], declared, [f"y@{name}"])
+            )
 
 
 def test_draws_keep_their_attributes() -> None:
