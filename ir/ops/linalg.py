@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,7 +24,7 @@ class Matmul:
     def infer(x: TensorType, y: TensorType) -> TensorType:
         if not x.rank or not y.rank:
             raise ValueError(f"matmul needs operands of rank 1 or more, got {x} and {y}")
-        require_same(x.shape[-1], y.shape[-2] if y.rank > 1 else y.shape[0], "matmul")
+        require_same(x.shape[-1], y.shape[-2:][0], "matmul")
         batch = broadcast_shapes(x.shape[:-2], y.shape[:-2], why="matmul batch")
         return x.with_shape((*batch, *x.shape[-2:-1], *(y.shape[-1:] if y.rank > 1 else ())))
 
@@ -73,7 +74,7 @@ class Linear:
 
     @staticmethod
     def evaluate(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
-        rows = x.reshape(int(np.prod(x.shape[:-1], dtype=np.int64)), x.shape[-1])  # one product, not one for each batch
+        rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])  # one product, not one for each batch
         out = np.matmul(rows, weight.T).reshape(*x.shape[:-1], weight.shape[0])
         return out if bias is None else out + bias
 
@@ -119,12 +120,11 @@ class Einsum:
     @staticmethod
     def evaluate(xs: tuple[np.ndarray, ...], equation: str) -> np.ndarray:
         out = contract(parse(equation, [x.ndim for x in xs]), xs, NumpyBackend())
-        return np.asarray(out, xs[0].dtype, order="C")
+        return np.asarray(out, xs[0].dtype)
 
     @staticmethod
     def decompose(b: Any, xs: tuple[Any, ...], equation: str) -> Any:
-        out = contract(parse(equation, [x.type.rank for x in xs]), xs, GraphBackend(b))
-        return b.identity(out) if out in xs else out
+        return contract(parse(equation, [x.type.rank for x in xs]), xs, GraphBackend(b))
 
     @staticmethod
     def samples(s: Sampler) -> Iterator[Sample]:
@@ -182,7 +182,7 @@ class GroupedMatmul:
         """Every row by every weight, of which its own is kept."""
         rows = b.unsqueeze(b.arange(start=0, stop=x.type.shape[0], step=1, dtype=ends.type.dtype), axes=(0,))
         behind = b.cast(b.greater_equal(rows, b.unsqueeze(ends, axes=(1,))), to=dtypes.int64)
-        group = b.reduce_sum(behind, axes=(0,), keepdims=True)
+        group = b.reduce_sum(behind, axes=(0,))
         numbers = b.arange(start=0, stop=weight.type.shape[0], step=1, dtype=dtypes.int64)
         own = b.unsqueeze(b.equal(group, b.unsqueeze(numbers, axes=(1,))), axes=(2,))
         every = b.matmul(b.unsqueeze(x, axes=(0,)), weight)

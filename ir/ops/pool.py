@@ -50,22 +50,6 @@ def _infer_window(
     return x.with_shape(spatial_shape(x.shape[0], x.shape[channels_of(layout, x.rank)], sizes, layout))
 
 
-def _covered(
-    sizes: Sequence[int],
-    window: Sequence[int],
-    strides: Sequence[int],
-    dilations: Sequence[int],
-    in_sizes: Sequence[int],
-    pads: Pairs,
-) -> Pairs:
-    """Pads that reach to the end of the last window; `ceil_mode` may let it hang over the given ones."""
-    out = []
-    for n, w, s, d, size, (before, after) in zip(sizes, window, strides, dilations, in_sizes, pads):
-        reach = (n - 1) * s + (w - 1) * d + 1 if n else 0
-        out.append((before, max(after, reach - size - before)))
-    return tuple(out)
-
-
 def _slide(
     xs: np.ndarray, fill: Any, combine: Callable[..., np.ndarray], window: Sequence[int], strides: Sequence[int], padding: Padding,
     dilations: Sequence[int], ceil_mode: bool,
@@ -73,7 +57,8 @@ def _slide(
     """Fold `combine` over the window elements of a channels-first array; also the output sizes and the pads."""
     in_sizes = xs.shape[2:]
     sizes, pads = concrete_windows(in_sizes, window, strides, dilations, padding, ceil_mode)
-    padded = pad_spatial(xs, _covered(sizes, window, strides, dilations, in_sizes, pads), fill)
+    reach = tuple((before, after + s) for (before, after), s in zip(pads, strides)) if ceil_mode else pads
+    padded = pad_spatial(xs, reach, fill)  # the last window hangs over by less than a stride
     out: np.ndarray | None = None
     for offset in np.ndindex(*window):
         part = padded[window_index(offset, sizes, strides, dilations)]
@@ -186,11 +171,10 @@ class MaxPoolWithPositions:
 
     @staticmethod
     def evaluate(x: np.ndarray, **attrs: Any) -> tuple[np.ndarray, np.ndarray]:
-        table, inside, cells = _positions_table(x.shape, **attrs)
+        table, _, cells = _positions_table(x.shape, **attrs)
         count = int(np.prod(x.shape[2:]))
         flat = x.reshape(*x.shape[:2], count)[:, :, np.where(table < count, table, 0)]
-        lowest = -np.inf if dtype(x.dtype).is_float else dtype(x.dtype).min
-        best = np.where(inside, flat, np.asarray(lowest, x.dtype)).argmax(axis=3)
+        best = flat.argmax(axis=3)
         positions = np.take_along_axis(np.broadcast_to(table, flat.shape), best[..., None], axis=3)
         return MaxPool.evaluate(x, **attrs, layout="channels_first"), positions.reshape(*x.shape[:2], *cells)
 
@@ -341,12 +325,12 @@ def window_counts(
     pads: Pairs, include_pad: bool,
 ) -> np.ndarray:  # fmt: skip
     """How many elements each window averages: the product over the axes of what lies inside."""
-    total = np.ones((1,) * len(sizes), np.int64)
+    total = np.ones((), np.int64)
     for axis, (size, n, w, s, d, (before, after)) in enumerate(zip(in_sizes, sizes, window, strides, dilations, pads)):
         positions = np.arange(n)[:, None] * s + np.arange(w) * d - before
         low, high = (-before, size + after) if include_pad else (0, size)
         inside = ((positions >= low) & (positions < high)).sum(axis=1)
-        total = total * inside.reshape([-1 if a == axis else 1 for a in range(len(sizes))])
+        total = total * inside.reshape([n if a == axis else 1 for a in range(len(sizes))])
     return total
 
 

@@ -30,7 +30,7 @@ def window_starts(
     found = []
     for n, s, d, (before, _) in zip(sizes, strides, dilations, pads, strict=True):
         first = np.arange(n) * s - before
-        found.append(np.where(first < 0, first % d, first))
+        found.append(np.maximum(first, first % d))
     return found
 
 
@@ -38,14 +38,15 @@ def window_table(
     sizes: Sequence[int], places: Sequence[np.ndarray], starts: Sequence[np.ndarray] | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Positions in row-major order [windows, width] and which of them are no padding; in its place stands the window's
-    first element, and in windows of padding alone the position of their `starts`, where the input may have no element."""
+    first element, which changes neither the largest value nor where it is first found, and in windows of padding alone
+    the position of their `starts`, where the input may have no element."""
     flat, valid = _in_order(sizes, places)
     width = int(np.prod(flat.shape[len(places) :]))
     cell, inside = flat.reshape(-1, width), valid.reshape(-1, width)
-    first = np.where(inside, cell, np.iinfo(np.int64).max).min(axis=1, keepdims=True)  # of windows of -inf alone
+    first = np.where(inside, cell, np.iinfo(np.int64).max).min(axis=1, keepdims=True)
     if starts is not None:
         columns = [own[:, None] for own in starts]
-        first = np.where(inside.any(1, keepdims=True), first, _in_order(sizes, columns)[0].reshape(-1, 1))
+        first = np.where(inside.any(1, keepdims=True), first, _in_order(sizes, columns)[0].ravel()[:, None])
     return np.where(inside, cell, first), inside
 
 
@@ -66,13 +67,10 @@ def largest_positions(b: Any, x: Any, places: Sequence[np.ndarray], starts: Sequ
     element, the first of equals. Only the spatial sizes need be known."""
     sizes = [int(d) for d in x.type.shape[2:]]
     lead = x.type.shape[:2]
-    table, inside = window_table(sizes, places, starts)
+    table, _ = window_table(sizes, places, starts)
     lost = table >= int(np.prod(sizes))
     read = b.constant(np.where(lost, 0, table), dtypes.int64)
     rows = b.gather(b.reshape(x, shape=(*lead, int(np.prod(sizes)))), read, axis=2)
-    if not inside.all():
-        lowest = -np.inf if x.type.dtype.is_float else int(x.type.dtype.min)
-        rows = b.where(b.constant(inside), rows, b.constant(np.array(lowest), x.type.dtype))
     best = b.argmax(rows, axis=3, keepdims=True)
     tables = b.expand(b.constant(table, dtypes.int64), shape=(*lead, *table.shape))
     return b.reshape(b.gather_elements(tables, best, axis=3), shape=(*lead, *(len(p) for p in places)))
