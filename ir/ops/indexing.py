@@ -9,7 +9,7 @@ Gradients (`vjp`): the cotangent is added up at the elements read; `clip` and `w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -54,9 +54,11 @@ def _check_fill(data: TensorType, bounds: str, fill_value: Fill) -> None:
         raise DTypeError(f"fill_value {fill_value!r} is no {data.dtype}")
 
 
-def _readable(data: Array, size: int) -> Array:
-    """Data to read from when every index is out of range of an empty axis: one row of zeros, never seen."""
-    return data if size else np.zeros([max(n, 1) for n in data.shape], data.dtype)
+def _readable(data: Array, axes: Sequence[int]) -> Array:
+    """Data to read from along `axes`: where one is empty, and so every index out of range, zeros that are never seen."""
+    if all(data.shape[k] for k in axes):
+        return data
+    return np.zeros([max(n, 1) if k in axes else n for k, n in enumerate(data.shape)], data.dtype)
 
 
 @op
@@ -91,13 +93,8 @@ class Gather:
         data: Array, indices: Array, axis: int, batch_dims: int, bounds: Any, neg: Any, fill_value: Fill
     ) -> Array:
         axis = normalize_axis(axis, data.ndim)
-        size = data.shape[axis]
-        position, ok = resolve(indices, size, bounds, neg)
-        if size == 0 and not indices.size:
-            return np.zeros(data.shape[:axis] + indices.shape[batch_dims:] + data.shape[axis + 1 :], data.dtype)
-        if size == 0:
-            data = np.zeros((*data.shape[:axis], 1, *data.shape[axis + 1 :]), data.dtype)
-        rows = np.moveaxis(data, axis, batch_dims)[(*_batch_grid(position.shape, batch_dims), position)]
+        position, ok = resolve(indices, data.shape[axis], bounds, neg)
+        rows = np.moveaxis(_readable(data, [axis]), axis, batch_dims)[(*_batch_grid(position.shape, batch_dims), position)]
         return _place(_filled(rows, ok, bounds, fill_value), indices.ndim, batch_dims, axis)
 
     @staticmethod
@@ -170,7 +167,7 @@ class GatherElements:
         position, ok = resolve(indices, data.shape[axis], bounds, neg)
         if not indices.size:
             return np.zeros(indices.shape, data.dtype)
-        window = _readable(data, data.shape[axis])[_prefix(indices.shape, axis)]
+        window = _readable(data, [axis])[_prefix(indices.shape, axis)]
         return _filled(np.take_along_axis(window, position, axis), ok, bounds, fill_value)
 
     @staticmethod
@@ -179,11 +176,11 @@ class GatherElements:
     ) -> dict[str, Array]:
         axis = normalize_axis(axis, data.ndim)
         position, ok = resolve(indices, data.shape[axis], bounds, neg)
-        grid: list[Array] = list(np.indices(indices.shape, sparse=True))
+        grid: Array = np.indices(indices.shape)
         grid[axis] = position
         kept = np.ones(indices.shape, np.bool_) if ok is None else ok
         out = np.zeros(data.shape, cotangent.dtype)
-        np.add.at(out, tuple(g[kept] for g in np.broadcast_arrays(*grid)), cotangent[kept])
+        np.add.at(out, tuple(g[kept] for g in grid), cotangent[kept])
         return {"data": out}
 
     @staticmethod
@@ -226,7 +223,7 @@ class GatherNd:
     def infer(
         data: TensorType, indices: TensorType, batch_dims: int, bounds: str, neg: str, fill_value: Fill
     ) -> TensorType:
-        if indices.rank == 0 or not 0 <= batch_dims < indices.rank or batch_dims > data.rank:
+        if not 0 <= batch_dims < indices.rank:
             raise ShapeError(f"gather_nd: batch_dims {batch_dims} and one index axis do not fit {indices} into {data}")
         depth = static_size(indices.shape[-1], "gather_nd: the length of index vectors")
         if batch_dims + depth > data.rank:
@@ -241,12 +238,7 @@ class GatherNd:
         sizes = data.shape[batch_dims : batch_dims + depth]
         position, ok = resolve_rows(indices, sizes, bounds, neg)
         shape = indices.shape[:-1] + data.shape[batch_dims + depth :]
-        if 0 in sizes and not position.size:
-            return np.zeros(shape, data.dtype)
-        if 0 in sizes:
-            data = np.zeros(
-                (*data.shape[:batch_dims], *(max(n, 1) for n in sizes), *data.shape[batch_dims + depth :]), data.dtype
-            )
+        data = _readable(data, range(batch_dims, batch_dims + depth))
         grid = _batch_grid(position.shape[:-1], batch_dims)
         rows = data[(*grid, *np.moveaxis(position, -1, 0))] if grid or depth else np.broadcast_to(data, shape)
         return _filled(np.broadcast_to(rows, shape), ok, bounds, fill_value)
@@ -261,7 +253,7 @@ class GatherNd:
         flat = flatten_rows(
             np.concatenate([np.stack([*lead], -1), position], -1) if lead else position, data.shape[:depth]
         )
-        kept = np.ones(flat.shape, np.bool_) if ok is None else ok.reshape(-1)
+        kept = np.ones(flat.shape, np.bool_) if ok is None else ok.ravel()
         out = np.zeros((int(np.prod(data.shape[:depth])), int(np.prod(data.shape[depth:]))), cotangent.dtype)
         np.add.at(out, flat[kept], cotangent.reshape(flat.size, out.shape[1])[kept])
         return {"data": out.reshape(data.shape)}

@@ -289,9 +289,8 @@ class Histogram:
 
     @staticmethod
     def evaluate(x: Array, bins: int, low: float, high: float) -> Array:
-        wide = x.astype(np.float32) if dtypes.dtype(x.dtype).is_half else x
-        kept = wide[(wide >= low) & (wide <= high)]
-        start, width, count = (np.asarray(v, wide.dtype) for v in (low, high - low, bins))
+        kept = x[(x >= low) & (x <= high)]
+        start, width, count = (np.asarray(v, x.dtype) for v in (low, high - low, bins))
         part = np.minimum(((kept - start) * count / width).astype(np.int64), bins - 1)
         return np.bincount(part, minlength=bins).astype(x.dtype)
 
@@ -303,7 +302,7 @@ class Histogram:
         inside = getattr(b, "and")(b.greater_equal(x, start), b.less_equal(x, end))
         part = b.div(b.mul(b.sub(b.where(inside, x, start), start), count), width)
         part = b.minimum(b.cast(part, to=dtypes.int64), b.constant(bins - 1, dtypes.int64))
-        hits = b.one_hot(b.where(inside, part, b.constant(bins, dtypes.int64)), depth=bins, axis=-1, dtype=kind)
+        hits = b.one_hot(b.where(inside, part, b.constant(bins, dtypes.int64)), depth=bins, dtype=kind)
         return b.reduce_sum(hits, axes=(0,))
 
     @staticmethod

@@ -47,7 +47,7 @@ def resolve(indices: np.ndarray, size: int, bounds: Bounds, neg: Neg) -> Resolve
             raise PositionError(f"index {indices[~ok].flat[0]} is out of range for an axis of size {size} (neg={neg})")
         return position, None
     if bounds == "unchecked":
-        return np.clip(position, 0, max(size - 1, 0)), ok
+        return np.clip(position, 0, size - 1), ok
     return np.where(ok, position, 0), ok
 
 
@@ -69,7 +69,7 @@ def flatten_rows(positions: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
     flat = np.zeros(positions.shape[:-1], np.int64)
     for k, n in enumerate(sizes):
         flat = flat * n + positions[..., k]
-    return flat.reshape(-1)
+    return flat.ravel()
 
 
 def check_prefix(indices: Shape, data: Shape, axis: int, op: str) -> None:

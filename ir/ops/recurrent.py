@@ -340,7 +340,7 @@ class RNN:
 
 def _lstm_step(from_input: np.ndarray, state: tuple[np.ndarray, ...], w: CellWeights) -> tuple[np.ndarray, ...]:
     h, c = state
-    i, f, g, o = np.split(from_input + recur(h, w), 4, axis=-1)
+    i, f, g, o = np.split(from_input + recur(h, w), 4, axis=1)
     c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
     h = sigmoid(o) * np.tanh(c)
     return (h if w.w_hr is None else h @ w.w_hr.T), c
@@ -348,8 +348,8 @@ def _lstm_step(from_input: np.ndarray, state: tuple[np.ndarray, ...], w: CellWei
 
 def _gru_step(from_input: np.ndarray, state: tuple[np.ndarray, ...], w: CellWeights) -> tuple[np.ndarray, ...]:
     (h,) = state
-    xr, xz, xn = np.split(from_input, 3, axis=-1)
-    hr, hz, hn = np.split(recur(h, w), 3, axis=-1)
+    xr, xz, xn = np.split(from_input, 3, axis=1)
+    hr, hz, hn = np.split(recur(h, w), 3, axis=1)
     z, n = sigmoid(xz + hz), np.tanh(xn + sigmoid(xr + hr) * hn)
     return ((1 - z) * n + z * h,)
 
@@ -358,9 +358,9 @@ def _gru_step_reset_first(
     from_input: np.ndarray, state: tuple[np.ndarray, ...], w: CellWeights
 ) -> tuple[np.ndarray, ...]:
     (h,) = state
-    size = h.shape[-1]
-    xr, xz, xn = np.split(from_input, 3, axis=-1)
-    hr, hz = np.split(h @ w.w_hh[: 2 * size].T, 2, axis=-1)
+    size = h.shape[1]
+    xr, xz, xn = np.split(from_input, 3, axis=1)
+    hr, hz = np.split(h @ w.w_hh[: 2 * size].T, 2, axis=1)
     br, bz, bn = np.split(w.b_hh, 3) if w.b_hh is not None else (0, 0, 0)
     r, z = sigmoid(xr + hr + br), sigmoid(xz + hz + bz)
     n = np.tanh(xn + (r * h) @ w.w_hh[2 * size :].T + bn)

@@ -85,10 +85,11 @@ class RecurrentLayer:
         time, batch = x.shape[:2]
         if lengths is not None and ((lengths < 0) | (lengths > time)).any():
             raise ValueError(f"recurrent_layer: lengths {lengths.tolist()} must lie in [0, {time}]")
-        zeros = np.zeros((2, batch, hidden_size), x.dtype)
+        rows = _directions(weights, peepholes, kind, hidden_size, direction, options)
+        zeros = np.zeros((len(rows), batch, hidden_size), x.dtype)
         initial = [zeros if s is None else s for s in (initial_h, initial_c)[: 1 + (kind == "lstm")]]
         parts, finals = [], []
-        for d, (cell, w, reverse) in enumerate(_directions(weights, peepholes, kind, hidden_size, direction, options)):
+        for d, (cell, w, reverse) in enumerate(rows):
             step = partial(cell.step, Arrays)
             part, final = run_cell(step, x, tuple(s[d] for s in initial), lengths, w, reverse, hidden_size)
             parts.append(part)
@@ -124,7 +125,7 @@ class RecurrentLayer:
             part, final = scan_cell(b, cell.step, x, state, ends, w, reverse)
             parts.append(part)
             finals.append(final)
-        out = b.concat(parts, axis=-1) if len(parts) > 1 else parts[0]
+        out = parts[0] if len(parts) == 1 else b.concat(parts, axis=-1)
         return narrowed(b, out, like), *(narrowed(b, b.stack(list(column), axis=0), like) for column in zip(*finals))
 
     @staticmethod
@@ -138,12 +139,12 @@ def _stack(kind: str, hidden: int, direction: Direction, bias: bool) -> Stack:
 
 def cells(
     kind: str, hidden_size: int, direction: Direction, activations: tuple[str, ...], alpha: tuple[float, ...],
-    beta: tuple[float, ...], clip: float | None, coupled: bool, linear_before_reset: bool, bias: bool = True,
+    beta: tuple[float, ...], clip: float | None, coupled: bool, linear_before_reset: bool, bias: bool,
 ) -> list[Cell]:  # fmt: skip
     """One cell for each direction; raises ValueError where the activations do not fit the kind."""
     each, count = len(DEFAULTS[kind]), 2 if direction == "bidirectional" else 1
     names = activations or DEFAULTS[kind] * count
-    if len(names) != each * count or not set(names) <= ACTIVATIONS.keys():
+    if len(names) != each * count or set(names) - ACTIVATIONS.keys():
         raise ValueError(
             f"recurrent_layer: activations {names} are not {each} known ones for each of {count} directions"
         )

@@ -110,7 +110,7 @@ def gru_step(b: Any, gates: Any, state: tuple[Any, ...], w: CellWeights) -> tupl
 def gru_step_reset_first(b: Any, gates: Any, state: tuple[Any, ...], w: CellWeights) -> tuple[Any, ...]:
     """A GRU step whose reset gate multiplies the state before the recurrent product."""
     (h,) = state
-    size = h.type.shape[-1]
+    size = h.type.shape[1]
     xr, xz, xn = _split(b, gates, 3)
     both, last = b.split(w.w_hh, sizes=(2 * size, size), axis=0)
     both_bias, last_bias = (None, None) if w.b_hh is None else b.split(w.b_hh, sizes=(2 * size, size), axis=0)
@@ -130,7 +130,7 @@ def relu_step(b: Any, gates: Any, state: tuple[Any, ...], w: CellWeights) -> tup
 
 
 def _split(b: Any, x: Any, parts: int) -> tuple[Any, ...]:
-    size = x.type.shape[-1] // parts
+    size = x.type.shape[1] // parts
     return tuple(b.split(x, sizes=(size,) * parts, axis=-1))
 
 

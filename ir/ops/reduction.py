@@ -8,6 +8,7 @@ takes it (`ties="first"`, over one axis), as with PyTorch's `max(dim)`, which al
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -112,8 +113,8 @@ class ReduceMean(_Reduction):
 
     @staticmethod
     def evaluate(x: Array, axes: Axes, keepdims: bool) -> Array:
-        count = np.prod([x.shape[i] for i in reduced_axes(axes, x.ndim)], dtype=np.int64)
-        return np.divide(np.sum(x, axis=axes, keepdims=keepdims, dtype=x.dtype), count, dtype=x.dtype)
+        count = math.prod(x.shape[i] for i in reduced_axes(axes, x.ndim))
+        return np.divide(np.sum(x, axis=axes, keepdims=keepdims), count)
 
 
 class _Extreme(_Reduction):
@@ -288,10 +289,10 @@ def _root(b: Builder, x: Value) -> Value:
 
 def _variance(x: Array, axes: Axes, keepdims: bool, correction: float) -> Array:
     axis = reduced_axes(axes, x.ndim)
-    count = np.prod([x.shape[i] for i in axis], dtype=np.int64)
-    mean = np.divide(np.sum(x, axis=axis, keepdims=True), count, dtype=x.dtype)
+    count = math.prod(x.shape[i] for i in axis)
+    mean = np.divide(np.sum(x, axis=axis, keepdims=True), count)
     total = np.sum(np.square(x - mean), axis=axis, keepdims=keepdims)
-    return np.divide(total, max(float(count) - correction, 0.0), dtype=x.dtype)
+    return np.divide(total, max(count - correction, 0.0))
 
 
 def _corrected(b: Builder, x: Value, axes: Axes, correction: float) -> Value:

@@ -80,10 +80,10 @@ class SampleAxis:
             weights = [b.where(keep, w, 0.0) for keep, w in zip(inside, weights, strict=True)]
             total = _sum(b, weights)
             weights = [b.div(w, total) for w in weights]
-        shape = [-1 if a == axis else 1 for a in range(x.type.rank)]
+        shape = [at.type.shape[0] if a == axis else 1 for a in range(x.type.rank)]
         parts = []
         for place, weight in zip(places, weights, strict=True):
-            column = b.reshape(b.cast(weight, to=x.type.dtype), shape=[at.type.shape[0] if n < 0 else n for n in shape])
+            column = b.reshape(b.cast(weight, to=x.type.dtype), shape=shape)
             parts.append(b.mul(b.gather(x, _index(b, place, last), axis=axis, bounds="unchecked"), column))
         return narrowed(b, _sum(b, parts), like)
 

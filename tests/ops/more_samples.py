@@ -73,7 +73,56 @@ def arange(s: Sampler) -> Iterator[Sample]:
         yield s.case(start=start, stop=stop, step=step, dtype=s.float_dtype)
 
 
-MORE: dict[str, Make] = {f.__name__: f for f in (softplus, hard_tanh, floor_div, attention, einsum, conv_transpose, arange)}
+def adaptive_avg_pool(s: Sampler) -> Iterator[Sample]:
+    """Windows of one size, which a plain pooling has as well."""
+    yield s.case(s.floats(1, 2, 4, 6), output_size=(2, 3))
+    yield s.case(s.floats(1, 4, 6, 2), output_size=(4, 2), layout="channels_last")
+    yield s.case(s.floats(1, 4, 6, 2), output_size=(None, 3), layout="channels_last")
+    yield s.case(s.floats(1, 2, 3, 4, 5), output_size=(3, 2, 1))
+
+
+def max_pool(s: Sampler) -> Iterator[Sample]:
+    """Wide windows with gaps that hang over the end, and none at all."""
+    for size, before, after in ((13, 0, 0), (14, 1, 0), (11, 2, 3), (12, 0, 5)):
+        settings = {"window": (4,), "strides": (3,), "dilations": (3,), "padding": ((before, after),), "ceil_mode": True}
+        yield s.case(s.floats(1, 2, size, low=-9.0, high=-1.0), **settings)
+
+
+def depth_to_space(s: Sampler) -> Iterator[Sample]:
+    """One image, and batches of batches: nothing but the last three axes counts."""
+    for lead in ((), (3, 1)):
+        for mode in ("DCR", "CRD"):
+            yield s.case(s.floats(*lead, 8, 3, 5), block=2, mode=mode)
+            yield s.case(s.floats(*lead, 3, 5, 8), block=2, mode=mode, layout="channels_last")
+
+
+def space_to_depth(s: Sampler) -> Iterator[Sample]:
+    for lead in ((), (3, 1)):
+        for mode in ("DCR", "CRD"):
+            yield s.case(s.floats(*lead, 3, 4, 6), block=2, mode=mode)
+            yield s.case(s.floats(*lead, 4, 6, 3), block=2, mode=mode, layout="channels_last")
+
+
+def reduce_log_sum_exp(s: Sampler) -> Iterator[Sample]:
+    yield s.case(s.floats(2, 0, 3), axes=(1,), keepdims=True, name="no elements")
+    yield s.case(s.floats(0), axes=None, keepdims=True, name="no elements")
+
+
+def reduce_l2(s: Sampler) -> Iterator[Sample]:
+    yield s.case(np.array([[0, 1, 0], [0, 0, 0], [-1, 0, 0], [3, 0, 4]], s.float_dtype.numpy), axes=(1,), name="unit vectors")
+
+
+def batch_norm(s: Sampler) -> Iterator[Sample]:
+    """The channels before the batch, and no batch."""
+    for shape, axis in (((3, 4), 0), ((3,), 0), ((3, 3), 0)):
+        vectors = [s.floats(3) for _ in range(3)]
+        yield s.case(s.floats(*shape), *vectors, np.abs(s.floats(3)), axis=axis, frozen=True)
+
+
+MORE: dict[str, Make] = {f.__name__: f for f in (
+    softplus, hard_tanh, floor_div, attention, einsum, conv_transpose, arange, adaptive_avg_pool, max_pool, depth_to_space,
+    space_to_depth, reduce_log_sum_exp, reduce_l2, batch_norm,
+)} | {"adaptive_max_pool": adaptive_avg_pool}  # fmt: skip
 
 
 def more_cases(name: str, kind: DType) -> list[Case]:

@@ -65,5 +65,49 @@ def test_only_what_a_contraction_sums_is_repeated() -> None:
     assert "expand" in ops_of("einsum", (np.ones((2, 1), np.float32), three), equation="ab,bj->aj")
 
 
+def test_reads_at_places_that_are_known_to_exist() -> None:
+    """A target that checks indices, or counts them from the end, need do neither."""
+    x, at = np.arange(12.0).reshape(3, 4), np.array([-0.5, 0.25, 2.5])
+    rows: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
+        ("diagonal", (x,), {"offset": 1}), ("unfold", (x,), {"axis": 1, "size": 2, "step": 1}),
+        *(("sample_axis", (x, at), {"axis": 0, "mode": mode}) for mode in ("nearest", "linear", "cubic")),
+    ]  # fmt: skip
+    for name, operands, attrs in rows:
+        nodes = decomposed_model(get(name), Sample(operands, attrs))[0].nodes()
+        reads = [n.attrs for n in nodes if n.op.name.startswith("gather")]
+        assert reads
+        assert all(a["neg"] == "invalid" or a["bounds"] == "unchecked" for a in reads), name
+
+
+@pytest.mark.parametrize("name", ["reduce_var", "reduce_std"])
+def test_variance_of_an_open_size_keeps_the_digits_of_its_type(name: str) -> None:
+    x = np.random.default_rng(3).standard_normal((7, 2))
+    sample = Sample((x,), {"axes": (0,), "correction": 1.0})
+    found = Evaluator("exact").run(decomposed_model(get(name), sample, ((0, 0),))[0], {"x": x})["output"]
+    np.testing.assert_allclose(found, getattr(np, name.removeprefix("reduce_"))(x, axis=0, ddof=1), rtol=1e-14)
+
+
+def test_variance_of_many_half_floats() -> None:
+    """More elements than the type can count."""
+    x = np.tile(np.array([1.0, 3.0], np.float16), 40_000)
+    sample = Sample((x,), {"axes": (0,), "correction": 1.0})
+    for made in (model_of(get("reduce_var"), sample, ((0, 0),)), decomposed_model(get("reduce_var"), sample, ((0, 0),))):
+        assert Evaluator("exact").run(*made)["output"] == 1
+
+
+def test_one_direction_is_not_joined() -> None:
+    weights = (np.ones((2, 3)), np.ones((2, 2)))
+    for direction, own in (("forward", weights), ("bidirectional", 2 * weights)):
+        attrs = {"kind": "rnn", "hidden_size": 2, "direction": direction, "bias": False}
+        assert ("concat" in ops_of("recurrent_layer", np.ones((4, 1, 3)), None, None, None, own, (), **attrs)) == (own != weights)
+
+
+def test_vectors_of_one_axis_stay() -> None:
+    three = np.ones(3)
+    for shape, axis in (((3,), 0), ((2, 3), 1)):
+        made = ops_of("batch_norm", np.ones(shape), three, three, three, three, axis=axis, frozen=True)
+        assert ("unsqueeze" in made) == (len(shape) > 1)
+
+
 def test_no_bounds_no_op() -> None:
     assert ops_of("clip", np.ones(2), None, None) == []

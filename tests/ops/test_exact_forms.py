@@ -84,6 +84,22 @@ def test_parts_of_powers_of_two_and_their_neighbours() -> None:
     assert form[1].tolist() == own[1].tolist() == np.where(np.isfinite(x), exponent, 0).tolist()
 
 
+@pytest.mark.parametrize("kind", ["float16", "bfloat16", "float32", "float64"])
+def test_a_histogram_divides_in_the_type_of_x_or_float32(kind: str) -> None:
+    """Products with the number of bins that would round up to the next bin in a narrower type."""
+    numpy = dtype(kind).numpy
+    wide = np.float64 if kind == "float64" else np.float32
+    edges = np.arange(1, 41).astype(wide) / wide(40)
+    x = np.concatenate([np.nextafter(edges, -wide(1)), edges, np.arange(1024) / 1024]).astype(numpy)
+    x = np.concatenate([x, np.array([-0.25, 1.5, np.nan, np.inf], numpy)])
+    counts = np.zeros(40, int)
+    for value in x.astype(wide):
+        if 0 <= value <= 1:
+            counts[min(int(value * wide(40)), 39)] += 1
+    (own,), (form,) = both("histogram", x, bins=40, low=0.0, high=1.0)
+    assert own.astype(int).tolist() == form.astype(int).tolist() == counts.tolist()
+
+
 SLOPES = [("leaky_relu", {"alpha": -1.5}), ("elu", {"alpha": -1.0}), ("selu", {"alpha": -0.5, "gamma": 2.0})]
 
 

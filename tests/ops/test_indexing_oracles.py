@@ -212,6 +212,57 @@ def test_fill_of_every_dtype() -> None:
         get("gather").infer(tensor_type("uint8", 2), tensor_type("int64"), 0, 0, "fill", "from_end", 256)
 
 
+@pytest.mark.parametrize("name", ["gather", "gather_elements", "gather_nd"])
+@pytest.mark.parametrize("size", [1, 3])
+def test_unchecked_reads_clip(name: str, size: int) -> None:
+    data, index = np.arange(1.0, size + 1), np.array([0, 5, size, size - 1, -9])
+    operands = {"data": data, "indices": index[:, None] if name == "gather_nd" else index}
+    got = evaluate(name, operands, {"bounds": "unchecked", "fill_value": 7.0})
+    np.testing.assert_array_equal(got, data[np.clip(index, 0, size - 1)])
+
+
+EMPTY: list[tuple[str, tuple[int, ...], np.ndarray, dict[str, Any], tuple[int, ...]]] = [
+    ("gather", (0, 3, 2), np.zeros((4, 5), np.int64), {}, (4, 5, 3, 2)),
+    ("gather", (0, 3, 2), np.zeros((0, 5), np.int64), {}, (0, 5, 3, 2)),
+    ("gather", (2, 0, 3), np.zeros(4, np.int64), {"axis": 1}, (2, 4, 3)),
+    ("gather", (2, 3, 0), np.zeros((2, 4), np.int64), {"axis": -1, "batch_dims": 1}, (2, 3, 4)),
+    ("gather", (0, 3, 0), np.zeros(4, np.int64), {}, (4, 3, 0)),
+    ("gather_elements", (2, 0, 3), np.zeros((1, 4, 3), np.int64), {"axis": 1}, (1, 4, 3)),
+    ("gather_elements", (2, 0, 3), np.zeros((0, 4, 3), np.int64), {"axis": 1}, (0, 4, 3)),
+    ("gather_nd", (0, 3, 2), np.zeros((4, 1), np.int64), {}, (4, 3, 2)),
+    ("gather_nd", (3, 0, 2), np.zeros((4, 2), np.int64), {}, (4, 2)),
+    ("gather_nd", (3, 0, 2), np.zeros((3, 4, 1), np.int64), {"batch_dims": 1}, (3, 4, 2)),
+    ("gather_nd", (3, 0, 2, 5), np.zeros((3, 4, 2), np.int64), {"batch_dims": 1}, (3, 4, 5)),
+    ("gather_nd", (0, 3, 2), np.zeros((0, 1), np.int64), {}, (0, 3, 2)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "shape", "indices", "attrs", "result"), EMPTY)
+def test_reads_of_empty_axes(
+    name: str, shape: tuple[int, ...], indices: np.ndarray, attrs: dict[str, Any], result: tuple[int, ...]
+) -> None:
+    """All is out of range: filled, or refused where there is an index."""
+    operands = {"data": np.zeros(shape, np.float32), "indices": indices}
+    filled = evaluate(name, operands, {**attrs, "bounds": "fill", "fill_value": 7.5})
+    np.testing.assert_array_equal(filled, np.full(result, 7.5, np.float32))
+    for bounds in ("error", "clip", "wrap", "unchecked"):
+        if indices.size:
+            with pytest.raises(IndexError, match="indices into an axis of size 0"):
+                evaluate(name, operands, {**attrs, "bounds": bounds})
+        else:
+            assert evaluate(name, operands, {**attrs, "bounds": bounds}).shape == result
+
+
+@pytest.mark.parametrize("lowered", [False, True])
+@pytest.mark.parametrize(("neg", "index"), [("invalid", -1), ("invalid", 3), ("from_end", -4), ("from_end", 3)])
+def test_one_hot_of_what_is_out_of_range(neg: str, index: int, lowered: bool) -> None:
+    attrs = {"depth": 3, "bounds": "error", "neg": neg}
+    with pytest.raises(IndexError, match=f"index {index} is out of range"):
+        evaluate("one_hot", {"indices": np.array([0, index])}, attrs, lowered=lowered)
+    got = evaluate("one_hot", {"indices": np.array([0, 2])}, attrs, lowered=lowered)
+    np.testing.assert_array_equal(got, np.eye(3, dtype=np.float32)[[0, 2]])
+
+
 def test_errors_of_evaluation_name_index_and_axis() -> None:
     with pytest.raises(IndexError, match="index -5 is out of range for an axis of size 3"):
         evaluate("gather", {"data": np.zeros(3), "indices": np.array([0, -5])}, {})
@@ -320,7 +371,11 @@ A, B = ("array", 0), ("array", 1)
         ("gather", {"indices": FAR}, {"axis": 2, "batch_dims": 1, "bounds": "fill"}),
         ("gather_elements", {"indices": np.array([[[0, 1, 0]], [[-7, 2, 9]]])}, {"axis": 1, "bounds": "wrap"}),
         ("gather_nd", {"indices": np.array([[0, 1], [0, 1], [9, 0], [3, -1]])}, {"bounds": "fill"}),
+        ("gather_elements", {"indices": np.array([[[0, 1, 0]], [[-7, 2, 9]]])}, {"axis": 1, "bounds": "fill"}),
         ("gather_nd", {"indices": np.array([[0], [2], [2], [1]])}, {"batch_dims": 1}),
+        ("gather_nd", {"indices": np.array([[[0, 1], [3, 2], [0, 1]], [[1, 1], [1, 1], [-1, 0]]])}, {}),
+        ("gather_nd", {"indices": np.arange(24).reshape(4, 6, 1) % 3}, {"batch_dims": 1}),
+        ("gather_nd", {"indices": np.arange(24).reshape(4, 3, 2, 1) % 4}, {"batch_dims": 2, "bounds": "fill"}),
         ("index_get", {"arrays": (np.array([0, 3, 3]), np.array([1]))}, {"spec": (A, ("newaxis",), B)}),
         ("index_get", {"arrays": ()}, {"spec": (("int", 1), ("newaxis",), ("slice", None, None, -2))}),
         ("slice", {}, {"axes": (0, 2), "starts": (-1, 0), "stops": (None, 2), "steps": (-2, 1)}),

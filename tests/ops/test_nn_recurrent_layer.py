@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 
 from ir.ops.recurrent_cell import ACTIVATIONS, DEFAULTS
 from tests.ops.nn_ort import run_op
@@ -79,6 +80,21 @@ def test_against_onnxruntime() -> None:
             close(have[:, live], expected[:, live].astype(np.float64), 1e-5, 1e-6, case)
         seen |= {a["kind"], a["direction"], *a["activations"]}
     assert seen == {*ORDER, *ACTIVATIONS, "forward", "reverse", "bidirectional"}
+
+
+@pytest.mark.parametrize("name", ["affine", "hard_sigmoid", "scaled_tanh", "elu"])
+def test_numbers_that_are_not_given_are_zero(name: str) -> None:
+    """As ONNX says of an activation whose numbers are left out where it has no default."""
+    case = next(c for c in cases("recurrent_layer") if c.attrs["kind"] == "rnn" and c.attrs["activations"] == (name,))
+    for given in ("alpha", "beta", ""):
+        numbers = {k: (0.75,) if k == given else (0.0,) for k in ("alpha", "beta")}
+        left_out = {k: v if k == given else () for k, v in numbers.items()}
+        results = []
+        for own in (numbers, left_out):
+            case.attrs = {**case.attrs, **own}
+            results.append(case.run())
+        for a, b in zip(*results, strict=True):
+            np.testing.assert_array_equal(a, b)
 
 
 def test_the_clip_bounds_what_enters_the_last_activation() -> None:

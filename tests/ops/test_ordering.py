@@ -28,6 +28,15 @@ def test_possible_counts_become_the_size(size: Dim, k: Dim) -> None:
     assert values.type.shape == indices.type.shape == (2, k)
 
 
+@pytest.mark.parametrize("name", ["argmax", "argmin"])
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_no_extremes_along_an_empty_last_axis(name: str, keepdims: bool) -> None:
+    for axis in (1, -1):
+        found = get(name).evaluate(np.zeros((0, 0, 3)), axis=axis - (axis < 0), keepdims=keepdims, select_last=False)
+        assert found.dtype == np.int64
+        assert found.shape == ((0, 1, 3) if keepdims else (0, 3))
+
+
 @pytest.mark.parametrize("reverse", [False, True])
 def test_exclusive_totals_of_open_sizes_take_nothing(reverse: bool) -> None:
     """The decomposition at a size that is 0 at run time only, where nothing can be cropped."""
