@@ -37,8 +37,8 @@ class Resize:
     Output element i lies at the input coordinate that `coordinates` gives (ONNX's formulas; the factor is the entry of
     `scales` when given, else output size / input size). `nearest` takes one element, `linear` two, `cubic` four with
     Keys' kernel of parameter `cubic_a`; elements beyond the edge repeat it, or with `exclude_outside` count nothing.
-    `nearest="quotient"` is PyTorch's: floor((i + c) * q) with q = size / out or 1 / scale in float32, c 0 (asymmetric,
-    where an output as large or twice as large is copied) or a half (half_pixel).
+    `nearest="quotient"` is PyTorch's: floor((i + c) * q) with q = size / out or 1 / scale in float32, c 0 (asymmetric)
+    or a half (half_pixel); asymmetric with two spatial axes, one that becomes as large or twice as large is copied.
     `area` averages adaptive windows and uses no coordinates. `antialias` widens the linear or cubic kernel by the
     factor when shrinking (with `exclude_outside` it is Pillow's and PyTorch's). Without `sizes` the output has
     floor(size * scale) elements. Linear on 2 or 3 axes is bilinear or trilinear.
@@ -114,7 +114,7 @@ class Resize:
             if antialias:
                 result = antialiased(moved, n, scale, mode, cubic_a, exclude_outside)
             elif mode == "nearest":
-                result = moved[nearest_picks(size, n, scale, coordinates, nearest)]
+                result = moved[nearest_picks(size, n, scale, coordinates, nearest, len(axes))]
             else:
                 find = source_coordinates if x.dtype == np.float64 else single_coordinates
                 result = interpolated(moved, find(size, n, scale, coordinates), mode, cubic_a, exclude_outside)
@@ -188,6 +188,10 @@ class Resize:
                 )
         yield from _factor_samples(s)
         yield from _edge_samples(s)
+        for size, scales in (((4,), (2.0625,)), ((4, 4, 3), (1.0625, 2.0625, 1.5))):
+            yield s.case(
+                s.floats(1, 2, *size), scales=scales, coordinates="asymmetric", nearest="quotient", name="not copied"
+            )
 
 
 def _factor_samples(s: Sampler) -> Iterator[Sample]:
@@ -257,7 +261,7 @@ def _scaled(size: Dim, scale: float) -> Dim:
 
 def source_coordinates(size: int, out: int, scale: float | None, system: Coordinates) -> np.ndarray:
     """Where each of `out` elements lies among `size` ones. Products come before quotients, so exact hits stay exact."""
-    i = np.arange(out, dtype=np.float64)
+    i = np.arange(out)
     if system == "align_corners":
         return i * (size - 1) / (out - 1) if out > 1 else np.zeros(out)
     if system == "pytorch_half_pixel" and out == 1:
@@ -278,21 +282,22 @@ def single_coordinates(size: int, out: int, scale: float | None, system: Coordin
     """
     one = np.float32
     exact = source_coordinates(size, out, scale, system)
+    if not out:
+        return exact
     if system == "align_corners":
         step = one(size - 1) / one(max(out - 1, 1))
         return np.arange(out, dtype=one) * step
-    shift = exact[0] - source_coordinates(size, out, scale, "asymmetric")[0] if out else 0.0
-    step = one(size) / one(max(out, 1)) if scale is None else one(1.0 / scale)
-    return np.arange(out, dtype=one) * step + one(shift)
+    step = one(size) / one(out) if scale is None else one(1.0 / scale)
+    return np.arange(out, dtype=one) * step + one(exact[0])
 
 
 def quotient_picks(
-    size: int, out: int, scale: float | None, coordinates: Coordinates, one: Any = np.float32
+    size: int, out: int, scale: float | None, coordinates: Coordinates, axes: int, one: Any = np.float32
 ) -> np.ndarray:
-    """What `nearest="quotient"` picks, computed in the type `one`: at some sizes the neighbour of what exact coordinates
-    pick."""
+    """What `nearest="quotient"` picks along one of so many axes, computed in the type `one`: at some sizes the neighbour of
+    what exact coordinates pick."""
     i = np.arange(out)
-    if coordinates == "asymmetric" and out in (size, 2 * size):
+    if coordinates == "asymmetric" and axes == 2 and out in (size, 2 * size):
         return i // (out // size) if size else i
     step = one(size) / one(out) if scale is None else one(1.0 / scale)
     at = i.astype(one) + one(0.0 if coordinates == "asymmetric" else 0.5)
@@ -300,17 +305,19 @@ def quotient_picks(
 
 
 def cubic_kernel(distance: np.ndarray, a: float) -> np.ndarray:
-    """Keys' cubic convolution kernel (1981)."""
+    """Keys' cubic convolution kernel (1981) at distances up to 2, beyond which nothing is read."""
     d = np.abs(distance)
     near = ((a + 2) * d - (a + 3)) * d * d + 1
     far = ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
-    return np.where(d <= 1, near, np.where(d < 2, far, 0.0))
+    return np.where(d <= 1, near, far)
 
 
-def nearest_picks(size: int, out: int, scale: float | None, coordinates: Coordinates, nearest: Nearest) -> np.ndarray:
-    """The positions of the nearest elements, int64."""
+def nearest_picks(
+    size: int, out: int, scale: float | None, coordinates: Coordinates, nearest: Nearest, axes: int
+) -> np.ndarray:
+    """The positions of the nearest elements along one of so many axes, int64."""
     if nearest == "quotient":
-        return quotient_picks(size, out, scale, coordinates)
+        return quotient_picks(size, out, scale, coordinates, axes)
     at = source_coordinates(size, out, scale, coordinates)
     return np.clip(ROUND[nearest](at), 0, size - 1).astype(np.int64)
 
@@ -333,7 +340,7 @@ def interpolated(x: np.ndarray, at: np.ndarray, mode: Mode, cubic_a: float, excl
     index = np.clip(taps, 0, last).astype(np.int64)
     out = np.zeros((len(at), *x.shape[1:]), x.dtype)
     for tap in range(index.shape[1]):
-        out += x[index[:, tap]] * weights[:, tap].astype(x.dtype).reshape(-1, *[1] * (x.ndim - 1))
+        out += (x[index[:, tap]].T * weights[:, tap].astype(x.dtype)).T
     return out
 
 
@@ -341,6 +348,8 @@ def antialiased(
     x: np.ndarray, out: int, scale: float | None, mode: Mode, cubic_a: float, exclude_outside: bool
 ) -> np.ndarray:
     """`x` along axis 0 by a kernel stretched over the input elements that one output element covers."""
+    if not out:
+        return x[:0]
     size = x.shape[0]
     ratio = size / out if scale is None else 1 / scale
     stretch = max(ratio, 1.0)
@@ -356,4 +365,4 @@ def antialiased(
             taps, weights = taps[inside], weights[inside]
         weights = (weights / weights.sum()).astype(x.dtype)
         rows.append(np.tensordot(weights, x[np.clip(taps, 0, size - 1)], axes=1))
-    return np.stack(rows) if rows else x[:0]
+    return np.stack(rows)

@@ -444,11 +444,10 @@ class Roll:
             for s, a in zip(shifts, axes)
         ]
         for axis, shift, n in steps:
-            if n != 0:
-                at = mod(n - shift, dim_max(n, 1))
-                back, front = b.slice(x, **slice_attrs(axis, at, None, 1)), b.slice(x, **slice_attrs(axis, 0, at, 1))
-                x = b.concat(back, front, axis=axis)
-        return b.identity(x) if all(n == 0 for _, _, n in steps) else x
+            at = mod(n - shift, dim_max(n, 1))
+            back, front = b.slice(x, **slice_attrs(axis, at, None, 1)), b.slice(x, **slice_attrs(axis, 0, at, 1))
+            x = b.concat(back, front, axis=axis)
+        return x if steps else b.identity(x)
 
     @staticmethod
     def samples(s: Sampler) -> Iterator[Sample]:

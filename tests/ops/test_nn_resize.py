@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ir.ops import get
 from ir.ops.axes import spatial_axes, to_channels_first
-from ir.ops.resize import output_sizes, source_coordinates
+from ir.ops.resize import output_sizes, single_coordinates, source_coordinates
 from ir.types import symbol
 from tests.ops.nn_ort import run_op
 from tests.ops.nn_samples import Case, cases, close
@@ -163,8 +164,10 @@ def test_size_of_a_symbolic_axis_is_exact_or_refused() -> None:
     h = symbol("h")
     assert str(output_sizes((h,), None, (1.5,))[0]) == "(3 * h) // 2"
     assert output_sizes((h,), None, (2.0,)) == (2 * h,)
-    with pytest.raises(ValueError, match="depends on rounding"):
-        output_sizes((h,), None, (0.7,))
+    assert str(output_sizes((h,), None, (1 + 2.0**-16,))[0]) == "(65537 * h) // 65536"
+    for scale in (0.7, 1 + 2.0**-17):
+        with pytest.raises(ValueError, match="depends on rounding"):
+            output_sizes((h,), None, (scale,))
 
 
 def test_scales_rule_the_coordinates_where_sizes_are_given_too() -> None:
@@ -181,3 +184,65 @@ def test_scales_rule_the_coordinates_where_sizes_are_given_too() -> None:
     assert compared > 8
     assert source_coordinates(5, 3, 0.7, "asymmetric").tolist() == [0, 1 / 0.7, 2 / 0.7]
     assert source_coordinates(5, 3, None, "asymmetric").tolist() == [0, 5 / 3, 10 / 3]
+
+
+def _resized(x: np.ndarray, **attrs: Any) -> np.ndarray:
+    op = get("resize")
+    return op.evaluate(x, **op.complete(attrs))
+
+
+@pytest.mark.parametrize("system", ["half_pixel", "align_corners", "asymmetric", "half_pixel_symmetric"])
+def test_coordinates_of_narrow_floats_are_float32(system: Any) -> None:
+    axes = ((301, 457, None), (301, 97, None), (5, 200, 1.7), (200, 1, 0.7), (1, 1, None), (7, 0, None))
+    for size, out, scale in axes:
+        exact, got = (find(size, out, scale, system) for find in (source_coordinates, single_coordinates))
+        assert got.shape == (out,) and (got.dtype == np.float32 or not out)
+        np.testing.assert_allclose(got, exact, rtol=3e-7, atol=2e-5)  # a few last bits of the largest term
+
+
+def test_corners_of_narrow_floats_are_those_of_torch_to_the_last_bit() -> None:
+    """The elements 0 and 1 in turn make of each position its fraction."""
+    torch = pytest.importorskip("torch")
+    x = (np.arange(301) % 2).astype(np.float32)[None, None]
+    for out in (97, 457, 800):
+        want = torch.nn.functional.interpolate(torch.from_numpy(x), size=out, mode="linear", align_corners=True)
+        got = _resized(x, sizes=(out,), mode="linear", coordinates="align_corners")
+        np.testing.assert_array_equal(got, want.numpy())
+
+
+@pytest.mark.parametrize(("size", "scale"), [(8, 1.0), (9, 0.75), (21, 2.5), (5, 1.0)])
+def test_picks_by_a_factor_that_gives_other_sizes_stay_inside(size: int, scale: float) -> None:
+    """The factor rules where both are given, as in ATen's own functions; behind the end lies the last element."""
+    torch = pytest.importorskip("torch")
+    x = np.arange(5.0)[None, None]
+    functions = {
+        "asymmetric": torch.ops.aten.upsample_nearest1d.default,
+        "half_pixel": torch.ops.aten._upsample_nearest_exact1d.default,
+    }
+    for system, function in functions.items():
+        got = _resized(x, sizes=(size,), scales=(scale,), coordinates=system, nearest="quotient")
+        np.testing.assert_array_equal(got, function(torch.from_numpy(x), [size], scale).numpy())
+
+
+@pytest.mark.parametrize(("mode", "reach"), [("linear", 1), ("cubic", 2)])
+@pytest.mark.parametrize("exclude", [False, True])
+def test_an_antialiased_element_reads_what_its_kernel_reaches(mode: str, reach: int, exclude: bool) -> None:
+    """An infinite element makes those outputs no numbers, or infinite, that lie less than the kernel's reach from it."""
+    size, out = 23, 8  # no element lies at exactly the reach
+    inside = np.arange(size)
+    for place in range(size):
+        x = np.where(inside == place, np.inf, 1.0)[None, None]
+        with np.errstate(invalid="ignore"):
+            got = _resized(x, sizes=(out,), mode=mode, antialias=True, exclude_outside=exclude, cubic_a=-0.5)[0, 0]
+        centre = (np.arange(out) + 0.5) * size / out
+        near = np.abs(place + 0.5 - centre) < reach * size / out
+        if place in (0, size - 1) and not exclude:
+            continue  # repeated beyond the edge
+        np.testing.assert_array_equal(~np.isfinite(got), near, err_msg=str(place))
+
+
+def test_an_antialiased_axis_may_end_up_empty() -> None:
+    x = np.ones((1, 2, 4, 5))
+    for exclude in (False, True):
+        got = _resized(x, sizes=(0, 3), mode="linear", antialias=True, exclude_outside=exclude)
+        assert got.shape == (1, 2, 0, 3)

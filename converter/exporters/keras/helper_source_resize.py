@@ -21,10 +21,10 @@ def source_coordinates(size, out, scale, coordinates):
     return at
 
 
-def nearest_places(size, out, scale, coordinates, nearest):
-    """The positions of the nearest elements."""
+def nearest_places(size, out, scale, coordinates, nearest, axes):
+    """The positions of the nearest elements along one of so many axes."""
     if nearest == "quotient":
-        if coordinates == "asymmetric" and out in (size, 2 * size):
+        if coordinates == "asymmetric" and axes == 2 and out in (size, 2 * size):
             return np.arange(out) // max(out // max(size, 1), 1)
         step = np.float32(size) / np.float32(max(out, 1)) if scale is None else np.float32(1.0 / scale)
         at = np.arange(out).astype(np.float32) + np.float32(0.0 if coordinates == "asymmetric" else 0.5)
@@ -90,7 +90,7 @@ def resize(
         size, scale = ops.shape(x)[axis], None if scales is None else scales[0]
         scales = None if scales is None else scales[1:]
         if mode == "nearest":
-            x = ops.take(x, nearest_places(size, out, scale, coordinates, nearest), axis=axis)
+            x = ops.take(x, nearest_places(size, out, scale, coordinates, nearest, len(sizes)), axis=axis)
         else:
             taps, weights = resize_taps(size, out, scale, mode, coordinates, cubic_a, antialias)
             if exclude_outside:

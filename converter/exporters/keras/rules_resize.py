@@ -24,7 +24,7 @@ def _repeats(node: Node) -> list[int] | None:
         scale = None if a["scales"] is None else a["scales"][k]
         if not isinstance(size, int) or not isinstance(out, int) or size == 0 or out % size or out == 0:
             return None
-        picks = nearest_picks(size, out, scale, a["coordinates"], a["nearest"])
+        picks = nearest_picks(size, out, scale, a["coordinates"], a["nearest"], len(have))
         if list(picks) != [i // (out // size) for i in range(out)]:
             return None
         found.append(out // size)

@@ -60,7 +60,7 @@ def _static(sizes: tuple[Any, ...], what: str) -> tuple[int, ...]:
 def _one_axis(b: Builder, x: Value, axis: int, n: int, scale: float | None, a: Any) -> Value:
     size = int(x.type.shape[axis])
     if a["mode"] == "nearest":
-        index = nearest_picks(size, n, scale, a["coordinates"], a["nearest"])
+        index = nearest_picks(size, n, scale, a["coordinates"], a["nearest"], x.type.rank - 2)
         if np.array_equal(index, np.arange(size)):
             return x
         return b.gather(x, b.constant(index, dtypes.int64), axis=axis)
@@ -83,8 +83,10 @@ def _nearest_at_run_time(b: Builder, node: Node, outs: tuple[Any, ...]) -> Value
             continue
         if same(size, out) is True and scale in (None, 1.0):
             continue
-        find = _by_quotient if a["nearest"] == "quotient" else _by_integers
-        index = find(b, size, out, scale, a["coordinates"])
+        if a["nearest"] == "quotient":
+            index = _by_quotient(b, size, out, scale, a["coordinates"], copies=x.type.rank == 4)
+        else:
+            index = _by_integers(b, size, out, scale, a["coordinates"])
         x = b.gather(x, index, axis=axis)
     return x
 
@@ -99,7 +101,7 @@ def _by_integers(b: Builder, size: Any, out: Any, scale: float | None, coordinat
     return b.minimum(index, b.dim(size=size - 1))
 
 
-def _by_quotient(b: Builder, size: Any, out: Any, scale: float | None, coordinates: str) -> Value:
+def _by_quotient(b: Builder, size: Any, out: Any, scale: float | None, coordinates: str, copies: bool) -> Value:
     i = b.arange(start=0, stop=out, step=1, dtype=dtypes.int64)
     have, want = b.dim(size=size), b.dim(size=out)
     if scale is None:
@@ -109,7 +111,7 @@ def _by_quotient(b: Builder, size: Any, out: Any, scale: float | None, coordinat
     at = b.cast(i, to=dtypes.float32)
     at = at if coordinates == "asymmetric" else b.add(at, 0.5)
     index = b.minimum(b.cast(b.floor(b.mul(at, step)), to=dtypes.int64), b.dim(size=size - 1))
-    if coordinates == "asymmetric" and scale is not None and not scale.is_integer():  # as large, or twice: copied
+    if coordinates == "asymmetric" and copies and scale is not None and not scale.is_integer():  # as large, or twice
         index = b.where(b.equal(want, b.mul(have, 2)), b.trunc_div(i, 2), index)
         index = b.where(b.equal(want, have), i, index)
     return index
@@ -158,7 +160,7 @@ def _same_elements(node: Node) -> bool:
         whole = float.is_integer if a["nearest"] == "floor" else _is_power_of_two
         return plain and all(whole(float(s)) for s in a["scales"])
     for size, n, scale in zip(x.shape[2:], outs, a["scales"] or (None,) * len(outs)):
-        exact = nearest_picks(int(size), int(n), scale, a["coordinates"], a["nearest"])
+        exact = nearest_picks(int(size), int(n), scale, a["coordinates"], a["nearest"], x.rank - 2)
         near = _float32_picks(int(size), int(n), scale, a)
         if not np.array_equal(exact, near):
             return False

@@ -21,14 +21,14 @@ def source_coordinates(size, out, scale, coordinates):
     return at
 
 
-def nearest_places(size, out, scale, coordinates, nearest):
-    """The positions of the nearest elements."""
+def nearest_places(size, out, scale, coordinates, nearest, axes):
+    """The positions of the nearest elements along one of so many axes."""
     if nearest == "quotient":
         i, n, m = (tf.cast(v, tf.float32) for v in (tf.range(out), size, out))
         step = n / tf.maximum(m, 1) if scale is None else tf.constant(1 / scale, tf.float32)
         at = tf.floor((i + (0.0 if coordinates == "asymmetric" else 0.5)) * step)
         at = tf.cast(tf.minimum(at, n - 1), tf.int32)
-        whole = (out == size) | (out == 2 * size) if coordinates == "asymmetric" else False
+        whole = (out == size) | (out == 2 * size) if coordinates == "asymmetric" and axes == 2 else False
         return tf.where(whole, tf.range(out) // tf.maximum(out // tf.maximum(size, 1), 1), at)
     at = source_coordinates(size, out, scale, coordinates)
     if nearest == "round_prefer_floor":
@@ -119,7 +119,7 @@ def resize(
     for k, out in enumerate(sizes):
         scale = None if scales is None else scales[k]
         if mode == "nearest":
-            place = nearest_places(shape_of(x)[axis + k], out, scale, coordinates, nearest)
+            place = nearest_places(shape_of(x)[axis + k], out, scale, coordinates, nearest, len(sizes))
             x = tf.gather(x, place, axis=axis + k)
         else:
             x = resize_axis(x, axis + k, out, scale, mode, coordinates, cubic_a, exclude_outside, antialias)

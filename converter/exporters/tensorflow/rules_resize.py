@@ -23,7 +23,7 @@ def _picks(node: Node) -> list[list[int]] | None:
         return None
     scales = a["scales"] or (None,) * len(have)
     return [
-        [int(p) for p in nearest_picks(int(size), int(out), scale, a["coordinates"], a["nearest"])]
+        [int(p) for p in nearest_picks(int(size), int(out), scale, a["coordinates"], a["nearest"], len(have))]
         for size, out, scale in zip(have, outs, scales)
     ]
 

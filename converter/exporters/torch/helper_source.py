@@ -373,12 +373,15 @@ def source_coordinates(size, out, scale, system, device):
     return at
 
 
-def nearest_quotient(size, out, scale, coordinates, device):
-    """The elements that F.interpolate picks."""
-    place = torch.arange(size, dtype=torch.float32, device=device)
-    mode = "nearest" if coordinates == "asymmetric" else "nearest-exact"
-    where = {"size": out} if scale is None else {"scale_factor": scale}
-    return F.interpolate(place[None, None], mode=mode, **where)[0, 0].long()
+def nearest_quotient(size, out, scale, coordinates, axes, device):
+    """The elements that F.interpolate picks along one of so many axes; of two, it copies one that is doubled or kept."""
+    aten, whole = torch.ops.aten, coordinates == "asymmetric"
+    place = torch.arange(size, dtype=torch.float32, device=device)[None, None]
+    if axes == 2:
+        pick = aten.upsample_nearest2d if whole else aten._upsample_nearest_exact2d
+        return pick(place[:, :, None], [1, out], None, scale)[0, 0, 0].long()
+    pick = aten.upsample_nearest1d if whole else aten._upsample_nearest_exact1d
+    return pick(place, [out], scale)[0, 0].long()
 
 
 def cubic_kernel(distance, a):
@@ -423,7 +426,7 @@ def resize(
     for axis, out in enumerate(sizes, 2):
         size, scale = x.shape[axis], None if scales is None else scales[axis - 2]
         if nearest == "quotient":
-            x = x.index_select(axis, nearest_quotient(size, out, scale, coordinates, x.device))
+            x = x.index_select(axis, nearest_quotient(size, out, scale, coordinates, len(sizes), x.device))
             continue
         if mode == "nearest":
             at = rounding[nearest](source_coordinates(size, out, scale, coordinates, x.device))

@@ -56,7 +56,8 @@ def _same_elements(node: Node) -> bool:
     for size, out, scale in zip(have, outs, a["scales"] or (None,) * len(have)):
         if isinstance(size, int) and isinstance(out, int):
             where = (size, out, scale, a["coordinates"])
-            if not np.array_equal(nearest_picks(*where, a["nearest"]), nearest_picks(*where, "quotient")):
+            own, torchs = (nearest_picks(*where, how, len(have)) for how in (a["nearest"], "quotient"))
+            if not np.array_equal(own, torchs):
                 return False
         elif a["nearest"] != _ROUNDING[a["coordinates"]] or not _is_power_of_two(scale):
             return False

@@ -66,7 +66,7 @@ def _exact(have: Dim, want: Dim) -> bool:
     """Whether float32 picks what exact coordinates do."""
     if not isinstance(have, int) or not isinstance(want, int) or not have:
         return False
-    return bool((_rounded(have, want) == nearest_picks(have, want, None, "align_corners", "round_prefer_ceil")).all())
+    return bool((_rounded(have, want) == nearest_picks(have, want, None, "align_corners", "round_prefer_ceil", 2)).all())
 
 
 def _picks(c: TensorflowContext, have: Dim, want: Dim) -> Value:

@@ -150,6 +150,9 @@ RESIZE: dict[str, Fn] = {
         for m, c in (("bilinear", False), ("bilinear", True), ("bicubic", False))
     ],
     "keeps_size_nearest": lambda t: F.interpolate(t.img[:, :, :8].float(), scale_factor=(1.1, 0.5)),
+    "keeps_or_doubles_size_nearest": lambda t: [  # copied in planes, but not in lines and volumes
+        F.interpolate(x.float(), scale_factor=f) for x in (t.sig, t.img, t.vol) for f in (1.05, 1.125, 2.0625, 2.125)
+    ],
     "keeps_size_antialias": lambda t: [
         F.interpolate(t.img[:, :, :8], scale_factor=(1.1, 0.5), mode=m, antialias=True) for m in ("bilinear", "bicubic")
     ],

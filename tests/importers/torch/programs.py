@@ -69,7 +69,7 @@ FIXED_SIZE = {
     "shape/pixel_shuffle", "shape/pixel_unshuffle", "shape/view_minus", "shape/reshape", "creation/tril_mask", "in_place/mask_rows",
     "resize/nearest_odd", "resize/exact_odd", "resize/bilinear_False_odd", "resize/bilinear_True_odd", "resize/bicubic_False_odd",
     "resize/bicubic_True_odd", "resize/recompute", "resize/keeps_size",
-    "resize/keeps_size_nearest", "resize/keeps_size_antialias",
+    "resize/keeps_size_nearest", "resize/keeps_size_antialias", "resize/keeps_or_doubles_size_nearest",
 }  # fmt: skip
 """Cases that only exist for sizes other than the dynamic runs' (an even height, a multiple of 6 elements, a whole factor)."""
 ALSO = {"special": ("float32",)}
