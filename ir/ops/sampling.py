@@ -52,7 +52,7 @@ class GridSample:
             _taps(grid[..., -1 - axis].astype(wide), n, mode, padding, align_corners)
             for axis, n in enumerate(x.shape[2:])
         ]
-        batch = np.arange(x.shape[0]).reshape(-1, *[1] * (grid.ndim - 2))
+        batch = np.arange(x.shape[0]).reshape(x.shape[0], *[1] * (grid.ndim - 2))
         channels_last = np.moveaxis(x, 1, -1).astype(wide)
         out = np.zeros((*grid.shape[:-1], x.shape[1]), wide)
         for chosen in itertools.product(*taps):
@@ -109,7 +109,7 @@ def _inside(at: np.ndarray, size: int, padding: Beyond, align_corners: bool) -> 
         if span == 0:
             return np.zeros_like(at)
         turn = np.abs(at - low) % (2 * span)
-        at = low + np.where(turn > span, 2 * span - turn, turn)
+        at = low + np.minimum(turn, 2 * span - turn)
     return np.clip(at, 0, size - 1)
 
 

@@ -81,7 +81,7 @@ class ScatterElements:
         unique: bool,
     ) -> Array:
         cells, kept = _element_cells(data, indices, axis, bounds, neg)
-        out = accumulate(data.reshape(-1, 1), cells[kept], updates.reshape(-1, 1)[kept], reduction, include_self)
+        out = accumulate(_column(data), cells[kept], _column(updates)[kept], reduction, include_self)
         return out.reshape(data.shape)
 
     @staticmethod
@@ -98,7 +98,7 @@ class ScatterElements:
         **_: Any,
     ) -> dict[str, Array]:
         cells, kept = _element_cells(data, indices, axis, bounds, neg)
-        g, column, parts = (a.reshape(-1, 1) for a in (cotangent, data, updates))
+        g, column, parts = (_column(a) for a in (cotangent, data, updates))
         return _shaped_vjp(g, column, parts, cells, kept, reduction, include_self, data, updates)
 
     @staticmethod
@@ -145,10 +145,15 @@ def _element_cells(data: Array, indices: Array, axis: int, bounds: Any, neg: Any
     """Flat offset in data of each index element, and which of them write."""
     axis = normalize_axis(axis, data.ndim)
     position, ok = resolve(indices, data.shape[axis], bounds, neg)
-    grid: list[Array] = list(np.indices(indices.shape, sparse=True))
+    grid: list[Array] = list(np.ix_(*map(np.arange, indices.shape)))
     grid[axis] = position
     flat = flatten_rows(np.stack(np.broadcast_arrays(*grid), -1), data.shape)
-    return flat, np.ones(flat.shape, np.bool_) if ok is None else ok.reshape(-1)
+    return flat, np.ones(flat.shape, np.bool_) if ok is None else ok.ravel()
+
+
+def _column(a: Array) -> Array:
+    """The elements of `a`, one a row."""
+    return a.reshape(a.size, 1)
 
 
 def _shaped_vjp(
@@ -264,7 +269,7 @@ def _row_cells(data: Array, indices: Array, updates: Array, bounds: Any, neg: An
     position, ok = resolve_rows(indices, data.shape[:depth], bounds, neg)
     cells = flatten_rows(position, data.shape[:depth])
     width = int(np.prod(data.shape[depth:]))
-    kept = np.ones(cells.shape, np.bool_) if ok is None else ok.reshape(-1)
+    kept = np.ones(cells.shape, np.bool_) if ok is None else ok.ravel()
     return data.reshape(int(np.prod(data.shape[:depth])), width), cells, kept, updates.reshape(cells.size, width)
 
 
@@ -425,9 +430,9 @@ class SegmentReduce:
 def _empty_value(dtype: np.dtype, reduction: str, empty: str) -> bool | int | float:
     """What a segment without slices holds."""
     if empty == "zero" or reduction in ("add", "mean"):
-        return False if dtype == np.bool_ else 0
+        return 0
     if reduction == "mul":
-        return True if dtype == np.bool_ else 1
+        return 1
     if dtype == np.bool_:
         return reduction == "min"
     if np.issubdtype(dtype, np.integer):

@@ -52,9 +52,6 @@ def slice_range(start: Bound, stop: Bound, step: int, size: Dim) -> tuple[Dim, D
     """
     if step == 0:
         raise AttributeValueError("slice: step must not be 0")
-    if isinstance(size, int) and (start is None or isinstance(start, int)) and (stop is None or isinstance(stop, int)):
-        span = range(*slice(start, stop, step).indices(size))
-        return span.start, len(span)
     if step > 0:
         first = 0 if start is None else clamp_bound(start, size, 0, size)
         reach = _forward_reach(start, first, stop, size)

@@ -20,8 +20,8 @@ OTHER_OP = {
 SAME_EITHER_WAY = set(
     "isinstance getattr hasattr zip max min sorted range ignore "  # a swap crashes, or means the same
     "add mul maximum minimum fmax fmin equal not_equal and_ or_ xor_ bitwise_and bitwise_or bitwise_xor logical_and "
-    "logical_or dim_max dim_min broadcast_shapes broadcast_arrays broadcast array_equal logaddexp gcd promoted same multiply xor "
-    "result_type promote_types require_same".split()
+    "logical_or dim_max dim_min broadcast_shapes broadcast_arrays broadcast array_equal logaddexp gcd promoted same multiply xor clip "
+    "result_type promote_types require_same check_same_shape".split()
 )
 WORDS = {"why", "advice"}
 """Arguments that are the words of messages."""

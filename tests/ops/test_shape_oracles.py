@@ -48,7 +48,7 @@ def test_slice_sizes_follow_python(step: int) -> None:
         for size in range(8):
             span = range(*slice(start, stop, step).indices(size))
             assert evaluate_dim(length, {"n": size}) == len(span), (start, stop, step, size)
-            assert slice_range(start, stop, step, size)[1] == len(span)
+            assert slice_range(start, stop, step, size) == (span.start, len(span))
             if len(span):
                 assert evaluate_dim(first, {"n": size}) == span.start, (start, stop, step, size)
 
@@ -64,6 +64,11 @@ def test_symbolic_bounds_count_from_the_front() -> None:
     with recording_assumptions() as log:
         slice_range(k, n, 1, n)
     assert not log, "symbols are never negative"
+    for start, stop, step in ((k, None, 1), (k, 4, 2), (None, k, 1), (-3, k, 1), (k, None, -1), (None, k, -2), (k, 1, -1)):
+        _, length = slice_range(start, stop, step, 5)
+        for at in range(8):
+            bounds = (at if bound is k else bound for bound in (start, stop))
+            assert evaluate_dim(length, {"k": at}) == len(range(5)[slice(*bounds, step)]), (start, stop, step, at)
 
 
 def test_slice_is_numpy() -> None:
