@@ -188,10 +188,9 @@ class Resize:
                 )
         yield from _factor_samples(s)
         yield from _edge_samples(s)
-        for size, scales in (((4,), (2.0625,)), ((4, 4, 3), (1.0625, 2.0625, 1.5))):
-            yield s.case(
-                s.floats(1, 2, *size), scales=scales, coordinates="asymmetric", nearest="quotient", name="not copied"
-            )
+        lines: dict[str, Any] = {"coordinates": "asymmetric", "nearest": "quotient", "name": "not copied"}
+        yield s.case(s.floats(1, 2, 4), scales=(2.0625,), **lines)
+        yield s.case(s.floats(1, 2, 4, 4, 3), scales=(1.0625, 2.0625, 1.5), **lines)
 
 
 def _factor_samples(s: Sampler) -> Iterator[Sample]:
