@@ -16,6 +16,7 @@ from ir.types import TensorType, same
 Mode = Literal["linear", "nearest", "cubic"]
 Beyond = Literal["zeros", "border", "reflection"]
 CUBIC = -0.75
+Tap = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 @op
@@ -25,8 +26,8 @@ class GridSample:
 
     Coordinates run from -1 to 1: over the centres of the first and last element with `align_corners`, over their outer
     edges without. `linear` weighs the 2 nearest elements of each axis, `cubic` 4 with Keys' kernel (a = -0.75), `nearest`
-    takes one, halves to even. Beyond the edge lie zeros, the edge's element (`border`), or the mirrored grid. NaN
-    coordinates are not defined.
+    takes one, halves to even. Beyond the edge lie zeros, the edge's element (`border`), or the mirrored grid. An element
+    inside counts at a weight of 0, too: an infinity is no number then. NaN coordinates are not defined.
     """
 
     inputs = ("x: float", "grid: x")
@@ -56,11 +57,11 @@ class GridSample:
         channels_last = np.moveaxis(x, 1, -1).astype(wide)
         out = np.zeros((*grid.shape[:-1], x.shape[1]), wide)
         for chosen in itertools.product(*taps):
-            weight = np.ones(grid.shape[:-1], wide)
-            for _, w in chosen:
-                weight = weight * w
-            read = channels_last[(batch, *(i for i, _ in chosen))]
-            out += np.where(weight[..., None] == 0, 0, read * weight[..., None])
+            weight, inside = np.ones(grid.shape[:-1], wide), np.ones(grid.shape[:-1], np.bool_)
+            for _, w, ok in chosen:
+                weight, inside = weight * w, inside & ok
+            read = channels_last[(batch, *(i for i, _, _ in chosen))]
+            out += np.where(inside[..., None], read, 0) * weight[..., None]
         return np.moveaxis(out, -1, 1).astype(x.dtype)
 
     @staticmethod
@@ -76,14 +77,18 @@ class GridSample:
             yield s.case(
                 s.floats(1, 2, 3, 4, 2), s.floats(1, 2, 3, 2, 3, low=-1.4, high=1.4), mode=mode, padding=padding, rtol=1e-4
             )
+        x = np.where(np.arange(5) == 2, np.inf, s.floats(1, 2, 3, 5)).astype(s.float_dtype.numpy)
+        places = np.array([[[-1, -1], [-0.5, 0], [0, 1], [0.5, 0], [1, 1.5]]], x.dtype)[:, None]
+        for mode in ("linear", "cubic"):
+            yield s.case(x, places, mode=mode, align_corners=True, rtol=1e-4, name="infinities")
         yield s.case(s.floats(1, 2, 3, 4), s.floats(1, 0, 2, 2), name="empty")
         yield s.case(s.floats(1, 2, 3, 4), s.floats(1, 2, 2, 3), error=ValueError, name="wrong grid")
 
 
 def _taps(
     at: np.ndarray, size: int, mode: Mode, padding: Beyond, align_corners: bool
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Positions and weights of the elements of one axis that coordinates read."""
+) -> list[Tap]:
+    """Positions and weights of the elements of one axis that coordinates read, and which of them there are."""
     at = (at + 1) / 2 * (size - 1) if align_corners else ((at + 1) * size - 1) / 2
     if mode != "cubic":
         at = _inside(at, size, padding, align_corners)
@@ -113,7 +118,7 @@ def _inside(at: np.ndarray, size: int, padding: Beyond, align_corners: bool) -> 
     return np.clip(at, 0, size - 1)
 
 
-def _bounded(at: np.ndarray, weight: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Positions safe to read, weights zero where they lie outside."""
+def _bounded(at: np.ndarray, weight: np.ndarray, size: int) -> Tap:
+    """Positions safe to read, their weights, and which lie inside."""
     inside = (at >= 0) & (at <= size - 1)
-    return np.where(inside, at, 0).astype(np.int64), np.where(inside, weight, 0).astype(weight.dtype)
+    return np.where(inside, at, 0).astype(np.int64), weight, inside

@@ -74,10 +74,18 @@ def test_halves_are_read_in_float32(kind: Any) -> None:
     np.testing.assert_array_equal(got.astype(np.float32), wide.astype(kind.numpy).astype(np.float32))
 
 
-def test_what_lies_outside_is_not_read() -> None:
-    """An infinity in the first element, where positions outside are read from, spreads nowhere."""
-    x, grid = np.array([[[[np.inf, 1.0, 2.0]]]]), np.array([[[[9.0, 0.0], [-9.0, 5.0], [1.0, 0.0]]]])
-    assert read(x, grid, align_corners=True).tolist() == [[[[0.0, 0.0, 2.0]]]]
+@pytest.mark.parametrize("padding", PADDINGS)
+@pytest.mark.parametrize("mode", MODES)
+def test_infinities_are_those_of_torch(mode: str, padding: str) -> None:
+    """An element inside counts at a weight of 0, one outside does not: the first is where positions outside are read from."""
+    grid = np.array([[9, 0], [-9, 5], [-1, -1], [-0.5, 0], [0, 1], [0.5, 0], [1, 0], [1, -1]], np.float64)[None, None]
+    for place in range(5):
+        x = np.where(np.arange(5) == place, np.inf, np.arange(15.0).reshape(3, 5))[None, None]
+        t = (torch.from_numpy(x), torch.from_numpy(grid))
+        want = F.grid_sample(*t, mode=MODES[mode], padding_mode=padding, align_corners=True).numpy()
+        with np.errstate(invalid="ignore"):
+            got = read(x, grid, mode=mode, padding=padding, align_corners=True)
+        close(got, want, where=place)
 
 
 @pytest.mark.parametrize(

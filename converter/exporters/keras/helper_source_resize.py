@@ -146,12 +146,7 @@ def grid_taps(at, size, mode, padding, align_corners):
     taps = []
     for place, weight in found:
         good = ops.logical_and(place >= 0, place <= size - 1)
-        taps.append(
-            (
-                ops.cast(ops.where(good, place, ops.zeros_like(place)), "int32"),
-                ops.where(good, weight, ops.zeros_like(weight)),
-            )
-        )
+        taps.append((ops.cast(ops.where(good, place, ops.zeros_like(place)), "int32"), weight, good))
     return taps
 
 
@@ -162,17 +157,21 @@ def grid_sample(x, grid, mode="linear", padding="zeros", align_corners=False):
     shape, grid = ops.shape(x), ops.cast(grid, wide)
     rows = ops.reshape(ops.moveaxis(ops.cast(x, wide), 1, -1), (-1, shape[1]))
     batch = ops.reshape(ops.arange(shape[0], dtype="int32"), (-1,) + (1,) * (len(shape) - 2))
-    reads = [(batch, None)]
+    reads = [(batch, None, None)]
     for k, size in enumerate(shape[2:]):
         taps = grid_taps(grid[..., -1 - k], size, mode, padding, align_corners)
         reads = [
-            (cell * size + place, weight if before is None else before * weight)
-            for cell, before in reads
-            for place, weight in taps
+            (
+                cell * size + place,
+                weight if before is None else before * weight,
+                good if before is None else ops.logical_and(inside, good),
+            )
+            for cell, before, inside in reads
+            for place, weight, good in taps
         ]
     out = 0.0
-    for cell, weight in reads:
-        weight = ops.expand_dims(weight, -1)
-        part = ops.take(rows, cell, axis=0) * weight
-        out = out + ops.where(weight == 0, ops.zeros_like(part), part)
+    for cell, weight, inside in reads:
+        part = ops.take(rows, cell, axis=0)
+        part = ops.where(ops.expand_dims(inside, -1), part, ops.zeros_like(part))
+        out = out + part * ops.expand_dims(weight, -1)
     return ops.cast(ops.moveaxis(out, -1, 1), kind)

@@ -160,8 +160,7 @@ def grid_taps(at, size, mode, padding, align_corners):
     taps = []
     for place, weight in found:
         good = (place >= 0) & (place <= n - 1)
-        place, weight = (tf.where(good, v, tf.zeros_like(v)) for v in (place, weight))
-        taps.append((tf.cast(place, tf.int32), weight))
+        taps.append((tf.cast(tf.where(good, place, tf.zeros_like(place)), tf.int32), weight, good))
     return taps
 
 
@@ -170,12 +169,17 @@ def grid_sample(x, grid, mode="linear", padding="zeros", align_corners=False):
     kind, x, grid = x.dtype, widened(x), widened(grid)
     shape, rank = shape_of(x), len(x.shape)
     rows = tf.reshape(tf.transpose(x, [0, *range(2, rank), 1]), [product([shape[0], *shape[2:]]), shape[1]])
-    reads = [(tf.reshape(tf.range(shape[0]), [-1] + [1] * (rank - 2)), tf.ones([1] * (rank - 1), x.dtype))]
+    batch, one = tf.reshape(tf.range(shape[0]), [-1] + [1] * (rank - 2)), [1] * (rank - 1)
+    reads = [(batch, tf.ones(one, x.dtype), tf.ones(one, tf.bool))]
     for k, size in enumerate(shape[2:]):
         taps = grid_taps(grid[..., -1 - k], size, mode, padding, align_corners)
-        reads = [(cell * size + place, before * weight) for cell, before in reads for place, weight in taps]
+        reads = [
+            (cell * size + place, before * weight, inside & good)
+            for cell, before, inside in reads
+            for place, weight, good in taps
+        ]
     out = tf.zeros([*shape_of(grid)[:-1], shape[1]], x.dtype)
-    for cell, weight in reads:
-        part = tf.gather(rows, cell) * weight[..., None]
-        out = out + tf.where(weight[..., None] == 0, tf.zeros_like(part), part)
+    for cell, weight, inside in reads:
+        part = tf.gather(rows, cell)
+        out = out + tf.where(inside[..., None], part, tf.zeros_like(part)) * weight[..., None]
     return tf.cast(tf.transpose(out, [0, rank - 1, *range(1, rank - 1)]), kind)
