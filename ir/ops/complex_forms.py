@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ir.types import dtypes
+from ir.types import TensorType, dtypes
 
 if TYPE_CHECKING:
     from ir.core.builder import Builder
@@ -24,6 +24,12 @@ DIRECT = 256
 """Transforms of more points are made of two shorter ones where their number has factors."""
 LONGEST = 4096
 """A matrix of cosines for more points (of a prime number) would have more than 16 million elements."""
+
+
+def _type(x: tuple[Value, Value | None]) -> TensorType:
+    """The type of both parts."""
+    real, _ = x
+    return real.type
 
 
 def multiplied(b: Builder, x: Pair, y: Pair) -> Pair:
@@ -52,7 +58,7 @@ def divided(b: Builder, x: Pair, y: Pair) -> Pair:
 
 def reciprocal(b: Builder, x: Pair) -> Pair:
     """1 / x."""
-    one = b.expand(b.constant(1.0, x[0].type.dtype), shape=x[0].type.shape)
+    one = b.expand(b.constant(1.0, _type(x).dtype), shape=_type(x).shape)
     return divided(b, (one, b.mul(one, 0)), x)
 
 
@@ -131,7 +137,7 @@ def power(b: Builder, x: Pair, y: Pair) -> Pair:
     real, imaginary = exponential(b, multiplied(b, y, logarithm(b, x)))
     zero = b.and_(b.equal(x[0], 0), b.equal(x[1], 0))
     none = b.and_(b.equal(y[0], 0), b.equal(y[1], 0))
-    of_zero = b.where(none, 1, b.where(b.greater(y[0], 0), 0, b.constant(math.nan, x[0].type.dtype)))
+    of_zero = b.where(none, 1, b.where(b.greater(y[0], 0), 0, b.constant(math.nan, _type(x).dtype)))
     return b.where(zero, of_zero, real), b.where(zero, b.where(none, 0, of_zero), imaginary)
 
 
@@ -152,12 +158,12 @@ def multiplied_up(b: Builder, x: Pair, axis: int) -> Pair:
 
     Raises NotImplementedError where the size is known at run time only.
     """
-    size = x[0].type.shape[axis]
+    size = _type(x).shape[axis]
     if not isinstance(size, int):
         raise NotImplementedError("a product of complex numbers along an axis of open size has no form in reals")
     if not size:
-        shape = tuple(d for k, d in enumerate(x[0].type.shape) if k != axis)
-        one = b.expand(b.constant(1.0, x[0].type.dtype), shape=shape)
+        shape = tuple(d for k, d in enumerate(_type(x).shape) if k != axis)
+        one = b.expand(b.constant(1.0, _type(x).dtype), shape=shape)
         return one, b.mul(one, 0)
 
     def part(start: int, stop: int) -> Pair:
@@ -178,7 +184,7 @@ def running_product(b: Builder, x: Pair, axis: int) -> Pair:
 
     Raises NotImplementedError where the size is known at run time only.
     """
-    size = x[0].type.shape[axis]
+    size = _type(x).shape[axis]
     if not isinstance(size, int):
         raise NotImplementedError(
             "running products of complex numbers along an axis of open size have no form in reals"
@@ -203,7 +209,7 @@ def transformed(b: Builder, x: tuple[Value, Value | None], axis: int, inverse: b
     An imaginary part of None is zero throughout. `onesided` keeps the first n // 2 + 1 frequencies.
     Raises NotImplementedError for more points than matrices are made of.
     """
-    rank = x[0].type.rank
+    rank = _type(x).rank
     perm = (*(a for a in range(rank) if a != axis), axis)
     moved = axis != rank - 1
     given = tuple(None if v is None else b.transpose(v, perm=perm) if moved else v for v in x)
@@ -216,7 +222,7 @@ def transformed(b: Builder, x: tuple[Value, Value | None], axis: int, inverse: b
 
 
 def _along_last(b: Builder, x: tuple[Value, Value | None], inverse: bool, onesided: bool) -> Pair:
-    points, kind = x[0].type.shape[-1], x[0].type.dtype
+    points, kind = _type(x).shape[-1], _type(x).dtype
     split = _split(points) if isinstance(points, int) else None
     if split is not None:
         out = _in_two(b, x, split, inverse)
@@ -273,7 +279,7 @@ def _split(points: int) -> tuple[int, int] | None:
 def _in_two(b: Builder, x: tuple[Value, Value | None], split: tuple[int, int], inverse: bool) -> Pair:
     """Cooley and Tukey's step: position j = j1 * n2 + j2 becomes frequency k = k1 + n1 * k2."""
     first, second = split
-    lead, kind = x[0].type.shape[:-1], x[0].type.dtype
+    lead, kind = _type(x).shape[:-1], _type(x).dtype
     apart = tuple(None if v is None else b.reshape(v, shape=(*lead, first, second)) for v in x)
     assert apart[0] is not None
     inner = transformed(b, (apart[0], apart[1]), len(lead), inverse)

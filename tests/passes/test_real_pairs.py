@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -119,16 +120,26 @@ FORMS: dict[str, tuple[Callable[..., Any], tuple[np.ndarray, ...]]] = {
     "inverse square": (lambda b, x: b.pow(x, b.constant(np.complex64(-2))), (numbers(4),)),
     "root": (lambda b, x: b.pow(x, b.constant(np.complex64(0.5))), (numbers(4),)),
     "fraction": (lambda b, x: b.pow(x, b.constant(np.complex64(0.3))), (numbers(4),)),
+    "power of real numbers": (
+        lambda b, x: b.pow(x, b.constant(np.complex64(0.3))), (np.array([2, 0.5, 1j, -1.5], np.complex64),),
+    ),
     "zero to a power": (
-        lambda b, x: b.pow(x, b.constant(np.array([0, 2.5], np.complex64))), (np.zeros((3, 2), np.complex64),),
+        lambda b, x: b.pow(x, b.constant(np.array([0, 2.5, 0.5, -1, 1j], np.complex64))), (np.zeros((3, 1), np.complex64),),
     ),
     "root below the cut": (lambda b, x: b.sqrt(x), (np.array([-4 - 0.0j, -4 + 0j, 0, 9, -1e-30j]).astype(np.complex64),)),
     "size": (lambda b, x: b.abs(x), (np.array([3e30 + 4e30j, 3e-30j, 0, np.inf - 1j, complex(np.nan, np.inf)], np.complex64),)),
     "quotient of sizes": (lambda b, x, y: b.div(x, y), (numbers(3), np.array([3e30 + 4e30j, 1e-30j, 2], np.complex64))),
+    "quotient by nothing": (
+        lambda b, x, y: b.div(x, y), (np.array([1 + 2j, -1 - 2j, 0, 3], np.complex64), np.array([[0], [-0.0]], np.complex64)),
+    ),
     "exponential of infinity": (lambda b, x: b.exp(x), (np.array([-np.inf + 2j, complex(np.inf, 0), 200j, 0], np.complex64),)),
     "logarithm near one": (lambda b, x: b.log(x), (np.array([1 + 1e-4j, 0.6 + 0.8j, -1, 1e-20, 1e20j], np.complex64),)),
+    "logarithm on the circle": (
+        lambda b, x: b.real(b.log(x)), (np.array([1 + 1e-3j, -1 + 2e-3j, 1e-3 - 1j], np.complex64),),
+    ),
     "tangent far out": (lambda b, x: b.tanh(x), (np.array([90 + 1j, -90 + 2j, 0.5j, 1.2], np.complex64),)),
     "long transform": (lambda b, x: b.fft(x, axes=(0,)), (numbers(768, 1),)),
+    "long transform of planes": (lambda b, x: b.fft(x, axes=(2,), onesided=True), (numbers(2, 1, 300).real,)),
     "prime transform": (lambda b, x: b.fft(x, axes=(0,), inverse=True), (numbers(263),)),
 }  # fmt: skip
 
@@ -144,13 +155,53 @@ def test_forms(name: str) -> None:
 
 def test_sizes_of_the_run() -> None:
     """A transform along an axis whose size the run tells, of real and complex numbers, scaled."""
-    for kind, norm, onesided in ((dtypes.float32, "ortho", True), (dtypes.complex64, "count", False)):
+    forms = ((dtypes.float32, "ortho", True), (dtypes.complex64, "count", False))
+    for (kind, norm, onesided), lead in product(forms, ((), (2,), (3, 2))):
         model = Model(signature=Signature((Parameter("x", Leaf("x")),), Leaf("output")))
-        x = model.graph.add_input(TensorType(kind, (2, symbol("n"))), "x")
-        model.graph.set_outputs([Builder(model.graph).fft(x, axes=(1,), norm=norm, onesided=onesided)])
+        x = model.graph.add_input(TensorType(kind, (*lead, symbol("n"))), "x")
+        model.graph.set_outputs([Builder(model.graph).fft(x, axes=(len(lead),), norm=norm, onesided=onesided)])
         for n in (1, 2, 7):
-            array = numbers(2, n)
+            array = numbers(*lead, n)
             same(model, {"x": array if kind.is_complex else array.real})
+
+
+@pytest.mark.parametrize("inverse", (False, True))
+def test_turns(inverse: bool) -> None:
+    """The transform of an impulse: turns that are right to the last bits, and exact where a part of one is 0."""
+    for points, place in product((8, 251), (1, -1)):
+        impulse = np.eye(points)[place].astype(np.complex128)
+        model, _ = built(lambda b, x: b.fft(x, axes=(0,), inverse=inverse), impulse)
+        RealPairs().run(model)
+        (found,) = Evaluator("exact").run(model, {"x0": paired(impulse)}).values()
+        want = np.exp((2j if inverse else -2j) * np.pi * place * np.arange(points) / points)
+        np.testing.assert_allclose(found, paired(want), rtol=0, atol=4e-15)
+        if points == 8:
+            np.testing.assert_array_equal(found == 0, np.abs(paired(want)) < 1e-15)
+
+
+def ops_in_reals(fn: Callable[..., Any], array: np.ndarray) -> list[tuple[str, tuple[Any, ...]]]:
+    """The ops of a model in reals and the shapes of what they give."""
+    model, _ = built(fn, array)
+    RealPairs().run(model)
+    return [(node.op.name, node.outputs[0].type.shape) for node in model.graph]
+
+
+@pytest.mark.parametrize(
+    ("points", "most"), [(256, 256), (257, 257), (258, 43), (262, 131), (265, 53), (289, 17), (300, 20)]
+)
+def test_tables_of_transforms(points: int, most: int) -> None:
+    """Up to 256 points and prime numbers take one matrix, others two smaller ones, as equal as may be; an axis that is the
+    last is not moved."""
+    found = ops_in_reals(lambda b, x: b.fft(x, axes=(1,)), numbers(1, points))
+    assert max(size for name, shape in found if name == "constant" for size in shape) == most
+    assert any(name == "transpose" for name, _ in found) == (most != points)
+
+
+def test_rounds_of_running_products() -> None:
+    """As many as double 1 to the size or more, and no more."""
+    for size, rounds in ((1, 0), (2, 1), (3, 2), (4, 2), (5, 3)):
+        found = ops_in_reals(lambda b, x: b.cumprod(x, axis=0), numbers(size))
+        assert [name for name, _ in found].count("concat") == 2 * rounds, size
 
 
 def test_weights_and_state() -> None:
