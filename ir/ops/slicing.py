@@ -175,7 +175,7 @@ class SliceUpdate:
         if not axes:
             return b.identity(update)
         rest = {"axes": axes[1:], "starts": starts[1:], "stops": stops[1:], "steps": steps[1:]}
-        if len(axes) > 1:
+        if axes[1:]:
             inner = b.slice(x, **slice_attrs(axes[0], starts[0], stops[0], steps[0]))
             update = b.slice_update(inner, update, **rest)
         axis = normalize_axis(axes[0], x.type.rank)
@@ -206,14 +206,14 @@ class SliceUpdate:
 
 def _update_axis(b: Builder, x: Value, update: Value, axis: int, first: Dim, length: Dim, step: int) -> Value:
     """`x` with the positions first, first + step, ... along `axis` replaced."""
+    if length == 0:
+        return b.identity(x)
     if step < 0:  # the same positions in rising order, when there are any
         update = b.flip(update, axes=(axis,))
         first, step = first + (length - 1) * step, -step
     if step == 1:
-        before = (
-            b.slice(x, **slice_attrs(axis, 0, first, 1)) if length != 0 else b.slice(x, **slice_attrs(axis, 0, 0, 1))
-        )
-        after = b.slice(x, **slice_attrs(axis, first + length if length != 0 else 0, None, 1))
+        before = b.slice(x, **slice_attrs(axis, 0, first, 1))
+        after = b.slice(x, **slice_attrs(axis, first + length, None, 1))
         return b.concat(before, update, after, axis=axis)
     order = [axis, *(k for k in range(x.type.rank) if k != axis)]
     ramp = b.arange(start=0, stop=length, step=1, dtype=dtypes.int64)

@@ -46,10 +46,29 @@ def test_an_empty_segment_holds_what_changes_nothing(kind: Any, lowered: bool) -
         np.testing.assert_array_equal(mean, np.zeros_like(mean))
 
 
-def test_a_lowered_mask_promises_places_that_are_neither_negative_nor_twice() -> None:
+ZEROS, ONES, START = np.zeros((5, 2)), np.ones((2, 2)), np.array(1)
+LOWERED = {
+    "mask_scatter": Sample((ZEROS, np.arange(5) > 2, ONES), {"symbol": "count"}),
+    "slice_update": Sample((ZEROS, ONES), {"axes": (0,), "starts": (1,), "stops": (5,), "steps": (2,)}),
+    "dynamic_update_slice": Sample((ZEROS, ONES, (START, START)), {}),
+}
+
+
+@pytest.mark.parametrize("name", LOWERED)
+def test_lowered_writes_promise_places_that_are_neither_negative_nor_twice(name: str) -> None:
     """Targets need to turn no negative positions and may write in any order."""
-    mask = np.array([True, False, True])
-    sample = Sample((np.zeros((3, 2)), mask, np.ones((2, 2))), {"symbol": "count"})
-    model, _ = decomposed_model(get("mask_scatter"), sample)
+    model, _ = decomposed_model(get(name), LOWERED[name])
     (scatter,) = [n for n in model.nodes() if n.op.name == "scatter_nd"]
     assert scatter.attrs["neg"] == "invalid" and scatter.attrs["unique"] is True
+
+
+@pytest.mark.parametrize("name", ["dynamic_slice", "dynamic_update_slice"])
+def test_an_empty_block_whose_start_must_be_right_is_not_lowered(name: str) -> None:
+    sizes, block = ({"sizes": (0, 2)}, ()) if name == "dynamic_slice" else ({}, (np.ones((0, 2)),))
+    for bounds in ("error", "clip"):
+        sample = Sample((ZEROS, *block, (START, START)), {**sizes, "bounds": bounds})
+        if bounds == "error":
+            with pytest.raises(NotImplementedError, match="an empty block has no positions left to check"):
+                decomposed_model(get(name), sample)
+        else:
+            decomposed_model(get(name), sample)

@@ -10,7 +10,7 @@ import pytest
 from ir.types import tensor_type
 from tests.ops.test_refusals import N, inferred, of
 
-IDS = tensor_type("int64", 4)
+IDS, INT = tensor_type("int64", 4), tensor_type("int64")
 SEGMENTS = {"reduction": "add"}
 REFUSED = [
     ("reshape", {"shape": (-2, -3)}, (of(2, 3),), r"reshape: sizes \(-2, -3\) must not be negative"),
@@ -25,6 +25,10 @@ REFUSED = [
     ("stack", {"axis": 3}, ((of(2, 3), of(2, 3)),), "axis 3"),
     ("stack", {"axis": -4}, ((of(2, 3), of(2, 3)),), "axis -4"),
     ("stack", {"axis": 0}, ((of(2, 3), of(2, 3), of(2, 4)),), "stack: sizes 3 and 4 differ"),
+    ("dynamic_slice", {"sizes": (2, 1)}, (of(5), (INT,)), "1 starts and 2 sizes for rank 1"),
+    ("dynamic_slice", {"sizes": (2,)}, (of(5), (INT, INT)), "2 starts and 1 sizes for rank 1"),
+    ("dynamic_slice", {"sizes": (2,)}, (of(5), (IDS,)), "starts must be 0-d"),
+    ("dynamic_slice", {"sizes": (-1,)}, (of(5), (INT,)), "size -1 must not be negative"),
     ("segment_reduce", {**SEGMENTS, "num_segments": -1}, (of(4), IDS), "segment_reduce: -1 segments"),
 ]  # fmt: skip
 ACCEPTED = [
@@ -38,6 +42,7 @@ ACCEPTED = [
     ("stack", {"axis": 2}, ((of(4, 3), of(4, 3)),), "float32[4, 3, 2]"),
     ("stack", {"axis": -2}, ((of(4, 3), of(4, 3)),), "float32[4, 2, 3]"),
     ("stack", {"axis": -3}, ((of(4, 3), of(4, 3)),), "float32[2, 4, 3]"),
+    ("dynamic_slice", {"sizes": (0, 3)}, (of(5, 3), (INT, INT)), "float32[0, 3]"),
     ("segment_reduce", {**SEGMENTS, "num_segments": 0}, (of(4, 2), IDS), "float32[0, 2]"),
     ("segment_reduce", {**SEGMENTS, "num_segments": N}, (of(4, 2), IDS), "float32[n, 2]"),
 ]  # fmt: skip
