@@ -42,29 +42,32 @@ def _turned(columns: Array, wanted: Array) -> Array:
     """Each column times the number of length 1 that brings it nearest to the one wanted."""
     along = (np.conj(columns) * wanted).sum(-2, keepdims=True)
     size = np.abs(along)
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore"):  # no part of what is wanted lies along
         return columns * np.where(size > 0, along / size, 1)
 
 
 def _order(found: Mapping[Part, Array], expected: Mapping[Part, Array]) -> np.ndarray | None:
     """For each place of `expected` the one in `found`, over all parts together; None where there is nothing to go by."""
-    cost: Any = 0.0
+    costs: list[Array] = []
     for (output, part), want in expected.items():
         have = found[output, part].astype(np.complex128)
         if output == "values":
-            far = np.abs(have[..., :, None] - want[..., None, :])
-            cost = cost + far / max(float(np.abs(want[np.isfinite(want)]).max(initial=0.0)), np.finfo(np.float32).tiny)
+            with np.errstate(invalid="ignore"):  # infinities of both
+                far = np.abs(have[..., :, None] - want[..., None, :])
+            size = float(np.abs(want[np.isfinite(want)]).max(initial=0.0))
+            costs.append(far / max(size, np.finfo(np.float32).tiny))
         elif part == "abs":
-            cost = cost + np.linalg.norm(have[..., :, :, None] - want[..., :, None, :], axis=-3)
+            costs.append(np.linalg.norm(have[..., :, :, None] - want[..., :, None, :], axis=-3))
     for parts in _WHOLE:
         if all(("vectors", p) in found for p in parts):
             columns, wanted = _joined(found, parts), _joined(expected, parts)
-            cost = cost + (1 - np.abs(np.einsum("...ki,...kj->...ij", np.conj(columns), wanted)))
-    if np.ndim(cost) == 0:
+            costs.append(-np.abs(np.einsum("...ki,...kj->...ij", np.conj(columns), wanted)))
+    if not costs:
         return None
     from scipy.optimize import linear_sum_assignment
 
-    cost = np.nan_to_num(cost, nan=FAR, posinf=FAR)
+    together = sum(costs)
+    cost = np.where(np.isfinite(together), together, FAR)
     order = np.empty(cost.shape[:-1], np.int64)
     for place in np.ndindex(*cost.shape[:-2]):
         rows, columns = linear_sum_assignment(cost[place])

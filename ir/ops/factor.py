@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from ir.ops import factor_forms as forms
+from ir.ops.factor_samples import regular
 from ir.ops.registry import op
 from ir.ops.sampler import Array, Sample, Sampler
 from ir.ops.special_forms import in_double
@@ -29,11 +30,6 @@ def known_sizes(x: TensorType) -> tuple[int, int]:
     if not isinstance(rows, int) or not isinstance(columns, int):
         raise ValueError("the size of matrices must be known")
     return rows, columns
-
-
-def regular(s: Sampler, *shape: int, kind: Any) -> Array:
-    """Well-conditioned matrices."""
-    return (s.floats(*shape, low=-1, high=1, dtype=kind) + 3 * np.eye(shape[-2], shape[-1])).astype(kind.numpy)
 
 
 class _OfSquare:
@@ -94,9 +90,8 @@ def _pivoted_diagonal(b: Any, x: Any) -> tuple[Any, Any]:
     factors, pivots = b.lu(x)
     own = b.arange(start=1, stop=size + 1, step=1, dtype=dtypes.int32)
     moved = b.where(b.not_equal(pivots, own), b.constant(-1.0, dtypes.float32), b.constant(1.0, dtypes.float32))
-    rank = x.type.rank
     sign = b.cast(b.reduce_prod(moved, axes=(moved.type.rank - 1,)), to=x.type.dtype)
-    return sign, b.diagonal(factors, offset=0, axis1=rank - 2, axis2=rank - 1)
+    return sign, b.diagonal(factors)
 
 
 @op
@@ -127,6 +122,10 @@ class LogDeterminant(_OfSquare):
         return sign, b.cast(log, to=x.type.dtype)
 
 
+def _adjoint(x: Array) -> Array:
+    return x.conj().swapaxes(-2, -1)
+
+
 @op
 class Cholesky:
     """The lower (or upper) triangular factor of positive definite matrices; others are an error."""
@@ -141,9 +140,7 @@ class Cholesky:
 
     @staticmethod
     def evaluate(x: Array, upper: bool) -> Array:
-        if not upper:
-            return np.linalg.cholesky(x)
-        return np.linalg.cholesky(x.conj().swapaxes(-1, -2)).conj().swapaxes(-1, -2)
+        return _adjoint(np.linalg.cholesky(_adjoint(x))) if upper else np.linalg.cholesky(x)
 
     @staticmethod
     def decompose(b: Any, x: Any, upper: bool) -> Any:
@@ -181,7 +178,7 @@ class Solve:
         """By the factors of x: with the rows of y in their order, through both triangles."""
         wide, right = forms.widened(b, x), b.cast(y, to=dtypes.float64)
         factors, pivots = b.lu(wide)
-        size, columns = x.type.shape[-1], y.type.shape[-1]
+        size, columns = y.type.shape[-2:]
         lead = broadcast_shapes(x.type.shape[:-2], y.type.shape[:-2])
         right, order = (
             b.expand(v, shape=(*lead, size, columns))
@@ -214,9 +211,7 @@ class Qr:
 
     @staticmethod
     def infer(x: TensorType, mode: str) -> tuple[TensorType, TensorType]:
-        rows, columns = x.shape[-2:]
-        if not isinstance(rows, int) or not isinstance(columns, int):
-            raise ValueError("the size of matrices must be known")
+        rows, columns = known_sizes(x)
         inner = min(rows, columns) if mode == "reduced" else rows
         return x.with_shape((*x.shape[:-1], inner)), x.with_shape((*x.shape[:-2], inner, columns))
 
@@ -260,9 +255,7 @@ class Svd:
 
     @staticmethod
     def infer(x: TensorType, full: bool) -> tuple[TensorType, TensorType, TensorType]:
-        rows, columns = x.shape[-2:]
-        if not isinstance(rows, int) or not isinstance(columns, int):
-            raise ValueError("the size of matrices must be known")
+        rows, columns = known_sizes(x)
         least = min(rows, columns)
         lead = x.shape[:-2]
         u = x.with_shape((*lead, rows, rows if full else least))

@@ -216,7 +216,7 @@ def eigenvalues(b: Any, x: Any) -> Any:
     size, _ = known_sizes(x)
     if size > 1:
         x = _rotated(b, x, size)
-    diagonal = b.diagonal(x, offset=0, axis1=x.type.rank - 2, axis2=x.type.rank - 1)
+    diagonal = b.diagonal(x)
     return b.sort(diagonal, axis=diagonal.type.rank - 1)[0]
 
 

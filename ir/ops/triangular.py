@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ir.ops import factor_forms as forms
-from ir.ops.factor import known_sizes, regular, square_size
+from ir.ops.factor import known_sizes, square_size
+from ir.ops.factor_samples import regular
 from ir.ops.registry import op
 from ir.ops.sampler import Array, Sample, Sampler
 from ir.types import TensorType, broadcast_shapes, dtypes, require_same

@@ -51,7 +51,7 @@ def named(text: str) -> Callable[[], Any]:
 
 NOT_MUTATED = r"__init__|_samples\.py$|/sampler\.py$|/rules\.py$|/registry\.py$"
 AREAS = (
-    Area("ir/ops", "*.py", ("tests/ops", "tests/passes", "tests/ir")),
+    Area("ir/ops", "*.py", ("tests/ops", "tests/passes", "tests/ir", "tests/verification/test_free.py")),
     Area(
         "converter/exporters/torch", "rules_*.py",
         ("tests/exporters/torch", "--ignore=tests/exporters/torch/test_keras_checkpoints.py"),
