@@ -449,4 +449,5 @@ PLACED: dict[str, Fn] = {
         aten.grid_sampler_3d.default(t.vol, t.grid3, 0, 2, False),
     ],
     "number": lambda t: t.x * aten._local_scalar_dense.default(t.s),
+    "select_scatter_number": lambda t: torch.select_scatter(t.x, t.x[:, 0] * 2, 1, (t.at[0] % 3 - 1).item()),
 }
