@@ -17,6 +17,7 @@ from ir.ops import get
 from ir.ops.slicing import slice_range
 from ir.types import TensorType, dtypes, evaluate_dim, symbol
 from ir.types.dim import recording_assumptions
+from ir.types.errors import PositionError
 from tests.ops.indexing_model import evaluate
 
 
@@ -201,3 +202,21 @@ def test_dynamic_slice_moves_the_block_into_the_data(neg: str) -> None:
         block = np.full(size, -1)
         got = evaluate("dynamic_update_slice", {"x": x, "update": block, "starts": (np.array(start),)}, attrs)
         np.testing.assert_array_equal(got, np.concatenate([x[:at], block, x[at + size :]]))
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.int32, np.uint8])
+@pytest.mark.parametrize("neg", ["invalid", "from_end"])
+def test_lowered_dynamic_slices_are_dynamic_slices(neg: str, kind: Any) -> None:
+    """Every start of blocks of every size, that of the whole axis included, where a wrong start is an error or clamped."""
+    x = np.arange(4)
+    for bounds, size, start in itertools.product(("error", "clip"), range(1, 5), range(-6, 7)):
+        if start < 0 and kind == np.uint8:
+            continue
+        operands, attrs = {"x": x, "starts": (np.array(start, kind),)}, {"sizes": (size,), "bounds": bounds, "neg": neg}
+        try:
+            want = evaluate("dynamic_slice", operands, attrs)
+        except PositionError:
+            with pytest.raises(PositionError, match="out of range"):
+                evaluate("dynamic_slice", operands, attrs, lowered=True)
+            continue
+        np.testing.assert_array_equal(evaluate("dynamic_slice", operands, attrs, lowered=True), want)
