@@ -37,7 +37,8 @@ def over_columns(
     reverse: bool = False,
 ) -> tuple[Any, ...]:  # fmt: skip
     """Scan `count` places: `step(b, places, *carried, *invariant) -> carried.., scanned..`. `places` has, for each of
-    `sizes`, three masks of that length: this place, from it on, after it. Scanned results have k as first axis."""
+    `sizes`, three masks of that length: this place, from it on, after it. Scanned results have k as first axis,
+    and are in the order of the steps."""
     from ir.core import Builder, Graph  # the core imports the ops' definitions
 
     scanned = []
@@ -52,10 +53,7 @@ def over_columns(
     made = step(Builder(graph), places, *own, *fixed)
     graph.set_outputs(list(made))
     flags = (reverse,) * len(scanned) if reverse else ()
-    outs = (reverse,) * (len(made) - len(own)) if reverse else ()
-    return tuple(
-        b.scan(tuple(carried), tuple(scanned), tuple(invariant), body=graph, reverse=flags, output_reverse=outs)
-    )
+    return tuple(b.scan(tuple(carried), tuple(scanned), tuple(invariant), body=graph, reverse=flags))
 
 
 def _column(b: Any, x: Any, here: Any) -> Any:
@@ -166,7 +164,8 @@ def solve_triangular(b: Any, x: Any, y: Any, upper: bool, unit: bool) -> Any:
             rest = b.div(rest, b.reduce_sum(b.where(here, row, 0.0), axes=(row.type.rank - 1,), keepdims=True))
         return (b.where(standing(b, here), rest, found),)
 
-    triangle = b.triu(x, k=0) if upper else b.tril(x, k=0)
+    first = 1 if unit else 0  # a diagonal of ones is not read
+    triangle = b.triu(x, k=first) if upper else b.tril(x, k=-first)
     return over_columns(b, (start,), size, (size,), step, (triangle, y), reverse=upper)[0]
 
 
@@ -217,7 +216,7 @@ def eigenvalues(b: Any, x: Any) -> Any:
     if size > 1:
         x = _rotated(b, x, size)
     diagonal = b.diagonal(x)
-    return b.sort(diagonal, axis=diagonal.type.rank - 1)[0]
+    return b.sort(diagonal)[0]
 
 
 SWEEPS = 12

@@ -183,9 +183,9 @@ class HouseholderProduct:
     @staticmethod
     def evaluate(x: Array, tau: Array) -> Array:
         rows, columns = x.shape[-2:]
-        out = np.broadcast_to(np.eye(rows, columns, dtype=x.dtype), x.shape).copy()
+        out = np.broadcast_to(np.eye(rows, columns), x.shape).copy()
         for k in reversed(range(tau.shape[-1])):
-            vector = np.where(np.arange(rows) > k, x[..., :, k], 0) + np.eye(rows, dtype=x.dtype)[k]
+            vector = np.where(np.arange(rows) > k, x[..., :, k], 0) + np.eye(rows)[k]
             through = vector[..., None, :] @ out
             out = out - tau[..., k, None, None] * vector[..., :, None] * through
         return out.astype(x.dtype)

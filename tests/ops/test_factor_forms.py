@@ -12,7 +12,7 @@ from ir.core import Branch, Builder, Leaf, Model, Parameter, Signature
 from ir.eval import Evaluator
 from ir.ops import factor_forms as forms
 from ir.ops import get
-from ir.types import type_of
+from ir.types import tensor_type, type_of
 from tests.ops.test_decompositions import ops_of
 from tests.ops.test_refusals import N, inferred, of
 
@@ -37,6 +37,8 @@ REFUSED = [
 ACCEPTED = [
     ("inverse", {}, (of(2, N, N),), "float32[2, n, n]"),
     ("determinant", {}, (of(N, 3, 3),), "float32[n]"),
+    ("eig", {}, (of(2, 3, 3),), "complex64[2, 3], complex64[2, 3, 3]"),
+    ("eig", {}, (tensor_type("float64", 3, 3),), "complex128[3], complex128[3, 3]"),
     ("qr", {}, (of(4, 3),), "float32[4, 3], float32[3, 3]"),
     ("qr", {"mode": "complete"}, (of(N, 4, 3),), "float32[n, 4, 4], float32[n, 4, 3]"),
     ("svd", {}, (of(2, 3),), "float32[2, 2], float32[2], float32[2, 3]"),
@@ -140,6 +142,25 @@ def test_reflections_that_are_all_there_are_not_padded(rows: int, padded: bool) 
     assert ("pad" in ops_of("qr", normal(rows, 3), mode="complete")) == padded
 
 
+def test_factors_of_what_is_no_number() -> None:
+    factors, pivots = get("lu").evaluate(np.array([[1, 2], [np.nan, np.inf]]))
+    assert np.isnan(factors).any() and pivots.shape == (2,)
+
+
+@pytest.mark.parametrize("unit", (False, True))
+@pytest.mark.parametrize("upper", (False, True))
+def test_what_a_triangle_does_not_read(upper: bool, unit: bool) -> None:
+    """The other triangle, and the diagonal where it is of ones: whatever stands there."""
+    record, plain, y = get("solve_triangular"), normal(2, 3, 3) + 2 * np.eye(3), normal(3, 2)
+    unread = np.tril(np.ones((3, 3), bool), -1 + unit) if upper else np.triu(np.ones((3, 3), bool), 1 - unit)
+    for odd in (np.nan, np.inf):
+        x = np.where(unread, odd, plain)
+        want = record.evaluate(plain, y, upper, unit)
+        np.testing.assert_array_equal(record.evaluate(x, y, upper, unit), want)
+        (found,) = run(lambda b, *v: record.decompose(b, *v, upper=upper, unit=unit), x, y)
+        np.testing.assert_allclose(found, want, rtol=1e-10)
+
+
 @pytest.mark.parametrize("upper", (False, True))
 def test_cholesky_reads_one_triangle(upper: bool) -> None:
     """That of its factor, as PyTorch does."""
@@ -164,6 +185,11 @@ def test_exponentials_that_are_known(angle: float) -> None:
     for k in range(3):
         np.testing.assert_allclose(get("matrix_exp").evaluate(x[k]), want[k], rtol=2e-14, atol=2e-14)
     np.testing.assert_allclose(get("matrix_exp").evaluate(x), want, rtol=2e-14, atol=2e-14)
+    for matrix, wanted in zip(x, want, strict=True):
+        np.testing.assert_allclose(run(forms.exponential, matrix)[0], wanted, rtol=4e-14, atol=4e-14)
+    flat = np.full((1, 1, 5, 5), angle / 5)  # many small elements, whose sum tells the size
+    full = np.eye(5) + np.full((5, 5), (out - 1) / 5)
+    np.testing.assert_allclose(get("matrix_exp").evaluate(flat)[0, 0], full, rtol=2e-14)
 
 
 @pytest.mark.parametrize("shape", [(0, 0), (2, 0, 0), (0, 3, 3)])
@@ -187,6 +213,23 @@ def test_eigenvalues(case: int) -> None:
     x = SYMMETRIC[case] + SYMMETRIC[case].swapaxes(-1, -2)
     (found,) = run(forms.eigenvalues, x)
     np.testing.assert_allclose(found, np.linalg.eigvalsh(x), rtol=1e-12, atol=1e-12)
+
+
+def test_a_rotation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It makes its entry zero, and turns by less than a right angle's half: what is the larger stays so."""
+    monkeypatch.setattr(forms, "SWEEPS", 1)
+    for low, high in ((1, 2), (2, 1), (1, 9), (9, 1), (-1, 0.5)):
+        x = np.array([[low, 1], [1, high]], np.float64)
+        (found,) = run(lambda b, v: forms._rotated(b, v, 2), x)
+        values = np.linalg.eigvalsh(x)
+        np.testing.assert_allclose(found, np.diag(values if low < high else values[::-1]), rtol=1e-14, atol=1e-14)
+
+
+def test_one_eigenvalue_takes_no_rotations() -> None:
+    for size, scans in ((1, 0), (2, 1)):
+        graph = Model().graph
+        forms.eigenvalues(Builder(graph), graph.add_input(of(size, size), "x"))
+        assert [node.op.name for node in graph].count("scan") == scans
 
 
 @pytest.mark.parametrize(
