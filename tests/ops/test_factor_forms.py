@@ -142,6 +142,21 @@ def test_reflections_that_are_all_there_are_not_padded(rows: int, padded: bool) 
     assert ("pad" in ops_of("qr", normal(rows, 3), mode="complete")) == padded
 
 
+def test_lower_unless_said_otherwise() -> None:
+    """The factor, and the triangle that eigenvalues are read from."""
+    x = definite(3, 3)
+    np.testing.assert_allclose(run(lambda b, v: b.cholesky(v), x)[0], np.linalg.cholesky(x), rtol=1e-12)
+    odd = x + np.triu(normal(3, 3), 1)
+    np.testing.assert_allclose(run(lambda b, v: b.eigh(v)[0], odd)[0], np.linalg.eigvalsh(x), rtol=1e-10)
+
+
+def test_pivots_jump() -> None:
+    """The least change exchanges rows, which makes other factors: verification has to know."""
+    step = np.finfo(np.float64).eps
+    found = [get("lu").evaluate(np.array([[1.0, 2], [1 + e, 3]]))[1].tolist() for e in (-step, step)]
+    assert found == [[1, 2], [2, 2]] and get("lu").discontinuous
+
+
 def test_factors_of_what_is_no_number() -> None:
     factors, pivots = get("lu").evaluate(np.array([[1, 2], [np.nan, np.inf]]))
     assert np.isnan(factors).any() and pivots.shape == (2,)
