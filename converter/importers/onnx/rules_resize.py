@@ -110,10 +110,11 @@ def _cropped(c: OnnxContext, axes: Sequence[int], given: Sequence[Dim] | None, s
         c.refuse(f"{CROP} with scales: ONNX's text and the runtimes give the result other sizes", "give sizes instead")
     if len(given) != len(axes):
         c.refuse(f"{len(given)} sizes do not fit {len(axes)} axes")
-    if len(changing(c, axes, given)) < len(axes) - sum(_is_whole(c, i, len(axes)) for i in range(len(axes))):
+    still = [i for i in range(len(axes)) if i not in changing(c, axes, given)]
+    whole = [i for i in still if _is_whole(c, i, len(axes))]
+    if whole != still:
         c.note(f"Resize: {CROP} crops an axis whose size stays, as ONNX says; ONNX Runtime leaves it alone")
     places = cropped_places(c, axes, given, c.cast(c.x(1), dtypes.float32))
-    whole = [i for i in range(len(axes)) if i not in changing(c, axes, given) and _is_whole(c, i, len(axes))]
     kept = [i for i in range(len(axes)) if i not in whole]
     axes, places = [axes[i] for i in kept], [places[i] for i in kept]
     return outside(c, axes, places, sampled(c, axes, places, settings), c.attr("extrapolation_value"))
@@ -141,7 +142,7 @@ def _check_whole(c: OnnxContext, axes: Sequence[int], scales: Sequence[float]) -
 
 
 def _scales(c: OnnxContext, index: int) -> tuple[float, ...]:
-    return tuple(short(float(s)) for s in c.fixed(index, "its scales").reshape(-1))
+    return tuple(short(float(s)) for s in c.fixed(index, "its scales").ravel())
 
 
 def _kept_aspect(
@@ -191,7 +192,7 @@ def affine_grid(c: OnnxContext) -> Value:
     if len(sizes) not in (2, 3) or (align and 1 in sizes):
         c.refuse(f"a grid of {list(sizes)} with align_corners={int(align)} has no steps, or not 2 or 3 axes")
     steps = [np.linspace(-1, 1, n) if align else (2 * np.arange(n) + 1) / n - 1 for n in sizes]
-    places = [p.reshape(-1) for p in reversed(np.meshgrid(*steps, indexing="ij"))]
-    base = c.b.constant(np.stack([*places, np.ones(places[0].size)], axis=-1), theta.type.dtype)
+    places = [p.ravel() for p in reversed(np.meshgrid(*steps, indexing="ij"))]
+    base = c.b.constant(np.column_stack([*places, np.ones(math.prod(sizes))]), theta.type.dtype)
     flat = c.b.matmul(base, c.b.transpose(theta, perm=(0, 2, 1)))
     return c.b.reshape(flat, shape=(theta.type.shape[0], *sizes, len(sizes)))

@@ -5,19 +5,32 @@ from __future__ import annotations
 from converter.importers.onnx.context import OnnxContext
 from converter.importers.onnx.table import rule
 from ir.core import Value
+from ir.types import DType, dtypes
 
 _MODES = {"bilinear": "linear", "bicubic": "cubic", "nearest": "nearest", "linear": "linear", "cubic": "cubic"}
 
 
 @rule("GridSample", 16, 20, 22)
 def grid_sample(c: OnnxContext) -> Value:
-    """Both operands in the wider of their types; the result in that of the image."""
+    """Both operands in one type that holds what either does; the result in that of the image."""
     names = ("bilinear", "nearest", "bicubic") if c.version < 20 else ("linear", "nearest", "cubic")
     x, grid = c.x(0), c.x(1)
     kind = x.type.dtype
-    wide = grid.type.dtype if grid.type.dtype.bits > kind.bits else kind
     mode, padding = _MODES[c.only("mode", *names)], c.only("padding_mode", "zeros", "border", "reflection")
+    if not kind.is_float and (mode != "nearest" or kind.bits > 32):
+        c.refuse(
+            f"elements of {kind} would be rounded in mode {mode}: ONNX does not say how", "cast the image to floats"
+        )
+    wide = _common(kind, grid.type.dtype)
     out = c.b.grid_sample(
         c.cast(x, wide), c.cast(grid, wide), mode=mode, padding=padding, align_corners=bool(c.attr("align_corners"))
     )
     return c.cast(out, kind)
+
+
+def _common(kind: DType, places: DType) -> DType:
+    """A float type with all values of both: of the two types of 16 bits neither has the other's."""
+    if kind == places:
+        return kind
+    large = max(places.bits, kind.bits if kind.is_float else 2 * kind.bits) > 32
+    return dtypes.float64 if large else dtypes.float32
