@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -147,8 +148,7 @@ def pad(c: OnnxContext) -> Value:
     if c.has(2) and c.const(2) is None:
         return _pad_with(c, axes)
     if c.has(2):
-        scalar = c.fixed(2, "the padding value")
-        value = scalar.reshape(()).item() if scalar.dtype.kind in "biufc" else float(scalar.reshape(()))
+        value = c.fixed(2, "the padding value").item()
     return _pad(c, c.dims(1, "the pads"), axes, value)
 
 
@@ -220,6 +220,6 @@ def center_crop_pad(c: OnnxContext) -> Value:
         if not isinstance(have, int):
             c.refuse(f"cropping or padding the size {have} depends on the run")
         change = want - have
-        before = change // 2 if change >= 0 else -((-change) // 2)
+        before = math.trunc(change / 2)
         pads[axis] = (before, change - before)
     return c.b.pad(c.x(), pads=tuple(pads))

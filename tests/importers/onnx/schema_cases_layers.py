@@ -54,11 +54,11 @@ def half_a_pixel() -> Case:
 @change(("DepthToSpace", 11), ("SpaceToDepth", 28))
 def channels_before_blocks(op: str) -> Case:
     deep = op == "DepthToSpace"
-    x = floats(1, 8, 2, 3) if deep else floats(1, 2, 4, 6)
+    x = floats(1, 8, 2, 3) if deep else floats(1, 3, 4, 6)
     old, new = node(op, "x", "y", blocksize=2), node(op, "x", "y", blocksize=2, mode="CRD")
     if deep:
         return Case((side(7, old, x=x), side(11, new, x=x)))
-    b, c, h, w = 1, 2, 2, 3
+    b, c, h, w = 1, 3, 2, 3
     want = x.reshape(b, c, h, 2, w, 2).transpose(0, 1, 3, 5, 2, 4).reshape(b, c * 4, h, w)
     return Case((side(13, old, x=x), side(28, new, want=want, x=x)))
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
+from onnx.reference import ReferenceEvaluator
 
 from converter.errors import ConversionError
 from converter.importers.onnx import load
+from ir.eval import Evaluator
 from tests.importers.onnx.models import BOOL, FLOAT, INT64, agree, floats, model, node, op_names
 
 X: Any = ("x", FLOAT, ["batch", "length", 6])
@@ -197,3 +200,101 @@ def test_upsampling_by_computed_size() -> None:
     assert op_names(taken) == ["resize"]
     for h, w in ((2, 3), (5, 4)):
         agree(proto, {"x": floats(2, 2, h, w)}, taken)
+
+
+def test_expanding_to_a_size_of_another_input() -> None:
+    """Either may be 1 where the model runs; a size below the tensor's own is an error."""
+    nodes = [node("Shape", "z", "s"), node("Expand", "x s", "y")]
+    proto = model(nodes, [("x", FLOAT, ["n", 3]), ("z", FLOAT, ["m", 3])], ["y"])
+    taken = load(proto)
+    for n, m in ((1, 5), (4, 4), (1, 1)):
+        agree(proto, {"x": floats(n, 3), "z": floats(m, 3)}, taken)
+
+
+@pytest.mark.parametrize(
+    ("have", "want"),
+    [
+        ((4, 3), (3,)),
+        ((4, 1), (5,)),
+        ((1, 3), (3,)),
+        ((1, 1, 3), (4, 1)),
+        ((3,), (4, 1)),
+        ((3, 1), (2, 1, 5)),
+        ((), (2,)),
+    ],
+)
+def test_expanding_to_another_rank(have: tuple[int, ...], want: tuple[int, ...]) -> None:
+    agree(model([node("Expand", "x t", "y")], [("x", FLOAT, have)], ["y"], {"t": i64(*want)}), {"x": floats(*have)})
+
+
+@pytest.mark.parametrize(("have", "want"), [((3,), (5,)), ((2, 3), (4, 3)), ((3,), (2,))])
+def test_shapes_that_do_not_broadcast_are_refused(have: tuple[int, ...], want: tuple[int, ...]) -> None:
+    with pytest.raises(ConversionError, match="expand"):
+        load(model([node("Expand", "x t", "y")], [("x", FLOAT, have)], ["y"], {"t": i64(*want)}))
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_concatenating_one_tensor(axis: int) -> None:
+    agree(model([node("Concat", "x", "y", axis=axis)], [("x", FLOAT, [2, 3])], ["y"]), {"x": floats(2, 3)})
+
+
+def test_parts_that_are_not_equal() -> None:
+    """Only from version 18 on may the last one be smaller, where all sizes are known."""
+    for opset, size, extra, fits in (
+        (11, 7, {}, False), (13, 7, {}, False), (13, 6, {}, True), (18, 7, {"num_outputs": 3}, True),
+        (18, "n", {"num_outputs": 3}, False), (13, "n", {}, False),
+    ):  # fmt: skip
+        made = node("Split", "x", "a b c", axis=1, **extra)
+        proto = model([made], [("x", FLOAT, [2, size])], ["a", "b", "c"], opset=opset)
+        if fits:
+            assert isinstance(size, int)
+            agree(proto, {"x": floats(2, size)})
+        else:
+            with pytest.raises(ConversionError, match=f"size {size} does not divide into 3 equal parts"):
+                load(proto)
+
+
+PADDING: list[tuple[Any, Any]] = [
+    (np.int64, -(2**52) - 1), (np.int32, -7), (np.bool_, True), (np.uint8, 255), (np.float64, 1 / 3), (np.float16, 0.1),
+    (np.float32, np.inf), (onnx.helper.tensor_dtype_to_np_dtype(onnx.TensorProto.BFLOAT16), 0.1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "value"), PADDING, ids=[np.dtype(k).name for k, _ in PADDING])
+@pytest.mark.parametrize("shape", [(), (1,)])
+def test_padding_values_of_every_type(kind: Any, value: Any, shape: tuple[int, ...]) -> None:
+    x, scalar = np.ones((2, 3), kind), np.array(value).astype(kind).reshape(shape)
+    code = onnx.helper.np_dtype_to_tensor_dtype(x.dtype)
+    result = f"y@{onnx.TensorProto.DataType.Name(code)}"
+    proto = model(
+        [node("Pad", "x p v", "y")], [("x", code, [2, 3])], [result], {"p": i64(0, 1, 2, 0), "v": scalar}, opset=21
+    )
+    (found,) = Evaluator("exact").run(load(proto), {"x": x}).values()
+    want = np.full((4, 4), scalar.reshape(()), kind)
+    want[:2, 1:] = 1
+    assert found.dtype == want.dtype and np.array_equal(found, want)
+
+
+@pytest.mark.parametrize("upper", [0, 1])
+@pytest.mark.parametrize("k", [-1, 0, 2])
+@pytest.mark.parametrize("kind", [np.bool_, np.float32, np.int64])
+def test_triangles(upper: int, k: int, kind: Any) -> None:
+    """One op where the diagonal is known; else positions choose."""
+    x = np.arange(1, 13).reshape(3, 4).astype(kind)
+    code = onnx.helper.np_dtype_to_tensor_dtype(x.dtype)
+    declared: list[Any] = [("x", code, [3, 4])]
+    result = f"y@{onnx.TensorProto.DataType.Name(code)}"
+    made = node("Trilu", "x k", "y", upper=upper)
+    at = np.array(k)
+    taken = agree(model([made], declared, [result], {"k": at}), {"x": x})
+    assert op_names(taken) == ["triu" if upper else "tril"]
+    agree(model([made], [*declared, ("k", INT64, [])], [result]), {"x": x, "k": at})
+
+
+@pytest.mark.parametrize("shape", [(5, 5), (2, 5), (7, 8), (4, 9), (3, 2), (8, 1)])
+def test_odd_elements_of_crops_and_pads(shape: tuple[int, ...]) -> None:
+    proto = model([node("CenterCropPad", "x s", "y")], [("x", FLOAT, [5, 5])], ["y"], {"s": i64(*shape)}, opset=18)
+    x = floats(5, 5)
+    (want,) = ReferenceEvaluator(proto).run(None, {"x": x})
+    (found,) = Evaluator("exact").run(load(proto), {"x": x}).values()
+    np.testing.assert_array_equal(found, want)
