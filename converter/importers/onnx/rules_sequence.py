@@ -69,12 +69,9 @@ def split_to_sequence(c: OnnxContext) -> Sequence:
     size = x.type.shape[axis]
     if not isinstance(size, int):
         c.refuse(f"how many parts {x.type} has along axis {axis} is known at run time only")
-    if not c.has(1):
-        parts = [c.b.slice(x, axes=(axis,), starts=(i,), stops=(i + 1,), steps=(1,)) for i in range(size)]
-        drop = not c.attr("keepdims")
-        return _sequence([c.b.squeeze(p, axes=(axis,)) if drop else p for p in parts])
-    c.only("keepdims", 1)  # ignored where sizes are given, says the definition; ONNX Runtime does not ignore it
-    sizes = c.fixed(1, "the sizes of its parts")
+    if c.has(1):
+        c.only("keepdims", 1)  # ignored where sizes are given, says the definition; ONNX Runtime does not ignore it
+    sizes = c.fixed(1, "the sizes of its parts") if c.has(1) else np.ones(size)
     if sizes.ndim == 0:
         step = int(sizes)
         if step <= 0:
@@ -82,7 +79,10 @@ def split_to_sequence(c: OnnxContext) -> Sequence:
         sizes = np.array([min(step, size - i) for i in range(0, size, step)])
     if (sizes < 0).any() or sizes.sum() != size:
         c.refuse(f"parts of {sizes.tolist()} do not make {size}")
-    return _sequence(list(c.b.split(x, axis=axis, sizes=tuple(int(s) for s in sizes))))
+    if not sizes.size:
+        return Sequence(())
+    parts = list(c.b.split(x, axis=axis, sizes=tuple(int(s) for s in sizes)))
+    return _sequence([c.b.squeeze(p, axes=(axis,)) for p in parts] if not c.attr("keepdims") else parts)
 
 
 def _sequence(parts: list[Value]) -> Sequence:

@@ -36,6 +36,51 @@ def test_slices_of_one(keep: int, new_axis: int) -> None:
         run([split, node("ConcatFromSequence", "s", "y", axis=axis, new_axis=new_axis)], ["y"])
 
 
+def test_parts_along_the_last_axis_and_of_nothing() -> None:
+    """An axis of no elements has no parts, but for those that sizes name."""
+    for shape, axis, parts in (
+        ((2, 6), 1, [2, 4]), ((2, 6), -1, 4), ((2, 6), 1, None), ((2, 3, 4), 1, [3, 0]), ((2, 3, 4), 2, 1),
+        ((0, 3), 0, None), ((0, 3), 0, 2), ((0, 3), 0, [0, 0]), ((2, 0), 1, 1),
+    ):  # fmt: skip
+        stored = {} if parts is None else {"p": np.asarray(parts)}
+        nodes = [node("SplitToSequence", "x p" if stored else "x", "s", axis=axis), node("SequenceLength", "s", "n")]
+        if 0 not in shape or isinstance(parts, list):
+            nodes.append(node("SequenceAt", "s i", "y"))
+        outputs = ["n@INT64", "y"][: len(nodes) - 1]
+        for at in (0, -1):
+            proto = model(nodes, [("x", FLOAT, shape)], outputs, stored | {"i": np.array(at)}, opset=18)
+            agree(proto, {"x": floats(*shape)})
+
+
+def split_refusal(axis: int, parts: Any) -> str:
+    nodes = [node("SplitToSequence", "x p", "s", axis=axis), node("ConcatFromSequence", "s", "y", axis=0)]
+    return refusal(nodes, ["y"], p=np.asarray(parts))
+
+
+def test_parts_that_do_not_fit_are_refused() -> None:
+    assert "parts of 0 are not defined" in split_refusal(1, 0)
+    assert "parts of -1 are not defined" in split_refusal(1, -1)
+    for parts in ([2, 3], [-1, 5], [1], [3, 4, -3]):
+        assert f"parts of {parts} do not make 4" in split_refusal(1, parts)
+
+
+@pytest.mark.parametrize("op, last", [("SequenceAt", 2), ("SequenceErase", 2), ("SequenceInsert", 3)])
+def test_positions_within_three_elements(op: str, last: int) -> None:
+    """Those that exist against ONNX Runtime; one before and one after are refused."""
+    made = [node("Neg", "x", "a"), node("Abs", "x", "b"), node("SequenceConstruct", "x a b", "s")]
+    taken = {"SequenceAt": "s i", "SequenceErase": "s i", "SequenceInsert": "s a i"}[op]
+    nodes = [*made, node(op, taken, "y" if op == "SequenceAt" else "t")]
+    if op != "SequenceAt":
+        nodes.append(node("ConcatFromSequence", "t", "y", axis=0))
+    for at in range(-3, last + 1):
+        run(nodes, ["y"], i=at)
+    for at in (-4, last + 1):
+        with pytest.raises(ConversionError, match=f"position {at} of a sequence of 3 is not defined"):
+            run(nodes, ["y"], i=at)
+    if op == "SequenceErase":
+        run([*made, node(op, "s", "t"), node("ConcatFromSequence", "t", "y", axis=0)], ["y"])
+
+
 @pytest.mark.parametrize("at", [0, 1, -1, -2])
 def test_elements_by_position(at: int) -> None:
     nodes = [
@@ -49,7 +94,13 @@ def test_elements_by_position(at: int) -> None:
 def test_a_graph_is_mapped_over_a_sequence() -> None:
     """The elements differ in size; a second sequence, a tensor for all, a weight of the graph, and an outer value."""
     kinds = [helper.make_tensor_value_info(n, FLOAT, None) for n in ("e", "f", "t", "o", "u")]
-    inner = [node("Sub", "e f", "g"), node("Mul", "g t", "h"), node("Sub", "h w", "o"), node("Neg", "e", "d"), node("Add", "d t", "u")]
+    inner = [
+        node("Sub", "e f", "g"),
+        node("Mul", "g t", "h"),
+        node("Sub", "h w", "o"),
+        node("Neg", "e", "d"),
+        node("Add", "d t", "u"),
+    ]
     stored = [onnx.numpy_helper.from_array(np.float32(0.5), "w")]
     body = helper.make_graph(inner, "mapped", kinds[:3], kinds[3:], stored)
     nodes = [
@@ -58,6 +109,8 @@ def test_a_graph_is_mapped_over_a_sequence() -> None:
         node("ConcatFromSequence", "a", "y", axis=0), node("ConcatFromSequence", "b", "z", axis=0),
     ]  # fmt: skip
     run(nodes, ["y", "z"], p=[1, 2, 3], k=np.float32([3.0]))
+    one = helper.make_graph([node("Neg", "e", "o")], "one", kinds[:1], kinds[3:4])
+    run([nodes[0], node("SequenceMap", "s", "a", body=one), nodes[4]], ["y"], p=[1, 2, 3])
     nodes[2] = node("SplitToSequence", "m q", "r", axis=0)
     with pytest.raises(ConversionError, match="sequences of 3 and 2 elements"):
         run(nodes, ["y", "z"], p=[1, 2, 3], q=[3, 3], k=np.float32([3.0]))
