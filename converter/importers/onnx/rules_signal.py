@@ -27,7 +27,7 @@ def window(c: OnnxContext) -> Value:
         return _run_time_window(c, kind)
     length = int(np.asarray(c.fixed(0, "the size")).reshape(()))
     divisor = length if c.attr("periodic") else length - 1
-    if length < 1 or divisor < 1:
+    if divisor < 1:
         c.refuse(f"a window of {length} elements is not defined")
     phase = 2 * np.pi * np.arange(length) / divisor
     a0, a1, a2 = _WINDOWS[c.schema.name]
@@ -55,16 +55,17 @@ def mel_weight_matrix(c: OnnxContext) -> Value:
     given = [float(c.fixed(i, name).reshape(())) for i, name in enumerate(names)]
     count, length, rate = (int(v) for v in given[:3])
     low, high = (2595 * np.log10(1 + f / 700) for f in given[3:])
+    if count < 0:
+        c.refuse(f"{count} mel bins are not defined")
     edges = np.arange(count + 2) * (high - low) / (count + 2) + low
     bins = np.floor((length + 1) * 700 * (10 ** (edges / 2595) - 1) / rate).astype(np.int64)
-    if count < 1 or bins[0] < 0 or bins[-1] > length // 2:
+    if bins.min() < 0 or bins.max() > length // 2:
         c.refuse(f"mel bins from {given[3]} to {given[4]} hertz do not fit {length // 2 + 1} bins of a spectrum")
     at = np.arange(length // 2 + 1)[:, None]
     left, centre, right = bins[:-2], bins[1:-1], bins[2:]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        rising = np.where((at >= left) & (at <= centre), (at - left) / (centre - left), 0.0)
-        falling = np.where((at >= centre) & (at < right), (right - at) / (right - centre), rising)
-    values = np.where((left == centre) & (at == centre), np.where(right > centre, falling, 1.0), falling)
+    rising, falling = (at - left) / (centre - left).clip(1), (right - at) / (right - centre).clip(1)
+    top = (at == centre) & (left <= centre)  # edges that go down have no triangle
+    values = np.where(top, 1.0, np.stack([rising, falling]).min(0).clip(0))
     return c.b.constant(values, element_type(c.attr("output_datatype")))
 
 
@@ -92,7 +93,7 @@ def dft(c: OnnxContext) -> Value:
         x = b.pad(x, pads=tuple(pads))
     parts = [b.select(x, axis=-1, index=i) for i in range(int(x.type.shape[-1]))]
     last = axis == rank - 2
-    perm = tuple(range(rank - 1)) if last else (*(a for a in range(rank - 1) if a != axis), axis)
+    perm = (*(a for a in range(rank - 1) if a != axis), axis)
     parts = parts if last else [b.transpose(p, perm=perm) for p in parts]
     outs = _transform(c, parts, points, inverse, onesided)
     if not last:
@@ -138,12 +139,12 @@ def stft(c: OnnxContext) -> Value:
     """Frames of the signal, each times the window and transformed."""
     b, x = c.b, c.x()
     step = int(c.fixed(1, "frame_step").reshape(()))
+    if x.type.rank != 3 or x.type.shape[2] not in (1, 2):
+        c.refuse(f"frames of {x.type} need a signal of 3 axes, the last one of 1 or 2 parts")
     known = c.type(2).shape[0] if c.has(2) else x.type.shape[1]
     size = int(c.fixed(3, "frame_length").reshape(())) if c.has(3) else known
-    if x.type.rank != 3 or x.type.shape[2] not in (1, 2) or not isinstance(size, int):
-        c.refuse(
-            f"frames of {size} elements of {x.type} need a size known beforehand and 1 or 2 parts on the last axis"
-        )
+    if not isinstance(size, int):
+        c.refuse(f"frames of {size} elements of {x.type} need a size known beforehand")
     if c.has(2) and c.type(2).shape != (size,):
         c.refuse(f"a window {c.type(2)} for frames of {size} elements is not defined")
     _check_points(c, size)
