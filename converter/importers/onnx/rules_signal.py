@@ -63,7 +63,8 @@ def mel_weight_matrix(c: OnnxContext) -> Value:
         c.refuse(f"mel bins from {given[3]} to {given[4]} hertz do not fit {length // 2 + 1} bins of a spectrum")
     at = np.arange(length // 2 + 1)[:, None]
     left, centre, right = bins[:-2], bins[1:-1], bins[2:]
-    rising, falling = (at - left) / (centre - left).clip(1), (right - at) / (right - centre).clip(1)
+    wide = np.diff(bins).clip(1)
+    rising, falling = (at - left) / wide[:-1], (right - at) / wide[1:]
     top = (at == centre) & (left <= centre)  # edges that go down have no triangle
     values = np.where(top, 1.0, np.stack([rising, falling]).min(0).clip(0))
     return c.b.constant(values, element_type(c.attr("output_datatype")))

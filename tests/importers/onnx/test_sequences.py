@@ -62,6 +62,10 @@ def test_parts_that_do_not_fit_are_refused() -> None:
     assert "parts of -1 are not defined" in split_refusal(1, -1)
     for parts in ([2, 3], [-1, 5], [1], [3, 4, -3]):
         assert f"parts of {parts} do not make 4" in split_refusal(1, parts)
+    dropped = node("SplitToSequence", "x p", "s", axis=1, keepdims=0)
+    for parts in (1, [1, 3]):
+        made = [dropped, node("ConcatFromSequence", "s", "y", axis=0)]
+        assert "keepdims=0 is none of 1" in refusal(made, ["y"], p=np.asarray(parts))
 
 
 @pytest.mark.parametrize("op, last", [("SequenceAt", 2), ("SequenceErase", 2), ("SequenceInsert", 3)])

@@ -84,6 +84,12 @@ def test_mel_weights(setting: tuple[Any, ...]) -> None:
     agree(mel(*setting), {})
 
 
+def test_mel_weights_that_fall_from_their_first_bin() -> None:
+    """Bins 0, 0 and 3; ONNX Runtime wants the bin of the upper edge itself in the spectrum, too, which no triangle reaches."""
+    held(mel(1, 8, 20000, 0.0, 26812.0), {})
+    assert np.count_nonzero(ReferenceEvaluator(mel(1, 8, 20000, 0.0, 26812.0)).run(None, {})[0]) == 3
+
+
 def test_mel_weights_that_do_not_fit_are_refused() -> None:
     assert "-1 mel bins are not defined" in refusal(mel(-1, 16, 8000, 0.0, 4000.0))
     for edges in ((0.0, 8000.0), (-100.0, 4000.0), (5000.0, 100.0), (4500.0, 4500.0)):
