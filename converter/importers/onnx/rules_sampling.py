@@ -17,20 +17,20 @@ def grid_sample(c: OnnxContext) -> Value:
     x, grid = c.x(0), c.x(1)
     kind = x.type.dtype
     mode, padding = _MODES[c.only("mode", *names)], c.only("padding_mode", "zeros", "border", "reflection")
-    if not kind.is_float and (mode != "nearest" or kind.bits > 32):
+    if not kind.is_float and (mode != "nearest" or kind.bits >= 64):
         c.refuse(
             f"elements of {kind} would be rounded in mode {mode}: ONNX does not say how", "cast the image to floats"
         )
-    wide = _common(kind, grid.type.dtype)
+    wide = _common({kind, grid.type.dtype})
     out = c.b.grid_sample(
         c.cast(x, wide), c.cast(grid, wide), mode=mode, padding=padding, align_corners=bool(c.attr("align_corners"))
     )
     return c.cast(out, kind)
 
 
-def _common(kind: DType, places: DType) -> DType:
-    """A float type with all values of both: of the two types of 16 bits neither has the other's."""
-    if kind == places:
-        return kind
-    large = max(places.bits, kind.bits if kind.is_float else 2 * kind.bits) > 32
-    return dtypes.float64 if large else dtypes.float32
+def _common(kinds: set[DType]) -> DType:
+    """A float type with all values of each: of the two types of 16 bits neither has the other's."""
+    if len(kinds) == 1:
+        return kinds.pop()
+    small = all(t.bits < (64 if t.is_float else 32) for t in kinds)
+    return dtypes.float32 if small else dtypes.float64
