@@ -138,6 +138,17 @@ def test_transforms_with_what_is_not_said() -> None:
         held(dft(opset, given, kind=DOUBLE), {"x": floats(*given).astype(np.float64)}, close=1e-12)
 
 
+def test_tables_of_angles_are_exact() -> None:
+    """Half turns have no sine, later turns lose no digits, and nothing is transposed along the last axis."""
+    taken = load(dft(20, (2, 6, 1)))
+    (found,) = Evaluator("exact").run(taken, {"x": floats(2, 6, 1)}).values()
+    assert not found[:, (0, 3), 1].any() and found[:, (1, 2, 4, 5), 1].all()
+    assert "transpose" not in op_names(taken) and "transpose" in op_names(load(dft(20, (2, 6, 1), axis=0)))
+    late = np.zeros((1, 1000, 1))
+    late[0, -1] = 1
+    held(dft(20, late.shape, kind=DOUBLE), {"x": late}, close=1e-14)
+
+
 def test_transforms_that_are_not_defined_are_refused() -> None:
     for axis, shape in ((-1, (2, 4, 2)), (2, (2, 4, 2)), (1, (2, 4, 3)), (1, (2, "n", 1))):
         kind = f"float32[{', '.join(map(str, shape))}]"
