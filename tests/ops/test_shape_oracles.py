@@ -220,3 +220,7 @@ def test_lowered_dynamic_slices_are_dynamic_slices(neg: str, kind: Any) -> None:
                 evaluate("dynamic_slice", operands, attrs, lowered=True)
             continue
         np.testing.assert_array_equal(evaluate("dynamic_slice", operands, attrs, lowered=True), want)
+
+
+def test_no_pieces_of_nothing() -> None:
+    assert get("split").evaluate(np.zeros((0, 2)), (), 0) == ()
