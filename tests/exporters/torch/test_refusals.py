@@ -192,6 +192,14 @@ def test_interpolation_of_something(shape: tuple[int, ...], by_torch: bool) -> N
     assert ("scale_factor=" in written("resize", ones(*shape), sizes=None, scales=(2.0,), **settings)) == by_torch
 
 
+@pytest.mark.parametrize(("kind", "by_torch"), [(np.float64, True), (np.uint8, True), (np.int8, False), (np.int32, False)])
+def test_interpolation_of_bytes(kind: type, by_torch: bool) -> None:
+    """PyTorch interpolates no other integers."""
+    settings = {"mode": "nearest", "coordinates": "asymmetric", "nearest": "floor"}
+    given = np.ones((1, 2, 3), kind)
+    assert ("scale_factor=" in written("resize", given, sizes=None, scales=(2.0,), **settings)) == by_torch
+
+
 @pytest.mark.parametrize(("neg", "bounds", "rank", "form"), [
     ("from_end", "error", 1, "x0[:, "), ("invalid", "error", 1, "x0.index_select(1, "), ("invalid", "unchecked", 2, "x0[:, "),
     ("invalid", "error", 2, "gather("), ("invalid", "clip", 1, "gather("),
