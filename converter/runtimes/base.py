@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
@@ -39,16 +40,16 @@ class Runner(Protocol):
         ...
 
 
-class InTurn:
+class InTurn(abc.ABC):
     """A runner whose one call is the first of `in_turn`."""
 
     def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Outputs by flat name. Raises UsageError on misfitting inputs, RuntimeFailure with the runtime's own words."""
         return self.in_turn([inputs])[0]
 
+    @abc.abstractmethod
     def in_turn(self, calls: Sequence[Mapping[str, np.ndarray]]) -> list[dict[str, np.ndarray]]:
         """The outputs of each call, as `Runner` says."""
-        raise NotImplementedError
 
 
 class AsSource(InTurn):
