@@ -334,7 +334,7 @@ class Split:
 
     @staticmethod
     def evaluate(x: Array, sizes: tuple[int, ...], axis: int) -> tuple[Array, ...]:
-        return tuple(np.split(x, np.cumsum(sizes), axis)[:-1])  # the last is what is left of the axis: nothing
+        return tuple(np.split(x, np.cumsum(sizes[:-1]), axis)) if sizes else ()
 
     @staticmethod
     def decompose(b: Builder, x: Value, sizes: tuple[Dim, ...], axis: int) -> tuple[Value, ...]:
